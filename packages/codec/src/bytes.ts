@@ -1,0 +1,95 @@
+import { MalformedError } from './errors.ts'
+
+/** Bytes that WebCrypto accepts as they are: a view over memory that no other thread shares. */
+export type Bytes = Uint8Array<ArrayBuffer>
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Joins byte strings into one. */
+export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
+  const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+/** Whether two byte strings are equal, in time that depends on their lengths only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (const [index, byte] of a.entries()) difference |= byte ^ (b[index] ?? 0)
+  return difference === 0
+}
+
+/** Lower-case hexadecimal without a prefix. */
+export function encodeHex(bytes: Uint8Array): string {
+  let hex = ''
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
+  return hex
+}
+
+/**
+ * Reads hexadecimal, upper or lower case, with or without `0x`.
+ *
+ * @throws {MalformedError} naming `field`, on an odd length or another character.
+ */
+export function parseHex(hex: string, field = 'hexadecimal'): Bytes {
+  const digits = hex.startsWith('0x') ? hex.slice(2) : hex
+  if (digits.length % 2 !== 0)
+    throw new MalformedError(field, digits.length, 'odd number of hexadecimal digits')
+  const bad = digits.search(/[^0-9a-fA-F]/)
+  if (bad >= 0)
+    throw new MalformedError(
+      field,
+      bad,
+      `got ${JSON.stringify(digits[bad])}, expected a hexadecimal digit`,
+    )
+  const bytes = new Uint8Array(digits.length / 2)
+  for (let index = 0; index < bytes.length; index++)
+    bytes[index] = Number.parseInt(digits.slice(index * 2, index * 2 + 2), 16)
+  return bytes
+}
+
+/** Standard base64 with padding. Spec: RFC 4648 section 4. */
+export function encodeBase64(bytes: Uint8Array): string {
+  let binary = ''
+  for (let start = 0; start < bytes.length; start += 0x8000)
+    binary += String.fromCharCode(...bytes.subarray(start, start + 0x8000))
+  return btoa(binary)
+}
+
+/**
+ * Reads standard base64. White space, missing padding and non-canonical endings are refused.
+ *
+ * @throws {MalformedError} naming `field`.
+ */
+export function parseBase64(text: string, field = 'base64'): Bytes {
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text))
+    throw new MalformedError(field, 0, 'not base64 with padding')
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  if (encodeBase64(bytes) !== text)
+    throw new MalformedError(field, text.length, 'base64 does not end in zero bits')
+  return bytes
+}
+
+/** UTF-8 bytes of a text. */
+export function encodeUtf8(text: string): Bytes {
+  return encoder.encode(text)
+}
+
+/**
+ * Reads UTF-8 strictly.
+ *
+ * @throws {MalformedError} naming `field`, where the bytes are not UTF-8.
+ */
+export function parseUtf8(bytes: Uint8Array, field = 'text'): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (cause) {
+    throw new MalformedError(field, 0, 'not UTF-8', { cause })
+  }
+}
