@@ -1,1 +1,38 @@
-export {}
+export { chunkBytes, headerBytes, plainSize, sealedChunkBytes, sealedSize } from './chunk-layout.ts'
+export { contextBytesMax, keyBytes } from './chunk-keys.ts'
+export { digestSealed } from './digest-sealed.ts'
+export {
+  deriveEnvelopeKeyPair,
+  envelopeContextBytesMax,
+  envelopeOverheadBytes,
+  envelopePlaintextBytesMax,
+  envelopePrivateKeyBytes,
+  envelopePublicKeyBytes,
+  generateEnvelopeKeyPair,
+  openEnvelope,
+  parseEnvelopePrivateKey,
+  sealEnvelope,
+  serializeEnvelopePrivateKey,
+  type EnvelopeKeyPair,
+  type EnvelopePrivateKey,
+  type Extractable,
+} from './envelope.ts'
+export {
+  combineShares,
+  shareBytes,
+  shareX,
+  splitKey,
+  type KeyShare,
+  type Sharing,
+} from './key-share.ts'
+export { open, openStream } from './open-object.ts'
+export { openRange, type ReadSealed } from './open-range.ts'
+export { createSealer, seal, type Sealer } from './seal-object.ts'
+export { type SealingErrorCode } from './sealing-error.ts'
+export { commitShare, verifyShare, type PlacedShare } from './share-commitment.ts'
+export {
+  finishRecoveryPart,
+  recoverShare,
+  startRecovery,
+  type RecoveryStart,
+} from './share-recovery.ts'
