@@ -1,0 +1,119 @@
+import { concatBytes, encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
+import {
+  bitString,
+  boolean,
+  explicit,
+  integer,
+  objectIdentifier,
+  octetString,
+  printableString,
+  sequence,
+  set,
+  tagged,
+  unsignedInteger,
+  utcTime,
+  utf8String,
+} from './der.ts'
+import { sha1, type SigningKey } from './signing-key.ts'
+
+/** What a certificate says. Field order and criticality follow Intel's own certificates. */
+export type CertificateContent = {
+  readonly subject: string
+  readonly subjectKey: SigningKey
+  readonly serial: Bytes
+  readonly notBefore: UnixSeconds
+  readonly notAfter: UnixSeconds
+  /** How many CAs may stand below; undefined for an end entity. */
+  readonly pathLength: number | undefined
+  readonly crlUrl: string
+  /** Extensions of the vendor's own, put last. */
+  readonly extraExtensions?: readonly Bytes[]
+}
+
+/** Who signs: the issuer's common name and key. */
+export type Issuer = { readonly name: string; readonly key: SigningKey }
+
+/** Issues an X.509 v3 certificate, signed with ECDSA P-256. Spec: RFC 5280 section 4.1. */
+export function issueCertificate(content: CertificateContent, issuer: Issuer): Bytes {
+  const tbs = sequence(
+    explicit(0, integer(2)),
+    unsignedInteger(content.serial),
+    ecdsaWithSha256,
+    distinguishedName(issuer.name),
+    sequence(utcTime(content.notBefore), utcTime(content.notAfter)),
+    distinguishedName(content.subject),
+    subjectPublicKeyInfo(content.subjectKey),
+    explicit(3, sequence(...extensions(content, issuer))),
+  )
+  return sequence(tbs, ecdsaWithSha256, bitString(issuer.key.signDer(tbs)))
+}
+
+/** The AlgorithmIdentifier that every certificate and CRL here carries. */
+export const ecdsaWithSha256: Bytes = sequence(objectIdentifier('1.2.840.10045.4.3.2'))
+
+/** SubjectPublicKeyInfo of a P-256 key. Anchors are pinned by its SHA-256. */
+export function subjectPublicKeyInfo(key: SigningKey): Bytes {
+  return sequence(
+    sequence(objectIdentifier('1.2.840.10045.2.1'), objectIdentifier('1.2.840.10045.3.1.7')),
+    bitString(concatBytes(Uint8Array.of(4), key.point)),
+  )
+}
+
+/** The distinguished name around a common name. Says in every certificate that it is no vendor's. */
+export function distinguishedName(commonName: string): Bytes {
+  return sequence(
+    attribute('2.5.4.3', utf8String(commonName)),
+    attribute('2.5.4.10', utf8String('Cloister Emulator: development only, not Intel')),
+    attribute('2.5.4.7', utf8String('Nowhere')),
+    attribute('2.5.4.8', utf8String('ZZ')),
+    attribute('2.5.4.6', printableString('ZZ')),
+  )
+}
+
+/** An extension. Spec: RFC 5280 section 4.1. */
+export function extension(oid: string, critical: boolean, value: Bytes): Bytes {
+  const flag = critical ? [boolean(true)] : []
+  return sequence(objectIdentifier(oid), ...flag, octetString(value))
+}
+
+/** AuthorityKeyIdentifier with the key identifier alone. Spec: RFC 5280 section 4.2.1.1. */
+export function authorityKeyIdentifier(key: SigningKey): Bytes {
+  return extension('2.5.29.35', false, sequence(tagged(0x80, keyIdentifier(key))))
+}
+
+/** The 20 bytes that name a key in certificates. Spec: RFC 5280 section 4.2.1.2, method 1. */
+export function keyIdentifier(key: SigningKey): Bytes {
+  return sha1(Uint8Array.of(4), key.point)
+}
+
+/** PEM text of certificates, in the order given. Spec: RFC 7468. */
+export function toPem(...certificates: readonly Uint8Array[]): string {
+  return certificates.map(pemBlock).join('')
+}
+
+function pemBlock(der: Uint8Array): string {
+  const lines = Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? []
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+}
+
+function extensions(content: CertificateContent, issuer: Issuer): readonly Bytes[] {
+  const { pathLength } = content
+  const isCa = pathLength !== undefined
+  return [
+    authorityKeyIdentifier(issuer.key),
+    extension('2.5.29.31', false, crlDistributionPoints(content.crlUrl)),
+    extension('2.5.29.14', false, octetString(keyIdentifier(content.subjectKey))),
+    // keyCertSign and cRLSign for a CA; digitalSignature and nonRepudiation for an end entity.
+    extension('2.5.29.15', true, isCa ? bitString(Uint8Array.of(0x06), 1) : bitString(Uint8Array.of(0xc0), 6)),
+    extension('2.5.29.19', true, isCa ? sequence(boolean(true), integer(pathLength)) : sequence()),
+    ...(content.extraExtensions ?? []),
+  ]
+}
+
+function crlDistributionPoints(url: string): Bytes {
+  return sequence(sequence(explicit(0, explicit(0, tagged(0x86, encodeUtf8(url))))))
+}
+
+function attribute(oid: string, value: Bytes): Bytes {
+  return set(sequence(objectIdentifier(oid), value))
+}

@@ -1,0 +1,57 @@
+import { encodeUtf8, OperationError, type Bytes } from '@cloister/codec'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { replay, runtimeEvent, type TdEvent } from './event-log.ts'
+import type { TdRegisters } from './quote.ts'
+import { checkImage, manifestText, type TdImage } from './td-image.ts'
+import { bootLog, firmwareMrtd } from './virtual-firmware.ts'
+
+/** What a TD's registers hold once its enclave starts, and the log that explains them. */
+export type TdMeasurement = TdRegisters & {
+  readonly manifest: string
+  readonly eventLog: readonly TdEvent[]
+}
+
+/**
+ * Measures a TD image without running it: what `launchTd` of equal files will report.
+ *
+ * @throws {OperationError} `td-image` on a bad name, `td-file` on a file that can't be read.
+ */
+export async function measureTd(image: TdImage): Promise<TdMeasurement> {
+  checkImage(image)
+  const digests = new Map<string, Bytes>()
+  for (const { name, path } of image.files) digests.set(name, await hashFile(path))
+  return measureManifest(manifestText(image, digests))
+}
+
+/** The registers of a TD with this manifest. */
+export function measureManifest(manifest: string): TdMeasurement {
+  const eventLog = [
+    ...bootLog(),
+    runtimeEvent('system-preparing', new Uint8Array(0)),
+    runtimeEvent('cloister-manifest', encodeUtf8(manifest)),
+    runtimeEvent('system-ready', new Uint8Array(0)),
+  ]
+  return {
+    manifest,
+    eventLog,
+    mrtd: firmwareMrtd(),
+    rtmrs: [replay(eventLog, 0), replay(eventLog, 1), replay(eventLog, 2), replay(eventLog, 3)],
+  }
+}
+
+/**
+ * SHA-256 of a file, read in pieces.
+ *
+ * @throws {OperationError} `td-file` naming the file.
+ */
+export async function hashFile(path: string): Promise<Bytes> {
+  const hash = createHash('sha256')
+  try {
+    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
+  } catch (cause) {
+    throw new OperationError('td-file', `Cannot measure ${path}: it can't be read`, { cause })
+  }
+  return new Uint8Array(hash.digest())
+}
