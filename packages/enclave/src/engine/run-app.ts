@@ -1,0 +1,110 @@
+import { encodeUtf8, MalformedError, parseUtf8, type Bytes } from '@cloister/codec'
+import {
+  encodeInference,
+  parseCsv,
+  parseTrainingPlan,
+  pool,
+  predict,
+  scanModel,
+  train,
+  type AppManifest,
+  type Runtime,
+} from '@cloister/learn'
+import { EngineFailure } from './failure.ts'
+import type { EngineInput, EngineMessage, EngineRequest } from './messages.ts'
+
+/** Called as work goes on, with a share of it in percent. */
+export type OnProgress = (percent: number) => void
+
+/**
+ * Runs the app of a request with its inputs.
+ *
+ * @throws {EngineFailure} saying which input is at fault, in words that hold no value of any input.
+ */
+export async function runApp(
+  request: EngineRequest,
+  runtime: Runtime,
+  onProgress: OnProgress,
+): Promise<EngineMessage> {
+  return request.app.kind === 'train'
+    ? runTraining(request, runtime, onProgress)
+    : runInference(request, runtime)
+}
+
+async function runTraining(
+  { app, inputs }: EngineRequest,
+  runtime: Runtime,
+  onProgress: OnProgress,
+): Promise<EngineMessage> {
+  const parameters = single(inputs, 'parameters')
+  const plan = EngineFailure.guard('bad-parameters', parameters.index, () =>
+    parseTrainingPlan(parseUtf8(parameters.bytes, 'parameters')),
+  )
+  const { features, classes } = plan.model
+  const header = hasHeader(app, 'data')
+  const tables = inputs.flatMap(({ role, bytes }, index) =>
+    role === 'data'
+      ? EngineFailure.guard('bad-data', index, () => parseCsv(bytes, { header, features, classes }))
+      : [],
+  )
+  const trained = await EngineFailure.guardAsync('bad-parameters', parameters.index, () =>
+    train(plan, pool(tables), runtime, (done, total) => onProgress((done / total) * 100)),
+  )
+  const figures = { loss: trained.loss, accuracy: trained.accuracy }
+  const metrics = app.metrics.map((name) => [name, Number(figures[name].toFixed(4))] as const)
+  return result(app, trained.model, Object.fromEntries(metrics))
+}
+
+async function runInference(
+  { app, inputs }: EngineRequest,
+  runtime: Runtime,
+): Promise<EngineMessage> {
+  const model = single(inputs, 'model')
+  const record = single(inputs, 'record')
+  const { features, classes } = EngineFailure.guard('bad-model', model.index, () =>
+    scanModel(model.bytes),
+  )
+  const header = hasHeader(app, 'record')
+  const table = EngineFailure.guard('bad-record', record.index, () =>
+    parseCsv(record.bytes, { header, features, classes: undefined }),
+  )
+  const prediction = await EngineFailure.guardAsync('bad-model', model.index, () =>
+    predict(model.bytes, table, classes.length, runtime),
+  )
+  if (!prediction.probabilities.every((value) => value >= 0 && value <= 1.001))
+    throw new EngineFailure(
+      'bad-model',
+      'The model gives numbers that are no probabilities',
+      model.index,
+    )
+  return result(app, encodeUtf8(encodeInference(classes, prediction)), {})
+}
+
+function result(
+  app: AppManifest,
+  bytes: Bytes,
+  metrics: Readonly<Record<string, number>>,
+): EngineMessage {
+  const [output] = app.outputs
+  if (output === undefined) throw new MalformedError('manifest.outputs', 0, 'no output')
+  if (bytes.length > output.bytesMax)
+    throw new EngineFailure(
+      'output-too-large',
+      `Output ${output.name} is larger than ${output.bytesMax} bytes`,
+    )
+  return { kind: 'result', outputs: [{ name: output.name, bytes }], metrics }
+}
+
+function single(
+  inputs: readonly EngineInput[],
+  role: EngineInput['role'],
+): { readonly index: number; readonly bytes: Bytes } {
+  const index = inputs.findIndex((input) => input.role === role)
+  const input = inputs[index]
+  if (input === undefined) throw new MalformedError('request.inputs', 0, `no input of role ${role}`)
+  return { index, bytes: input.bytes }
+}
+
+function hasHeader(app: AppManifest, role: EngineInput['role']): boolean {
+  return app.inputs.find((input) => input.role === role)?.header ?? false
+}
