@@ -1,0 +1,37 @@
+/** What a stranger's message may ask of a reader. Every count and size here is checked before memory is spent. */
+export const limits = {
+  /** Entries of any list of a grant, and assets of one order. */
+  listMax: 16,
+  /** UTF-8 bytes of a grant's purpose. */
+  purposeBytesMax: 200,
+  /** Bytes of one evidence bundle. */
+  bundleBytesMax: 4 * 1024 * 1024,
+  /** Bytes of one quote. */
+  quoteBytesMax: 32 * 1024,
+  /** Bytes of one JSON body over HTTP. */
+  bodyBytesMax: 1024 * 1024,
+  /** Bytes of one frame between host and enclave, its two length words included. */
+  frameBytesMax: 17 * 1024 * 1024,
+  /** Requests open in one direction between host and enclave. */
+  requestsOpenMax: 64,
+  /** How deep any JSON may nest. */
+  jsonDepthMax: 24,
+  /** Members of one committee, so also signatures under one message. */
+  committeeMembersMax: 64,
+  /** Handovers between the genesis committee and the one that signed. */
+  handoversMax: 512,
+  /** Block headers from a checkpoint's head down. */
+  headersMax: 128,
+  /** Bytes of one block header in RLP. */
+  headerBytesMax: 2048,
+  /** Nodes of one Merkle-Patricia proof, from the root down. */
+  proofNodesMax: 64,
+  /** Bytes of one trie node: a branch of 16 hashes and a value. */
+  proofNodeBytesMax: 1024,
+  /** Accounts proven in one bundle, and storage slots proven under one account. */
+  proofAccountsMax: 16,
+  /** Storage slots proven under one account. */
+  proofSlotsMax: 256,
+  /** Release records of one attempt: assets times keepers asked. */
+  releasesMax: 64,
+} as const
