@@ -75,16 +75,19 @@ export function checkGrant(grant: Grant): readonly Problem[] {
 
 type Rule = readonly [field: keyof Grant, reason: RefusalReason, holds: boolean, detail: string]
 
+const { grantRevoked, grantNotCurrent, grantDoesNotCover, evidenceRefused } = refusalReasons
+
 function rules(grant: Grant, request: GrantRequest, facts: GrantFacts): readonly Rule[] {
-  const { grantRevoked, grantNotCurrent, grantDoesNotCover, evidenceRefused } = refusalReasons
-  const malformed = structure(grant).map(([field, detail]): Rule => [
-    field,
-    grantDoesNotCover,
-    false,
-    detail,
-  ])
   return [
-    ...malformed,
+    ...structure(grant).map(([field, detail]): Rule => [field, grantDoesNotCover, false, detail]),
+    ...standing(grant, request, facts),
+    ...coverage(grant, request),
+    ...evidence(grant, request),
+  ]
+}
+
+function standing(grant: Grant, request: GrantRequest, facts: GrantFacts): readonly Rule[] {
+  return [
     ['owner', grantDoesNotCover, facts.signatureValid, 'the signature is not the owner’s'],
     [
       'owner',
