@@ -20,26 +20,57 @@ export type CertifiedIssuer = Issuer & { readonly der: Bytes }
 export function createAuthority(seed: Uint8Array): Authority {
   const rootKey = deriveSigningKey(seed, 'root')
   const rootIssuer: Issuer = { name: `${prefix} SGX Root CA`, key: rootKey }
-  const certify = (name: string, key: SigningKey, pathLength: number | undefined): CertifiedIssuer => ({
+  const certify = (
+    name: string,
+    key: SigningKey,
+    pathLength: number | undefined,
+  ): CertifiedIssuer => ({
     name,
     key,
     der: issueCertificate(
-      { subject: name, subjectKey: key, serial: serialOf(key), pathLength, crlUrl: rootCrlUrl, ...lifetime },
+      {
+        subject: name,
+        subjectKey: key,
+        serial: serialOf(key),
+        pathLength,
+        crlUrl: rootCrlUrl,
+        ...lifetime,
+      },
       rootIssuer,
     ),
   })
-  const platformCa = certify(`${prefix} SGX PCK Platform CA`, deriveSigningKey(seed, 'platform-ca'), 0)
+  const platformCa = certify(
+    `${prefix} SGX PCK Platform CA`,
+    deriveSigningKey(seed, 'platform-ca'),
+    0,
+  )
   return {
     root: certify(rootIssuer.name, rootKey, 1),
     platformCa,
-    processorCa: certify(`${prefix} SGX PCK Processor CA`, deriveSigningKey(seed, 'processor-ca'), 0),
-    tcbSigner: certify(`${prefix} SGX TCB Signing`, deriveSigningKey(seed, 'tcb-signer'), undefined),
+    processorCa: certify(
+      `${prefix} SGX PCK Processor CA`,
+      deriveSigningKey(seed, 'processor-ca'),
+      0,
+    ),
+    tcbSigner: certify(
+      `${prefix} SGX TCB Signing`,
+      deriveSigningKey(seed, 'tcb-signer'),
+      undefined,
+    ),
     certifyPck: (key, content) => {
       const extra = pckExtension(content)
       const serial = positive(deriveBytes(seed, `serial/${encodeHex(sha256(extra))}`, 20))
       const subject = `${prefix} SGX PCK Certificate`
       const der = issueCertificate(
-        { subject, subjectKey: key, serial, pathLength: undefined, crlUrl: pckCrlUrl, extraExtensions: [extra], ...lifetime },
+        {
+          subject,
+          subjectKey: key,
+          serial,
+          pathLength: undefined,
+          crlUrl: pckCrlUrl,
+          extraExtensions: [extra],
+          ...lifetime,
+        },
         platformCa,
       )
       return { der, serial }
@@ -51,7 +82,8 @@ const prefix = 'Cloister Emulator'
 
 // RFC 2606 reserves .invalid: nobody can serve revocation lists in the emulator's name.
 const rootCrlUrl = 'https://emulator.cloister.invalid/sgx/certification/v4/rootcacrl'
-const pckCrlUrl = 'https://emulator.cloister.invalid/sgx/certification/v4/pckcrl?ca=platform&encoding=der'
+const pckCrlUrl =
+  'https://emulator.cloister.invalid/sgx/certification/v4/pckcrl?ca=platform&encoding=der'
 
 // One lifetime for all, so that a root made from one seed is valid for every vector ever committed.
 const lifetime = {

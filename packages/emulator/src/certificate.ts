@@ -63,7 +63,7 @@ export function subjectPublicKeyInfo(key: SigningKey): Bytes {
 export function distinguishedName(commonName: string): Bytes {
   return sequence(
     attribute('2.5.4.3', utf8String(commonName)),
-    attribute('2.5.4.10', utf8String('Cloister Emulator: development only, not Intel')),
+    attribute('2.5.4.10', utf8String('Cloister Emulator (insecure development root)')),
     attribute('2.5.4.7', utf8String('Nowhere')),
     attribute('2.5.4.8', utf8String('ZZ')),
     attribute('2.5.4.6', printableString('ZZ')),
@@ -92,7 +92,10 @@ export function toPem(...certificates: readonly Uint8Array[]): string {
 }
 
 function pemBlock(der: Uint8Array): string {
-  const lines = Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? []
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }
 
@@ -104,7 +107,11 @@ function extensions(content: CertificateContent, issuer: Issuer): readonly Bytes
     extension('2.5.29.31', false, crlDistributionPoints(content.crlUrl)),
     extension('2.5.29.14', false, octetString(keyIdentifier(content.subjectKey))),
     // keyCertSign and cRLSign for a CA; digitalSignature and nonRepudiation for an end entity.
-    extension('2.5.29.15', true, isCa ? bitString(Uint8Array.of(0x06), 1) : bitString(Uint8Array.of(0xc0), 6)),
+    extension(
+      '2.5.29.15',
+      true,
+      isCa ? bitString(Uint8Array.of(0x06), 1) : bitString(Uint8Array.of(0xc0), 6),
+    ),
     extension('2.5.29.19', true, isCa ? sequence(boolean(true), integer(pathLength)) : sequence()),
     ...(content.extraExtensions ?? []),
   ]

@@ -73,7 +73,11 @@ type Dates = { readonly issueDate: string; readonly nextUpdate: string }
 
 /** TCB info. Spec: Intel PCS API v4, "Get TDX TCB Info", version 3. */
 function tcbInfoJson(dates: Dates, tcbEvaluationDataNumber: number): Json {
-  const module = { mrsigner: '00'.repeat(48), attributes: '00'.repeat(8), attributesMask: 'FF'.repeat(8) }
+  const module = {
+    mrsigner: '00'.repeat(48),
+    attributes: '00'.repeat(8),
+    attributesMask: 'FF'.repeat(8),
+  }
   return {
     id: 'TDX',
     version: 3,
@@ -88,7 +92,10 @@ function tcbInfoJson(dates: Dates, tcbEvaluationDataNumber: number): Json {
       tcb: {
         sgxtcbcomponents: level.components.map((svn, index) => ({ svn, ...sgxComponents[index] })),
         pcesvn: level.pceSvn,
-        tdxtcbcomponents: level.tdxComponents.map((svn, index) => ({ svn, ...tdxComponents[index] })),
+        tdxtcbcomponents: level.tdxComponents.map((svn, index) => ({
+          svn,
+          ...tdxComponents[index],
+        })),
       },
       tcbDate: level.date,
       tcbStatus: level.status,

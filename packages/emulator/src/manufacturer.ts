@@ -1,10 +1,20 @@
 import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { createAuthority, type Authority } from './authority.ts'
 import { subjectPublicKeyInfo, toPem } from './certificate.ts'
-import { emulatorFmspc, issueCollateral, type Collateral, type CollateralOptions } from './collateral.ts'
+import {
+  emulatorFmspc,
+  issueCollateral,
+  type Collateral,
+  type CollateralOptions,
+} from './collateral.ts'
 import { signQuote, type QuoteRequest } from './quote.ts'
 import { deriveBytes, deriveSigningKey, sha256 } from './signing-key.ts'
-import { platformSvns, quotingEnclaveSvns, type ModuleStatus, type TcbStatus } from './tcb-levels.ts'
+import {
+  platformSvns,
+  quotingEnclaveSvns,
+  type ModuleStatus,
+  type TcbStatus,
+} from './tcb-levels.ts'
 
 /** A manufacturer of emulated TDX machines. Its evidence proves nothing about hardware. */
 export type Manufacturer = {
@@ -68,7 +78,10 @@ export function createManufacturer(options: {
 
 function createPlatform(seed: Bytes, authority: Authority, options: PlatformOptions): Platform {
   const { machineSeed } = options
-  assert(machineSeed.length >= 16, `a machine's seed has 16 bytes or more, got ${machineSeed.length}`)
+  assert(
+    machineSeed.length >= 16,
+    `a machine's seed has 16 bytes or more, got ${machineSeed.length}`,
+  )
   const machine = `machine/${encodeHex(machineSeed)}`
   const svns = platformSvns(options.tcb ?? 'UpToDate', options.module ?? 'UpToDate')
   const ppid = deriveBytes(seed, `${machine}/ppid`, 16)

@@ -41,7 +41,11 @@ export function signQuote(request: QuoteRequest, signer: QuoteSigner): Bytes {
   const version = request.version ?? 4
   const signed = concatBytes(quoteHeader(version), ...reportBody(request, signer, version))
   const chain = encodeUtf8(signer.pckChainPem)
-  const report = quotingEnclaveReport(signer.attestationKey, signer.cpuSvn, signer.quotingEnclaveSvn)
+  const report = quotingEnclaveReport(
+    signer.attestationKey,
+    signer.cpuSvn,
+    signer.quotingEnclaveSvn,
+  )
   const certification = concatBytes(
     report,
     signer.pckKey.signRaw(report),
@@ -83,7 +87,8 @@ function quoteHeader(version: number): Bytes {
 }
 
 function reportBody(request: QuoteRequest, signer: QuoteSigner, version: 4 | 5): readonly Bytes[] {
-  const attributes = (request.tdAttributes ?? septVeDisable) | (request.debug === true ? debugBit : 0n)
+  const attributes =
+    (request.tdAttributes ?? septVeDisable) | (request.debug === true ? debugBit : 0n)
   const teeTcbSvn = sized(Uint8Array.from(signer.teeTcbSvn), 16, 'TEE TCB SVN')
   const body = concatBytes(
     teeTcbSvn,

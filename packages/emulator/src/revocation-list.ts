@@ -1,6 +1,20 @@
 import type { Bytes, UnixSeconds } from '@cloister/codec'
-import { authorityKeyIdentifier, distinguishedName, ecdsaWithSha256, extension, type Issuer } from './certificate.ts'
-import { bitString, enumerated, explicit, integer, sequence, unsignedInteger, utcTime } from './der.ts'
+import {
+  authorityKeyIdentifier,
+  distinguishedName,
+  ecdsaWithSha256,
+  extension,
+  type Issuer,
+} from './certificate.ts'
+import {
+  bitString,
+  enumerated,
+  explicit,
+  integer,
+  sequence,
+  unsignedInteger,
+  utcTime,
+} from './der.ts'
 
 /** What a revocation list says. */
 export type RevocationListContent = {

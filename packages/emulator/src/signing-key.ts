@@ -27,11 +27,17 @@ export function deriveSigningKey(seed: Uint8Array, label: string): SigningKey {
   const coordinates = { x: toUrl(point.subarray(0, 32)), y: toUrl(point.subarray(32)) }
   const key = createPrivateKey({
     format: 'jwk',
-    key: { kty: 'EC', crv: 'P-256', d: Buffer.from(scalar, 'hex').toString('base64url'), ...coordinates },
+    key: {
+      kty: 'EC',
+      crv: 'P-256',
+      d: Buffer.from(scalar, 'hex').toString('base64url'),
+      ...coordinates,
+    },
   })
   return {
     point,
-    signRaw: (message) => new Uint8Array(sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' })),
+    signRaw: (message) =>
+      new Uint8Array(sign('sha256', message, { key, dsaEncoding: 'ieee-p1363' })),
     signDer: (message) => new Uint8Array(sign('sha256', message, key)),
   }
 }

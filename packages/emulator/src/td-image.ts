@@ -1,4 +1,11 @@
-import { canonicalJson, encodeHex, encodeUtf8, OperationError, type Bytes, type Json } from '@cloister/codec'
+import {
+  canonicalJson,
+  encodeHex,
+  encodeUtf8,
+  OperationError,
+  type Bytes,
+  type Json,
+} from '@cloister/codec'
 import { readFileSync } from 'node:fs'
 import { sha256 } from './signing-key.ts'
 
@@ -26,12 +33,12 @@ export function ownFiles(image: TdImage): ReadonlyMap<string, Bytes> {
     ['config.json', encodeUtf8(canonicalJson(config))],
     ['launch.json', encodeUtf8(canonicalJson({ entry, nodeFlags, runtime }))],
     ['package.json', encodeUtf8('{"type":"module"}')],
-    [importGuardName, new Uint8Array(readFileSync(new URL('import-guard.mjs', import.meta.url)))],
+    [importGuardName, new Uint8Array(readFileSync(new URL('import-guard.ts', import.meta.url)))],
   ])
 }
 
 /** Refuses a module that is not measured. Loaded before the entry. */
-export const importGuardName = 'import-guard.mjs'
+export const importGuardName = 'import-guard.ts'
 
 /**
  * The manifest: one line `sha256 name` for every file, sorted by name. RTMR3 is extended with it.
@@ -39,7 +46,10 @@ export const importGuardName = 'import-guard.mjs'
  * @throws {OperationError} `td-image` on a name twice, or one that leaves the TD.
  */
 export function manifestText(image: TdImage, digests: ReadonlyMap<string, Bytes>): string {
-  const own = [...ownFiles(image)].map(([name, content]): [string, Bytes] => [name, sha256(content)])
+  const own = [...ownFiles(image)].map(([name, content]): [string, Bytes] => [
+    name,
+    sha256(content),
+  ])
   return [...digests, ...own]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, digest]) => `${encodeHex(digest)} ${name}\n`)

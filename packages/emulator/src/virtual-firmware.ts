@@ -29,7 +29,6 @@ export function firmwareMrtd(): Bytes {
  * and registers, as a TD started by TDVF and Linux; the measured contents are the emulator's own.
  */
 export function bootLog(): readonly TdEvent[] {
-  const text = (what: string): Bytes => encodeUtf8(`Cloister Emulator ${what}, version 1`)
   return [
     bootEvent(0, 0x8000000b, 'td_hob', text('hand-off block')),
     bootEvent(0, 0x8000000a, 'cfv', text('configuration volume')),
@@ -52,6 +51,10 @@ const pageBytes = 4096
 const chunkBytes = 256
 const pagesCount = 4
 const firmwareAddress = 0x1_0000_0000 - pagesCount * pageBytes // Firmware ends at 4 GiB.
+
+function text(what: string): Bytes {
+  return encodeUtf8(`Cloister Emulator ${what}, version 1`)
+}
 
 function record(operation: string, address: number): Bytes {
   const bytes = new Uint8Array(128)

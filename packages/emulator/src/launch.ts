@@ -1,0 +1,207 @@
+import { encodeHex, equalBytes, OperationError, parseHex, type Bytes } from '@cloister/codec'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { serveGuestSocket, type GuestSocket } from './guest-socket.ts'
+import type { Platform } from './manufacturer.ts'
+import { copyMeasured, isErrorCode } from './measured-copy.ts'
+import { hashFile, measureManifest, type TdMeasurement } from './measurement.ts'
+import { checkImage, importGuardName, manifestText, ownFiles, type TdImage } from './td-image.ts'
+
+/** A TD image and the machine it is to run on. */
+export type PrepareOptions = TdImage & {
+  readonly platform: Platform
+  /** A folder of the TD's own, absent or empty. Its path is short: the guest socket lies in it. */
+  readonly directory: string
+  /** Where copies of equal files are shared between TDs. Beside `directory` unless given. */
+  readonly cacheDirectory?: string
+  /** Emulates although this machine has a real TEE, whose evidence the emulator's might be taken for. */
+  readonly insecureEvenThoughARealTeeIsPresent?: boolean
+}
+
+/** What the host chooses when it starts a TD. None of it is measured: the enclave trusts none of it. */
+export type StartOptions = {
+  readonly args?: readonly string[]
+  /** `CLOISTER_...` variables and `ORT_DISABLE_TELEMETRY`; any other name is refused. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdio?: StdioOptions
+}
+
+/** A TD that is measured and not started yet. */
+export type PreparedTd = {
+  readonly measurement: TdMeasurement
+  /** Path of the guest socket that the TD will find in `CLOISTER_GUEST_SOCKET`. */
+  readonly socketPath: string
+  start(options?: StartOptions): Promise<RunningTd>
+}
+
+/** A TD that runs. */
+export type RunningTd = {
+  readonly process: ChildProcess
+  readonly measurement: TdMeasurement
+  readonly socketPath: string
+  /** Ends the process (SIGTERM, then SIGKILL after five seconds) and its guest socket. */
+  stop(): Promise<void>
+}
+
+/** Measures an image and starts it. See {@link prepareTd}. */
+export async function launchTd(options: PrepareOptions & StartOptions): Promise<RunningTd> {
+  return (await prepareTd(options)).start(options)
+}
+
+/**
+ * Copies an image into a private folder, measuring the copies. What runs later is these copies.
+ *
+ * @throws {OperationError} `real-tee` where this machine has a real TEE; `td-image` or `td-file` on a
+ *   bad image; `td-directory` where the folder is in use or can't be made.
+ */
+export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
+  refuseRealTee(options.insecureEvenThoughARealTeeIsPresent === true, teeDevices)
+  checkImage(options)
+  const directory = await claimDirectory(options.directory)
+  const root = join(directory, 'root')
+  const cache = options.cacheDirectory ?? `${options.directory}.cache`
+  const digests = new Map<string, Bytes>()
+  for (const { name, path } of options.files)
+    digests.set(name, await copyMeasured(path, join(root, name), cache))
+  for (const [name, content] of ownFiles(options))
+    await writeFile(join(root, name), content, { mode: 0o400, flag: 'wx' })
+  const measurement = measureManifest(manifestText(options, digests))
+  const socketPath = join(directory, 'guest.sock')
+  const start = async (chosen: StartOptions = {}): Promise<RunningTd> => {
+    const env = environment(chosen.env ?? {}, socketPath)
+    await verifyCopies(root, measurement.manifest)
+    const guest = await serveGuestSocket({ platform: options.platform, measurement, socketPath })
+    try {
+      const child = await spawnRuntime(options, root, env, chosen)
+      child.once('exit', () => void guest.close())
+      return { process: child, measurement, socketPath, stop: () => stop(child, guest) }
+    } catch (cause) {
+      await guest.close()
+      throw cause
+    }
+  }
+  return { measurement, socketPath, start }
+}
+
+/**
+ * Refuses to emulate beside a real TEE.
+ *
+ * @throws {OperationError} `real-tee` naming the device and the option that overrides.
+ */
+export function refuseRealTee(insecureAllowed: boolean, devices: readonly string[]): void {
+  const present = devices.find((path) => existsSync(path))
+  if (present === undefined || insecureAllowed) return
+  throw new OperationError(
+    'real-tee',
+    `Cannot emulate a TD here: this machine has a real TEE (${present}); use its driver, or set insecureEvenThoughARealTeeIsPresent`,
+  )
+}
+
+const teeDevices = [
+  '/dev/tdx_guest',
+  '/dev/tdx-guest',
+  '/dev/sgx_enclave',
+  '/dev/sgx/enclave',
+  '/dev/sev-guest',
+]
+const allowedVariable = /^(?:CLOISTER_[A-Z0-9_]+|ORT_DISABLE_TELEMETRY)$/
+const stopSeconds = 5
+const spawnTriesMax = 8
+
+async function claimDirectory(path: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    if ((await readdir(path)).length === 0) {
+      await mkdir(join(path, 'root'), { mode: 0o700 })
+      return await realpath(path)
+    }
+  } catch (cause) {
+    throw new OperationError('td-directory', `Cannot make ${path} for a TD`, { cause })
+  }
+  throw new OperationError(
+    'td-directory',
+    `Cannot use ${path} for a TD: it is not empty; remove it or name another`,
+  )
+}
+
+function environment(
+  chosen: Readonly<Record<string, string>>,
+  socketPath: string,
+): Record<string, string> {
+  const refused = Object.keys(chosen).find((name) => !allowedVariable.test(name))
+  if (refused !== undefined)
+    throw new OperationError(
+      'td-environment',
+      `Cannot pass ${refused} to a TD: only CLOISTER_ variables reach it; put what matters into the measured config`,
+    )
+  return {
+    ...chosen,
+    CLOISTER_GUEST_SOCKET: socketPath,
+    PATH: '/usr/bin:/bin',
+    LANG: 'C.UTF-8',
+    TZ: 'UTC',
+  }
+}
+
+/** Reads every file again, so that a copy changed since it was measured does not run. */
+async function verifyCopies(root: string, manifest: string): Promise<void> {
+  for (const line of manifest.trimEnd().split('\n')) {
+    const digest = line.slice(0, 64)
+    const name = line.slice(65)
+    const found = await hashFile(join(root, name))
+    if (!equalBytes(found, parseHex(digest)))
+      throw new OperationError(
+        'td-file-changed',
+        `Cannot start this TD: ${name} was measured as ${digest} and is ${encodeHex(found)} now`,
+      )
+  }
+}
+
+async function spawnRuntime(
+  image: TdImage,
+  root: string,
+  env: Record<string, string>,
+  chosen: StartOptions,
+): Promise<ChildProcess> {
+  const guard = pathToFileURL(join(root, importGuardName)).href
+  const flags = [...(image.nodeFlags ?? []), '--import', guard]
+  const args = [...flags, join(root, image.entry), ...(chosen.args ?? [])]
+  const options = { cwd: root, env, stdio: chosen.stdio ?? 'inherit' }
+  for (let tries = 1; ; tries++)
+    try {
+      return await spawned(spawn(join(root, image.runtime), args, options))
+    } catch (cause) {
+      // A child forked meanwhile may hold the copy open for writing for a moment.
+      if (!isErrorCode(cause, 'ETXTBSY') || tries === spawnTriesMax)
+        throw new OperationError('td-start', `Cannot start ${image.runtime} of this TD`, { cause })
+      await sleep(10 * tries)
+    }
+}
+
+function spawned(child: ChildProcess): Promise<ChildProcess> {
+  return new Promise((resolve, reject) => {
+    child.once('spawn', () => resolve(child))
+    child.once('error', reject)
+  })
+}
+
+async function stop(child: ChildProcess, guest: GuestSocket): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve()
+    else child.once('exit', () => resolve())
+  })
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopSeconds * 1000)
+  await ended
+  clearTimeout(timer)
+  await guest.close()
+}
+
+/** Removes what {@link prepareTd} left in a TD's folder. The cache beside it stays. */
+export async function removeTd(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true })
+}

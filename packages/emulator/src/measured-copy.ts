@@ -1,0 +1,80 @@
+import { encodeHex, equalBytes, OperationError, type Bytes } from '@cloister/codec'
+import { createHash, randomBytes } from 'node:crypto'
+import { constants, createReadStream, createWriteStream } from 'node:fs'
+import { access, chmod, copyFile, link, mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { hashFile } from './measurement.ts'
+
+/**
+ * Puts a copy of `source` at `target` and returns the digest of the bytes that stand there. The copy
+ * is the emulator's own, read-only and executable; what happens to `source` later can't reach it.
+ *
+ * Copies of equal files share storage through `cache`, one file per digest, each hashed again before
+ * it is used.
+ *
+ * @throws {OperationError} `td-file` naming the file.
+ */
+export async function copyMeasured(source: string, target: string, cache: string): Promise<Bytes> {
+  try {
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
+    await mkdir(cache, { recursive: true, mode: 0o700 })
+    const wanted = await hashFile(source)
+    const cached = (await isCached(wanted, cache)) ? { digest: wanted } : await store(source, cache)
+    await linkOrCopy(join(cache, encodeHex(cached.digest)), target)
+    return cached.digest
+  } catch (cause) {
+    if (cause instanceof OperationError) throw cause
+    throw new OperationError('td-file', `Cannot copy ${source} into ${target}`, { cause })
+  }
+}
+
+async function isCached(digest: Bytes, cache: string): Promise<boolean> {
+  const path = join(cache, encodeHex(digest))
+  const exists = await access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  )
+  if (!exists) return false
+  if (equalBytes(await hashFile(path), digest)) return true
+  await rm(path)
+  return false
+}
+
+/** Copies into the cache, hashing the very bytes that are written. */
+async function store(source: string, cache: string): Promise<{ readonly digest: Bytes }> {
+  const partial = join(cache, `.partial-${randomBytes(12).toString('hex')}`)
+  const hash = createHash('sha256')
+  const tap = new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      hash.update(chunk)
+      done(null, chunk)
+    },
+  })
+  try {
+    const writer = createWriteStream(partial, { flags: 'wx', mode: 0o500 })
+    await pipeline(createReadStream(source, { highWaterMark: 1 << 20 }), tap, writer)
+    const digest = new Uint8Array(hash.digest())
+    await rename(partial, join(cache, encodeHex(digest)))
+    return { digest }
+  } catch (cause) {
+    await rm(partial, { force: true })
+    throw cause
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (cause) {
+    if (!isErrorCode(cause, 'EXDEV') && !isErrorCode(cause, 'EPERM')) throw cause
+    await copyFile(from, to, constants.COPYFILE_EXCL)
+    await chmod(to, 0o500)
+  }
+}
+
+/** Whether a failure of the system carries this code. */
+export function isErrorCode(cause: unknown, code: string): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === code
+}

@@ -1,0 +1,56 @@
+// The third-party verifier, unmodified, and the inputs that tests share.
+import { createRequire } from 'node:module'
+import { unixSeconds, type Bytes } from '@cloister/codec'
+import {
+  createManufacturer,
+  type Collateral,
+  type Manufacturer,
+  type QuoteRequest,
+} from '../src/index.ts'
+
+/** What `@phala/dcap-qvl` answers. */
+export type QvlReport = { status: string; advisory_ids: string[]; report: unknown; ppid: Buffer }
+
+type Qvl = {
+  QuoteVerifier: {
+    newProd(): QvlVerifier
+    newWithRootCa(root: Buffer): QvlVerifier
+  }
+  getCollateral(url: string, quote: Buffer): Promise<Collateral>
+}
+
+type QvlVerifier = { verify(quote: Buffer, collateral: Collateral, now: number): QvlReport }
+
+export const qvl: Qvl = createRequire(import.meta.url)('@phala/dcap-qvl')
+
+/** 2026-09-21T14:13:20Z, when everything in these tests is issued. */
+export const now = unixSeconds(1_790_000_000)
+
+export function testManufacturer(): Manufacturer {
+  return createManufacturer({ seed: new Uint8Array(32).fill(0x5e), now })
+}
+
+export function machineSeed(number: number): Bytes {
+  return new Uint8Array(16).fill(number)
+}
+
+/** Registers and report data that differ from one another, so that a swap shows. */
+export function sampleRequest(changes: Partial<QuoteRequest> = {}): QuoteRequest {
+  const register = (value: number): Bytes => new Uint8Array(48).fill(value)
+  return {
+    mrtd: register(0xa0),
+    rtmrs: [register(0xb0), register(0xb1), register(0xb2), register(0xb3)],
+    reportData: Uint8Array.from({ length: 64 }, (_, index) => index),
+    ...changes,
+  }
+}
+
+/** What the third-party verifier says of a quote: its status, or its refusal. */
+export function verdict(manufacturer: Manufacturer, quote: Bytes, at: number = now + 60): string {
+  const verifier = qvl.QuoteVerifier.newWithRootCa(Buffer.from(manufacturer.rootDer))
+  try {
+    return verifier.verify(Buffer.from(quote), manufacturer.collateral(), at).status
+  } catch (refusal) {
+    return refusal instanceof Error ? refusal.message : String(refusal)
+  }
+}
