@@ -7,8 +7,8 @@ const blockBytes = 64
  * nothing is claimed about its timing. Spec: FIPS 180-4, sections 5 and 6.2.
  */
 export class PortableSha256 {
-  readonly #state = Uint32Array.from(initialState)
-  readonly #schedule = new Uint32Array(blockBytes)
+  readonly #state = Int32Array.from(initialState)
+  readonly #schedule = new Int32Array(blockBytes)
   readonly #pending = new Uint8Array(blockBytes)
   #pendingSize = 0
   #size = 0
@@ -40,22 +40,33 @@ export class PortableSha256 {
     this.update(end)
     const digest = new Uint8Array(32)
     const view = new DataView(digest.buffer)
-    for (const [index, word] of this.#state.entries()) view.setUint32(index * 4, word)
+    for (const [index, word] of this.#state.entries()) view.setInt32(index * 4, word)
     return digest
   }
 
   #compress(bytes: Uint8Array, offset: number): void {
-    const w = this.#schedule
-    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, blockBytes)
-    for (let t = 0; t < 16; t++) w[t] = view.getUint32(t * 4)
+    const [w, state] = [this.#schedule, this.#state]
+    for (let t = 0, from = offset; t < 16; t++, from += 4)
+      w[t] =
+        (byteAt(bytes, from) << 24) |
+        (byteAt(bytes, from + 1) << 16) |
+        (byteAt(bytes, from + 2) << 8) |
+        byteAt(bytes, from + 3)
     for (let t = 16; t < 64; t++) {
       const w15 = at(w, t - 15)
       const w2 = at(w, t - 2)
       const s0 = rotate(w15, 7) ^ rotate(w15, 18) ^ (w15 >>> 3)
       const s1 = rotate(w2, 17) ^ rotate(w2, 19) ^ (w2 >>> 10)
-      w[t] = at(w, t - 16) + s0 + at(w, t - 7) + s1
+      w[t] = (at(w, t - 16) + s0 + at(w, t - 7) + s1) | 0
     }
-    let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = this.#state
+    let a = at(state, 0)
+    let b = at(state, 1)
+    let c = at(state, 2)
+    let d = at(state, 3)
+    let e = at(state, 4)
+    let f = at(state, 5)
+    let g = at(state, 6)
+    let h = at(state, 7)
     for (let t = 0; t < 64; t++) {
       const sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
       const t1 = (h + sum1 + ((e & f) ^ (~e & g)) + at(roundConstants, t) + at(w, t)) | 0
@@ -70,16 +81,22 @@ export class PortableSha256 {
       b = a
       a = (t1 + t2) | 0
     }
-    for (const [index, word] of [a, b, c, d, e, f, g, h].entries())
-      this.#state[index] = at(this.#state, index) + word
+    state[0] = at(state, 0) + a
+    state[1] = at(state, 1) + b
+    state[2] = at(state, 2) + c
+    state[3] = at(state, 3) + d
+    state[4] = at(state, 4) + e
+    state[5] = at(state, 5) + f
+    state[6] = at(state, 6) + g
+    state[7] = at(state, 7) + h
   }
 }
 
 // The first 32 bits of the fractional parts of the square roots of the first 8 primes, and of the cube roots of the
 // first 64: computed, so that no digit can be mistyped.
 const primes = Array.from({ length: 312 }, (_, index) => index).filter(isPrime)
-const initialState = Uint32Array.from(primes.slice(0, 8), (prime) => rootFraction(prime, 2n))
-const roundConstants = Uint32Array.from(primes, (prime) => rootFraction(prime, 3n))
+const initialState = Int32Array.from(primes.slice(0, 8), (prime) => rootFraction(prime, 2n))
+const roundConstants = Int32Array.from(primes, (prime) => rootFraction(prime, 3n))
 
 function isPrime(value: number): boolean {
   for (let divisor = 2; divisor * divisor <= value; divisor++)
@@ -104,6 +121,10 @@ function rotate(word: number, bits: number): number {
   return (word >>> bits) | (word << (32 - bits))
 }
 
-function at(words: Uint32Array, index: number): number {
+function at(words: Int32Array, index: number): number {
   return words[index] ?? 0
+}
+
+function byteAt(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0
 }

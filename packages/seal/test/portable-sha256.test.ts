@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { PortableSha256 } from '../src/portable-sha256.ts'

@@ -1,13 +1,10 @@
 // What holds for sealed objects, whichever implementation stands behind #crypto. Both test files run all of it.
-import { createCipheriv, createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { inflateSync } from 'node:zlib'
+import { createHash, randomBytes } from 'node:crypto'
 
 import { type Bytes } from '@cloister/codec'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { chunkNonce } from '../src/chunk-keys.ts'
 import {
   createSealer,
   digestSealed,
@@ -19,24 +16,10 @@ import {
   sealedSize,
 } from '../src/index.ts'
 import { sealWithSalt } from '../src/seal-object.ts'
-import { referenceNonce, referenceSeal } from './reference-cobblestone.ts'
-
-type Vector = {
-  readonly name: string
-  readonly key: string
-  readonly context: string
-  readonly sealedZlib: string
-} & ({ readonly plainSize: number; readonly plainSha512: string } | { readonly refused: string })
-
-type Rollover = Record<
-  'key' | 'context' | 'header' | 'aeadKey' | 'baseNonce' | 'plainSha512',
-  string
-> & {
-  readonly plainSize: number
-}
-
-const vectors: { readonly objects: readonly Vector[]; readonly counterRollover: Rollover } =
-  JSON.parse(readFileSync(new URL('vectors/cobblestone-256.json', import.meta.url), 'utf8'))
+import { referenceSeal } from './reference-cobblestone.ts'
+import { testRanges } from './sealed-range-suite.ts'
+import { testVectors } from './sealed-vectors-suite.ts'
+import { bytes, collect, equal, outcome, pieces } from './test-bytes.ts'
 
 const chunk = 16_384
 const sealedChunk = 16_400
@@ -63,61 +46,6 @@ export function testSealedObjects(): void {
   testRoundTrips()
   testRefusals()
   testRanges()
-}
-
-function testVectors(): void {
-  test.for(vectors.objects)('published vector: $name', async (vector) => {
-    const sealed = bytes(inflateSync(Buffer.from(vector.sealedZlib, 'hex')))
-    const [vectorKey, vectorContext] = [hex(vector.key), hex(vector.context)]
-    const whole = outcome(open(vectorKey, vectorContext, sealed))
-    const streamed = outcome(collect(openStream(vectorKey, vectorContext, pieces(sealed, 5000))))
-    if ('refused' in vector) {
-      expect(await whole).toBe(vector.refused)
-      expect(await streamed).toBe(vector.refused)
-      return
-    }
-    const expected = { size: vector.plainSize, sha512: vector.plainSha512 }
-    expect(await whole).toEqual(expected)
-    expect(await streamed).toEqual(expected)
-    const plain = await open(vectorKey, vectorContext, sealed)
-    expect(await sealWithSalt(vectorKey, vectorContext, sealed.slice(0, 24), plain)).toEqual(sealed)
-  })
-
-  test('published vector: the chunk counter passes 255', async () => {
-    const vector = vectors.counterRollover
-    const plain = new Uint8Array(vector.plainSize)
-    for (let number = 0; number * chunk < plain.length; number++) {
-      const nonce = referenceNonce(hex(vector.baseNonce), number)
-      const zeros = new Uint8Array(Math.min(chunk, plain.length - number * chunk))
-      plain.set(
-        createCipheriv('aes-256-gcm', hex(vector.aeadKey), nonce).update(zeros),
-        number * chunk,
-      )
-    }
-    expect(sha512(plain)).toBe(vector.plainSha512)
-    const header = hex(vector.header)
-    const sealed = await sealWithSalt(
-      hex(vector.key),
-      hex(vector.context),
-      header.slice(0, 24),
-      plain,
-    )
-    expect(sealed.subarray(0, 56)).toEqual(header)
-    for (let at = 56; at < sealed.length; at += sealedChunk)
-      expect(
-        sealed.subarray(at, Math.min(at + chunk, sealed.length - 16)).every((byte) => byte === 0),
-      ).toBe(true)
-    expect(sha512(await open(hex(vector.key), hex(vector.context), sealed))).toBe(
-      vector.plainSha512,
-    )
-  })
-
-  test('the nonce carries the whole 38-bit chunk number', () => {
-    const base = bytes(randomBytes(12))
-    for (const number of [0, 1, 255, 256, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 38 - 1])
-      expect(Buffer.from(chunkNonce(base, number))).toEqual(referenceNonce(base, number))
-    expect(() => chunkNonce(base, 2 ** 38)).toThrow(expect.objectContaining({ code: 'too-large' }))
-  })
 }
 
 function testRoundTrips(): void {
@@ -259,15 +187,12 @@ function testRefusals(): void {
   test('appended, swapped, repeated and dropped chunks are refused', async () => {
     const sealed = await seal(key, context, bytes(randomBytes(3 * chunk + 9)))
     const other = await seal(key, context, bytes(randomBytes(3 * chunk + 9)))
-    const piece = (object: Bytes, number: number) =>
-      object.subarray(56 + number * sealedChunk, 56 + (number + 1) * sealedChunk)
-    const joined = (...parts: readonly Uint8Array[]) => bytes(Buffer.concat(parts))
     const [header, a, b, c, end] = [
       sealed.subarray(0, 56),
-      piece(sealed, 0),
-      piece(sealed, 1),
-      piece(sealed, 2),
-      piece(sealed, 3),
+      sealedPart(sealed, 0),
+      sealedPart(sealed, 1),
+      sealedPart(sealed, 2),
+      sealedPart(sealed, 3),
     ]
     const forged = [
       { object: joined(sealed, Uint8Array.of(0)), bad: 3 },
@@ -276,7 +201,7 @@ function testRefusals(): void {
       { object: joined(header, a, a, c, end), bad: 1 },
       { object: joined(header, a, c, end), bad: 1 },
       { object: joined(header, a, b, end), bad: 2 },
-      { object: joined(header, a, piece(other, 1), c, end), bad: 1 },
+      { object: joined(header, a, sealedPart(other, 1), c, end), bad: 1 },
     ]
     for (const { object, bad } of forged) {
       const expected = { code: 'tampered', message: expect.stringContaining(`chunk ${bad} `) }
@@ -318,7 +243,6 @@ function testRefusals(): void {
     const most = 2 ** 38 * chunk - 1
     expect(sealedSize(most)).toBe(56 + 2 ** 38 * sealedChunk - 1)
     expect(() => sealedSize(most + 1)).toThrow(expect.objectContaining({ code: 'too-large' }))
-    const never = () => Promise.reject(new Error('must not be read'))
     await expect(
       openRange(key, context, never, 56 + 2 ** 38 * sealedChunk + 16, 0, 1),
     ).rejects.toMatchObject({ code: 'too-large' })
@@ -326,150 +250,26 @@ function testRefusals(): void {
   })
 
   test("a failing source's own error comes through", async () => {
-    const failing = async function* () {
-      yield new Uint8Array(20_000)
-      throw new Error('disk gone')
-    }
     await expect(collect(createSealer(key, context).sealStream(failing()))).rejects.toThrow(
       'disk gone',
     )
   })
 }
 
-function testRanges(): void {
-  const plain = bytes(randomBytes(40 * chunk + 77))
-
-  test('a range equals the slice, and only its chunks are read', async () => {
-    const sealed = await seal(key, context, plain)
-    const range = fc
-      .tuple(fc.nat({ max: plain.length }), fc.nat({ max: plain.length }))
-      .map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const)
-    const short = fc
-      .tuple(fc.nat({ max: plain.length - 100 }), fc.nat({ max: 100 }))
-      .map(([a, n]) => [a, a + n] as const)
-    const edges = fc.constantFrom(
-      [0, 0],
-      [0, 1],
-      [chunk - 1, chunk],
-      [chunk, chunk + 1],
-      [chunk - 1, chunk + 1],
-      [plain.length - 1, plain.length],
-      [plain.length, plain.length],
-      [0, plain.length],
-    )
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(edges, short, range), async ([start = 0, end = 0]) => {
-        const touched: { readonly from: number; readonly to: number }[] = []
-        const read = (offset: number, length: number) => {
-          touched.push({ from: offset, to: offset + length })
-          return Promise.resolve(sealed.slice(offset, offset + length))
-        }
-        expect(
-          equal(
-            await openRange(key, context, read, sealed.length, start, end),
-            plain.slice(start, end),
-          ),
-        ).toBe(true)
-        const first = 56 + Math.floor(start / chunk) * sealedChunk
-        const last = Math.min(56 + Math.ceil(end / chunk) * sealedChunk, sealed.length)
-        expect(touched[0]).toEqual({ from: 0, to: 56 })
-        const bodies = touched.slice(1)
-        for (const { from, to } of bodies) expect(from >= first && to <= last).toBe(true)
-        expect(bodies.reduce((sum, { from, to }) => sum + to - from, 0)).toBe(
-          start === end ? 0 : last - first,
-        )
-      }),
-      { numRuns: 60 },
-    )
-  })
-
-  test('a range over a bad chunk is refused, one beside it opens', async () => {
-    const sealed = await seal(key, context, plain)
-    sealed[56 + 5 * sealedChunk + 100]! ^= 4
-    const read = reader(sealed)
-    await expect(
-      openRange(key, context, read, sealed.length, 5 * chunk - 1, 5 * chunk + 1),
-    ).rejects.toMatchObject({
-      code: 'tampered',
-      message: expect.stringContaining('chunk 5 '),
-    })
-    expect(await openRange(key, context, read, sealed.length, 6 * chunk, 6 * chunk + 3)).toEqual(
-      plain.slice(6 * chunk, 6 * chunk + 3),
-    )
-  })
-
-  test('ranges outside, short reads, false sizes and wrong keys are refused', async () => {
-    const sealed = await seal(key, context, plain)
-    const read = reader(sealed)
-    for (const [start, end] of [
-      [-1, 3],
-      [5, 4],
-      [0, plain.length + 1],
-      [0.5, 1],
-      [0, Number.NaN],
-    ] as const)
-      await expect(openRange(key, context, read, sealed.length, start, end)).rejects.toMatchObject({
-        code: 'out-of-range',
-      })
-    const stingy = (offset: number, length: number) =>
-      read(offset, offset < 56 ? length : length - 1)
-    await expect(
-      openRange(key, context, stingy, sealed.length, chunk, chunk + 1),
-    ).rejects.toMatchObject({ code: 'truncated' })
-    await expect(openRange(key, context, read, 40, 0, 0)).rejects.toMatchObject({
-      code: 'truncated',
-    })
-    const claimed = sealed.length - 7
-    await expect(
-      openRange(key, context, read, claimed, 40 * chunk, 40 * chunk + 1),
-    ).rejects.toMatchObject({ code: 'tampered' })
-    await expect(openRange(key, bytes([1]), read, sealed.length, 0, 1)).rejects.toMatchObject({
-      code: 'wrong-key',
-    })
-  })
+function sealedPart(object: Bytes, number: number): Bytes {
+  return object.subarray(56 + number * sealedChunk, 56 + (number + 1) * sealedChunk)
 }
 
-function reader(object: Bytes) {
-  return (offset: number, length: number) => Promise.resolve(object.slice(offset, offset + length))
-}
-
-async function* pieces(object: Uint8Array, ...pieceSizes: readonly number[]) {
-  await Promise.resolve()
-  for (let offset = 0, index = 0; offset < object.length; index++) {
-    const size = pieceSizes[index % pieceSizes.length]!
-    yield object.subarray(offset, offset + size)
-    offset += size
-  }
-}
-
-async function collect(source: AsyncIterable<Uint8Array>): Promise<Bytes> {
-  const parts: Uint8Array[] = []
-  for await (const part of source) parts.push(part)
+function joined(...parts: readonly Uint8Array[]): Bytes {
   return bytes(Buffer.concat(parts))
 }
 
-async function outcome(opening: Promise<Bytes>) {
-  try {
-    const plain = await opening
-    return { size: plain.length, sha512: sha512(plain) }
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause) return cause.code
-    throw cause
-  }
+function never(): Promise<Bytes> {
+  return Promise.reject(new Error('must not be read'))
 }
 
-function sha512(value: Uint8Array): string {
-  return createHash('sha512').update(value).digest('hex')
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
-}
-
-function hex(text: string): Bytes {
-  return bytes(Buffer.from(text, 'hex'))
-}
-
-function bytes(value: Iterable<number>): Bytes {
-  return Uint8Array.from(value)
+async function* failing() {
+  await Promise.resolve()
+  yield new Uint8Array(20_000)
+  throw new Error('disk gone')
 }
