@@ -52,38 +52,37 @@ function answerRequest(manufacturer: Manufacturer, options: CollateralOptions, u
       const ca = url.searchParams.get('ca')
       if (ca !== 'platform' && ca !== 'processor')
         return refusal(400, 'ca is platform or processor')
-      const { pck_crl, pck_crl_issuer_chain } = manufacturer.collateral({ ...options, ca })
+      const { pckCrl, pckCrlIssuerChain } = manufacturer.collateral({ ...options, ca })
       const headers = {
         ...binary,
-        'SGX-PCK-CRL-Issuer-Chain': encodeURIComponent(pck_crl_issuer_chain),
+        'SGX-PCK-CRL-Issuer-Chain': encodeURIComponent(pckCrlIssuerChain),
       }
       if (url.searchParams.get('encoding') !== 'der') return refusal(400, 'encoding is der')
-      return { status: 200, headers, body: parseHex(pck_crl) }
+      return { status: 200, headers, body: parseHex(pckCrl) }
     }
     case '/sgx/certification/v4/rootcacrl':
-      return { status: 200, headers: text, body: manufacturer.collateral(options).root_ca_crl }
+      return { status: 200, headers: text, body: manufacturer.collateral(options).rootCaCrl }
     case '/tdx/certification/v4/tcb': {
       const fmspc = url.searchParams.get('fmspc')?.toLowerCase()
       if (fmspc !== encodeHex(emulatorFmspc)) return refusal(404, `no TCB info of FMSPC ${fmspc}`)
-      const { tcb_info, tcb_info_signature, tcb_info_issuer_chain } =
-        manufacturer.collateral(options)
+      const { tcbInfo, tcbInfoSignature, tcbInfoIssuerChain } = manufacturer.collateral(options)
       const headers = {
         ...json,
-        'TCB-Info-Issuer-Chain': encodeURIComponent(tcb_info_issuer_chain),
+        'TCB-Info-Issuer-Chain': encodeURIComponent(tcbInfoIssuerChain),
       }
       // The signed text goes out as it is: writing it anew could break its signature.
       return {
         status: 200,
         headers,
-        body: `{"tcbInfo":${tcb_info},"signature":"${tcb_info_signature}"}`,
+        body: `{"tcbInfo":${tcbInfo},"signature":"${tcbInfoSignature}"}`,
       }
     }
     case '/tdx/certification/v4/qe/identity': {
-      const { qe_identity, qe_identity_signature, qe_identity_issuer_chain } =
+      const { qeIdentity, qeIdentitySignature, qeIdentityIssuerChain } =
         manufacturer.collateral(options)
-      const chain = encodeURIComponent(qe_identity_issuer_chain)
+      const chain = encodeURIComponent(qeIdentityIssuerChain)
       const headers = { ...json, 'SGX-Enclave-Identity-Issuer-Chain': chain }
-      const body = `{"enclaveIdentity":${qe_identity},"signature":"${qe_identity_signature}"}`
+      const body = `{"enclaveIdentity":${qeIdentity},"signature":"${qeIdentitySignature}"}`
       return { status: 200, headers, body }
     }
     default:

@@ -1,26 +1,17 @@
-import { encodeHex, encodeUtf8, unixSeconds, type Json, type UnixSeconds } from '@cloister/codec'
+import {
+  encodeHex,
+  encodeUtf8,
+  unixSeconds,
+  type Bytes,
+  type Json,
+  type UnixSeconds,
+} from '@cloister/codec'
+import type { Collateral } from '@cloister/attest'
 import type { Authority } from './authority.ts'
 import { toPem } from './certificate.ts'
 import { issueRevocationList } from './revocation-list.ts'
 import { quotingEnclave } from './quoting-enclave.ts'
 import { moduleSvns, quotingEnclaveSvns, tcbLevels } from './tcb-levels.ts'
-import type { Bytes } from '@cloister/codec'
-
-/**
- * Everything that judges a quote besides the quote, under the names that Intel's tools use.
- * Signatures and CRLs are hexadecimal; `tcb_info` and `qe_identity` are the exact signed texts.
- */
-export type Collateral = {
-  readonly tcb_info: string
-  readonly tcb_info_signature: string
-  readonly tcb_info_issuer_chain: string
-  readonly qe_identity: string
-  readonly qe_identity_signature: string
-  readonly qe_identity_issuer_chain: string
-  readonly root_ca_crl: string
-  readonly pck_crl: string
-  readonly pck_crl_issuer_chain: string
-}
 
 /** What can be chosen about a set of collateral. */
 export type CollateralOptions = {
@@ -57,15 +48,15 @@ export function issueCollateral(
   const list = { thisUpdate: issuedAt, nextUpdate, crlNumber: options.crlNumber ?? 1 }
   const revokedSerials = options.ca === 'processor' ? [] : revokedPcks
   return {
-    tcb_info: tcbInfo,
-    tcb_info_signature: encodeHex(tcbSigner.key.signRaw(encodeUtf8(tcbInfo))),
-    tcb_info_issuer_chain: signerChain,
-    qe_identity: qeIdentity,
-    qe_identity_signature: encodeHex(tcbSigner.key.signRaw(encodeUtf8(qeIdentity))),
-    qe_identity_issuer_chain: signerChain,
-    root_ca_crl: encodeHex(issueRevocationList({ ...list, revokedSerials: [] }, root)),
-    pck_crl: encodeHex(issueRevocationList({ ...list, revokedSerials }, ca)),
-    pck_crl_issuer_chain: toPem(ca.der, root.der),
+    tcbInfo,
+    tcbInfoSignature: encodeHex(tcbSigner.key.signRaw(encodeUtf8(tcbInfo))),
+    tcbInfoIssuerChain: signerChain,
+    qeIdentity,
+    qeIdentitySignature: encodeHex(tcbSigner.key.signRaw(encodeUtf8(qeIdentity))),
+    qeIdentityIssuerChain: signerChain,
+    rootCaCrl: encodeHex(issueRevocationList({ ...list, revokedSerials: [] }, root)),
+    pckCrl: encodeHex(issueRevocationList({ ...list, revokedSerials }, ca)),
+    pckCrlIssuerChain: toPem(ca.der, root.der),
   }
 }
 

@@ -1,9 +1,4 @@
-export {
-  collateralLifetimeSeconds,
-  emulatorFmspc,
-  type Collateral,
-  type CollateralOptions,
-} from './collateral.ts'
+export { collateralLifetimeSeconds, emulatorFmspc, type CollateralOptions } from './collateral.ts'
 export { serveCollateral, type CollateralService } from './collateral-service.ts'
 export { replay, type TdEvent } from './event-log.ts'
 export { serveGuestSocket, type GuestSocket } from './guest-socket.ts'
@@ -14,7 +9,6 @@ export {
   type PreparedTd,
   type PrepareOptions,
   type RunningTd,
-  type StartOptions,
 } from './launch.ts'
 export {
   createManufacturer,
@@ -26,3 +20,4 @@ export { measureTd, type TdMeasurement } from './measurement.ts'
 export type { QuoteRequest, TdRegisters } from './quote.ts'
 export type { ModuleStatus, TcbStatus } from './tcb-levels.ts'
 export type { TdFile, TdImage } from './td-image.ts'
+export type { StartOptions } from './td-process.ts'

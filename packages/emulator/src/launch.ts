@@ -1,15 +1,14 @@
 import { encodeHex, equalBytes, OperationError, parseHex, type Bytes } from '@cloister/codec'
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { serveGuestSocket, type GuestSocket } from './guest-socket.ts'
+import { serveGuestSocket } from './guest-socket.ts'
 import type { Platform } from './manufacturer.ts'
-import { copyMeasured, isErrorCode } from './measured-copy.ts'
+import { copyMeasured } from './measured-copy.ts'
 import { hashFile, measureManifest, type TdMeasurement } from './measurement.ts'
-import { checkImage, importGuardName, manifestText, ownFiles, type TdImage } from './td-image.ts'
+import { checkImage, manifestText, ownFiles, type TdImage } from './td-image.ts'
+import { endProcess, spawnRuntime, tdEnvironment, type StartOptions } from './td-process.ts'
 
 /** A TD image and the machine it is to run on. */
 export type PrepareOptions = TdImage & {
@@ -20,14 +19,6 @@ export type PrepareOptions = TdImage & {
   readonly cacheDirectory?: string
   /** Emulates although this machine has a real TEE, whose evidence the emulator's might be taken for. */
   readonly insecureEvenThoughARealTeeIsPresent?: boolean
-}
-
-/** What the host chooses when it starts a TD. None of it is measured: the enclave trusts none of it. */
-export type StartOptions = {
-  readonly args?: readonly string[]
-  /** `CLOISTER_...` variables and `ORT_DISABLE_TELEMETRY`; any other name is refused. */
-  readonly env?: Readonly<Record<string, string>>
-  readonly stdio?: StdioOptions
 }
 
 /** A TD that is measured and not started yet. */
@@ -72,13 +63,18 @@ export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
   const measurement = measureManifest(manifestText(options, digests))
   const socketPath = join(directory, 'guest.sock')
   const start = async (chosen: StartOptions = {}): Promise<RunningTd> => {
-    const env = environment(chosen.env ?? {}, socketPath)
+    const env = tdEnvironment(chosen.env ?? {}, socketPath)
     await verifyCopies(root, measurement.manifest)
     const guest = await serveGuestSocket({ platform: options.platform, measurement, socketPath })
     try {
       const child = await spawnRuntime(options, root, env, chosen)
       child.once('exit', () => void guest.close())
-      return { process: child, measurement, socketPath, stop: () => stop(child, guest) }
+      return {
+        process: child,
+        measurement,
+        socketPath,
+        stop: () => endProcess(child).then(() => guest.close()),
+      }
     } catch (cause) {
       await guest.close()
       throw cause
@@ -108,9 +104,6 @@ const teeDevices = [
   '/dev/sgx/enclave',
   '/dev/sev-guest',
 ]
-const allowedVariable = /^(?:CLOISTER_[A-Z0-9_]+|ORT_DISABLE_TELEMETRY)$/
-const stopSeconds = 5
-const spawnTriesMax = 8
 
 async function claimDirectory(path: string): Promise<string> {
   try {
@@ -128,25 +121,6 @@ async function claimDirectory(path: string): Promise<string> {
   )
 }
 
-function environment(
-  chosen: Readonly<Record<string, string>>,
-  socketPath: string,
-): Record<string, string> {
-  const refused = Object.keys(chosen).find((name) => !allowedVariable.test(name))
-  if (refused !== undefined)
-    throw new OperationError(
-      'td-environment',
-      `Cannot pass ${refused} to a TD: only CLOISTER_ variables reach it; put what matters into the measured config`,
-    )
-  return {
-    ...chosen,
-    CLOISTER_GUEST_SOCKET: socketPath,
-    PATH: '/usr/bin:/bin',
-    LANG: 'C.UTF-8',
-    TZ: 'UTC',
-  }
-}
-
 /** Reads every file again, so that a copy changed since it was measured does not run. */
 async function verifyCopies(root: string, manifest: string): Promise<void> {
   for (const line of manifest.trimEnd().split('\n')) {
@@ -159,46 +133,6 @@ async function verifyCopies(root: string, manifest: string): Promise<void> {
         `Cannot start this TD: ${name} was measured as ${digest} and is ${encodeHex(found)} now`,
       )
   }
-}
-
-async function spawnRuntime(
-  image: TdImage,
-  root: string,
-  env: Record<string, string>,
-  chosen: StartOptions,
-): Promise<ChildProcess> {
-  const guard = pathToFileURL(join(root, importGuardName)).href
-  const flags = [...(image.nodeFlags ?? []), '--import', guard]
-  const args = [...flags, join(root, image.entry), ...(chosen.args ?? [])]
-  const options = { cwd: root, env, stdio: chosen.stdio ?? 'inherit' }
-  for (let tries = 1; ; tries++)
-    try {
-      return await spawned(spawn(join(root, image.runtime), args, options))
-    } catch (cause) {
-      // A child forked meanwhile may hold the copy open for writing for a moment.
-      if (!isErrorCode(cause, 'ETXTBSY') || tries === spawnTriesMax)
-        throw new OperationError('td-start', `Cannot start ${image.runtime} of this TD`, { cause })
-      await sleep(10 * tries)
-    }
-}
-
-function spawned(child: ChildProcess): Promise<ChildProcess> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', () => resolve(child))
-    child.once('error', reject)
-  })
-}
-
-async function stop(child: ChildProcess, guest: GuestSocket): Promise<void> {
-  const ended = new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve()
-    else child.once('exit', () => resolve())
-  })
-  child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopSeconds * 1000)
-  await ended
-  clearTimeout(timer)
-  await guest.close()
 }
 
 /** Removes what {@link prepareTd} left in a TD's folder. The cache beside it stays. */

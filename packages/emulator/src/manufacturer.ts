@@ -1,12 +1,8 @@
+import type { Collateral } from '@cloister/attest'
 import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { createAuthority, type Authority } from './authority.ts'
 import { subjectPublicKeyInfo, toPem } from './certificate.ts'
-import {
-  emulatorFmspc,
-  issueCollateral,
-  type Collateral,
-  type CollateralOptions,
-} from './collateral.ts'
+import { emulatorFmspc, issueCollateral, type CollateralOptions } from './collateral.ts'
 import { signQuote, type QuoteRequest } from './quote.ts'
 import { deriveBytes, deriveSigningKey, sha256 } from './signing-key.ts'
 import {

@@ -63,6 +63,10 @@ function reportData(quoteHex: string | undefined): string {
     .toString('hex')
 }
 
+function rtmr3(quote = ''): string {
+  return Buffer.from(quote, 'hex').subarray(520, 568).toString('hex')
+}
+
 test('GetQuote pads short report data with zeros and says what it quoted', async () => {
   for (const path of ['/GetQuote', '/prpc/DstackGuest.GetQuote', '/prpc/GetQuote']) {
     const { status, body } = await ask(path, '{"report_data":"1234deadbeaf"}')
@@ -101,7 +105,6 @@ test('an emitted event extends RTMR3, in the quote and in the log', async () => 
   const before = (await ask('/GetQuote', '{"report_data":""}')).body
   expect((await ask('/EmitEvent', '{"event":"opened","payload":"beef"}')).status).toBe(200)
   const after = (await ask('/GetQuote', '{"report_data":""}')).body
-  const rtmr3 = (quote = '') => Buffer.from(quote, 'hex').subarray(520, 568).toString('hex')
   expect(rtmr3(after['quote'])).not.toBe(rtmr3(before['quote']))
   const log: TdEvent[] = JSON.parse(after['event_log'] ?? '')
   expect(log.at(-1)).toMatchObject({ imr: 3, event: 'opened', event_payload: 'beef' })

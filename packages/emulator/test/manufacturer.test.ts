@@ -2,7 +2,15 @@ import { X509Certificate } from 'node:crypto'
 import { encodeHex } from '@cloister/codec'
 import { expect, test } from 'vitest'
 import { createManufacturer, type TcbStatus } from '../src/index.ts'
-import { machineSeed, now, qvl, sampleRequest, testManufacturer, verdict } from './verifier.ts'
+import {
+  machineSeed,
+  now,
+  qvl,
+  sampleRequest,
+  testManufacturer,
+  underscored,
+  verdict,
+} from './verifier.ts'
 
 const accepted: readonly TcbStatus[] = [
   'UpToDate',
@@ -25,7 +33,11 @@ test('a third-party verifier reads the registers and the machine that were asked
   const platform = manufacturer.createPlatform({ machineSeed: machineSeed(1) })
   const verifier = qvl.QuoteVerifier.newWithRootCa(Buffer.from(manufacturer.rootDer))
   const quote = Buffer.from(platform.quote(sampleRequest()))
-  const { report, advisory_ids } = verifier.verify(quote, manufacturer.collateral(), now)
+  const { report, advisory_ids } = verifier.verify(
+    quote,
+    underscored(manufacturer.collateral()),
+    now,
+  )
   const text = JSON.stringify(report, (_, value) =>
     value instanceof Uint8Array
       ? encodeHex(value)
@@ -42,7 +54,11 @@ test('no emulated quote is accepted under the root of Intel', () => {
   const manufacturer = testManufacturer()
   const quote = manufacturer.createPlatform({ machineSeed: machineSeed(1) }).quote(sampleRequest())
   const verify = () =>
-    qvl.QuoteVerifier.newProd().verify(Buffer.from(quote), manufacturer.collateral(), now)
+    qvl.QuoteVerifier.newProd().verify(
+      Buffer.from(quote),
+      underscored(manufacturer.collateral()),
+      now,
+    )
   expect(verify).toThrow('Failed to verify certificate chain')
 })
 

@@ -1,12 +1,8 @@
 // The third-party verifier, unmodified, and the inputs that tests share.
 import { createRequire } from 'node:module'
+import type { Collateral } from '@cloister/attest'
 import { unixSeconds, type Bytes } from '@cloister/codec'
-import {
-  createManufacturer,
-  type Collateral,
-  type Manufacturer,
-  type QuoteRequest,
-} from '../src/index.ts'
+import { createManufacturer, type Manufacturer, type QuoteRequest } from '../src/index.ts'
 
 /** What `@phala/dcap-qvl` answers. */
 export type QvlReport = { status: string; advisory_ids: string[]; report: unknown; ppid: Buffer }
@@ -16,10 +12,12 @@ type Qvl = {
     newProd(): QvlVerifier
     newWithRootCa(root: Buffer): QvlVerifier
   }
-  getCollateral(url: string, quote: Buffer): Promise<Collateral>
+  getCollateral(url: string, quote: Buffer): Promise<QvlCollateral>
 }
 
-type QvlVerifier = { verify(quote: Buffer, collateral: Collateral, now: number): QvlReport }
+type QvlCollateral = Readonly<Record<string, unknown>>
+
+type QvlVerifier = { verify(quote: Buffer, collateral: QvlCollateral, now: number): QvlReport }
 
 export const qvl: Qvl = createRequire(import.meta.url)('@phala/dcap-qvl')
 
@@ -36,7 +34,6 @@ export function machineSeed(number: number): Bytes {
 
 /** Registers and report data that differ from one another, so that a swap shows. */
 export function sampleRequest(changes: Partial<QuoteRequest> = {}): QuoteRequest {
-  const register = (value: number): Bytes => new Uint8Array(48).fill(value)
   return {
     mrtd: register(0xa0),
     rtmrs: [register(0xb0), register(0xb1), register(0xb2), register(0xb3)],
@@ -45,12 +42,25 @@ export function sampleRequest(changes: Partial<QuoteRequest> = {}): QuoteRequest
   }
 }
 
+/** Collateral with its members spelled as Intel's tools and the third-party verifier spell them. */
+export function underscored(collateral: Collateral): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(collateral).map(([name, text]) => [spelled(name), text]))
+}
+
+function spelled(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
 /** What the third-party verifier says of a quote: its status, or its refusal. */
 export function verdict(manufacturer: Manufacturer, quote: Bytes, at: number = now + 60): string {
   const verifier = qvl.QuoteVerifier.newWithRootCa(Buffer.from(manufacturer.rootDer))
   try {
-    return verifier.verify(Buffer.from(quote), manufacturer.collateral(), at).status
+    return verifier.verify(Buffer.from(quote), underscored(manufacturer.collateral()), at).status
   } catch (refusal) {
     return refusal instanceof Error ? refusal.message : String(refusal)
   }
+}
+
+function register(value: number): Bytes {
+  return new Uint8Array(48).fill(value)
 }
