@@ -3,6 +3,7 @@ import { MalformedError } from './errors.ts'
 /** Bytes that WebCrypto accepts as they are: a view over memory that no other thread shares. */
 export type Bytes = Uint8Array<ArrayBuffer>
 
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -28,7 +29,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Lower-case hexadecimal without a prefix. */
 export function encodeHex(bytes: Uint8Array): string {
   let hex = ''
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
+  for (let index = 0; index < bytes.length; index++) hex += hexPairs[bytes[index] ?? 0] ?? ''
   return hex
 }
 

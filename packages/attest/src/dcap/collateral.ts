@@ -1,0 +1,277 @@
+import { encodeUtf8, MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
+import type { Anchor } from '../anchors.ts'
+import { collateralCharacters, collateralCharactersMax, type Collateral } from '../collateral.ts'
+import { Recall, type Signed } from '../memory.ts'
+import { Refusal, refuseUnless, type RejectCode } from '../reject.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import {
+  CertificateMemory,
+  earliest,
+  requireSigner,
+  verifyChain,
+  type Chain,
+} from '../x509/chain.ts'
+import { keyUsageBits, mayUse } from '../x509/extensions.ts'
+import { parseRevocationList, type RevocationList } from '../x509/revocation-list.ts'
+import { parseQeIdentity, type QeIdentity } from './qe-identity.ts'
+import { parseTdxTcbInfo, type TcbInfo } from './tcb-info.ts'
+
+/** Collateral whose chains, revocation lists, signatures and times hold. */
+export type VerifiedCollateral = {
+  readonly tcbInfo: TcbInfo
+  readonly qeIdentity: QeIdentity
+  readonly rootCrlNumber: number
+  readonly pckCrlNumber: number
+  /** When the first part of it ends. */
+  readonly until: UnixSeconds
+}
+
+/** What appraisals remember about collateral: what its documents say, and whose they are. */
+export class CollateralMemory {
+  /** Certificates of every chain. */
+  readonly certificates = new CertificateMemory()
+  /** Revocation lists by their hexadecimal. */
+  readonly lists = new Recall<RevocationList>()
+  /** TCB info by its text. */
+  readonly tcbInfos = new Recall<TcbInfo>()
+  /** QE identities by their text. */
+  readonly qeIdentities = new Recall<QeIdentity>()
+  /** Signed documents by signature and text. */
+  readonly documents = new Recall<Signed>()
+}
+
+type Given = { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds }
+
+/** The issuer chains of a collateral, read but not verified. */
+type Chains = { readonly crl: Chain | undefined; readonly tcb: Chain; readonly qe: Chain }
+
+/**
+ * Verifies collateral for one PCK chain, which has been verified before: issuer chains, revocation
+ * lists, signatures, times, in this order.
+ *
+ * Spec: Intel SGX and TDX quote verification library, 4.1.2.3 to 4.1.2.7; RFC 5280 section 6.3.
+ *
+ * @throws {Refusal} saying which document.
+ */
+export async function verifyCollateral(
+  collateral: Collateral,
+  pckChain: Chain,
+  given: Given,
+  memory: CollateralMemory,
+): Promise<VerifiedCollateral> {
+  const chains = readChains(collateral, given.now, memory)
+  if (chains.crl !== undefined)
+    await verifyChain(chains.crl, 'PCK CRL issuer chain', given, memory.certificates)
+  await verifyChain(chains.tcb, 'TCB info issuer chain', given, memory.certificates)
+  await verifyChain(chains.qe, 'QE identity issuer chain', given, memory.certificates)
+
+  const lists = await verifyRevocation(collateral, pckChain, chains, given.now, memory)
+  const tcbSigned = await verifySigned(
+    'TCB_INFO_SIGNATURE',
+    collateral.tcbInfo,
+    collateral.tcbInfoSignature,
+    chains.tcb,
+    memory,
+    given.now,
+  )
+  const qeSigned = await verifySigned(
+    'QE_IDENTITY_SIGNATURE',
+    collateral.qeIdentity,
+    collateral.qeIdentitySignature,
+    chains.qe,
+    memory,
+    given.now,
+  )
+  const tcbInfo = readSigned('TCB_INFO_UNSUPPORTED', () =>
+    memory.tcbInfos.get(
+      collateral.tcbInfo,
+      given.now,
+      () => parseTdxTcbInfo(collateral.tcbInfo),
+      (info) => info.nextUpdate,
+    ),
+  )
+  const qeIdentity = readSigned('QE_IDENTITY_UNSUPPORTED', () =>
+    memory.qeIdentities.get(
+      collateral.qeIdentity,
+      given.now,
+      () => parseQeIdentity(collateral.qeIdentity),
+      (identity) => identity.nextUpdate,
+    ),
+  )
+  requireCurrent('TCB_INFO', tcbInfo, given.now)
+  requireCurrent('QE_IDENTITY', qeIdentity, given.now)
+  const certificates = [...(chains.crl ?? []), ...chains.tcb, ...chains.qe]
+  return {
+    tcbInfo,
+    qeIdentity,
+    rootCrlNumber: lists.root.number,
+    pckCrlNumber: lists.pck.number,
+    until: earliest([
+      tcbInfo.nextUpdate,
+      qeIdentity.nextUpdate,
+      lists.root.nextUpdate,
+      lists.pck.nextUpdate,
+      tcbSigned.until,
+      qeSigned.until,
+      ...certificates.map((certificate) => certificate.notAfter),
+    ]),
+  }
+}
+
+function readChains(collateral: Collateral, now: UnixSeconds, memory: CollateralMemory): Chains {
+  refuseUnless(
+    collateralCharacters(collateral) <= collateralCharactersMax,
+    'PARSE',
+    `collateral: more than ${collateralCharactersMax} characters`,
+  )
+  for (const key of [
+    'tcbInfo',
+    'tcbInfoSignature',
+    'tcbInfoIssuerChain',
+    'qeIdentity',
+    'qeIdentitySignature',
+    'qeIdentityIssuerChain',
+  ] as const)
+    refuseUnless(collateral[key] !== '', 'COLLATERAL_MISSING', key)
+  const read = (pem: string, what: string): Chain => {
+    const chain = malformedAs('CHAIN_INVALID', () => memory.certificates.chain(pem, what, now))
+    // Spec: 4.1.2.3: an issuer chain is the issuer and the root, nothing else.
+    refuseUnless(
+      chain.length === 2,
+      'CHAIN_INVALID',
+      `${what}: got ${chain.length} certificates, expected 2`,
+    )
+    return chain
+  }
+  return {
+    // The PCK list is checked with the key of the PCK certificate's own issuer, so its chain may be absent.
+    crl:
+      collateral.pckCrlIssuerChain === ''
+        ? undefined
+        : read(collateral.pckCrlIssuerChain, 'PCK CRL issuer chain'),
+    tcb: read(collateral.tcbInfoIssuerChain, 'TCB info issuer chain'),
+    qe: read(collateral.qeIdentityIssuerChain, 'QE identity issuer chain'),
+  }
+}
+
+/**
+ * The root's list covers every authority and signer below it, the PCK list covers the leaf.
+ * Both are current, and signed by the issuer of *this* chain's certificates.
+ */
+async function verifyRevocation(
+  collateral: Collateral,
+  [leaf, authority, root]: Chain,
+  chains: Chains,
+  now: UnixSeconds,
+  memory: CollateralMemory,
+): Promise<{ readonly root: RevocationList; readonly pck: RevocationList }> {
+  if (leaf === undefined || authority === undefined || root === undefined)
+    throw new Refusal('CHAIN_INVALID', 'PCK chain: expected 3 certificates')
+  const rootList = await verifyList('root CA CRL', collateral.rootCaCrl, root, now, memory)
+  const pckList = await verifyList('PCK CRL', collateral.pckCrl, authority, now, memory)
+  const below = [
+    authority,
+    ...[chains.crl, chains.tcb, chains.qe].flatMap((chain) => chain?.[0] ?? []),
+  ]
+  for (const certificate of below)
+    refuseUnless(
+      !rootList.revoked.has(certificate.serial),
+      'CERT_REVOKED',
+      `root CA CRL: ${certificate.commonName} ${certificate.serial}`,
+    )
+  refuseUnless(
+    !pckList.revoked.has(leaf.serial),
+    'CERT_REVOKED',
+    `PCK CRL: ${leaf.commonName} ${leaf.serial}`,
+  )
+  return { root: rootList, pck: pckList }
+}
+
+async function verifyList(
+  what: string,
+  hex: string,
+  issuer: Certificate,
+  now: UnixSeconds,
+  memory: CollateralMemory,
+): Promise<RevocationList> {
+  refuseUnless(hex !== '', 'CRL_MISSING', what)
+  const list = malformedAs('CRL_INVALID_OR_EXPIRED', () =>
+    memory.lists.get(
+      hex,
+      now,
+      () => parseRevocationList(parseHex(hex, what), what),
+      (read) => read.nextUpdate,
+    ),
+  )
+  // A list of another issuer says nothing about this certificate.
+  refuseUnless(
+    list.issuer === issuer.subject,
+    'CRL_MISSING',
+    `${what}: not issued by ${issuer.commonName}`,
+  )
+  const holds =
+    mayUse(issuer.extensions, keyUsageBits.crlSign) &&
+    (await memory.certificates.signatures.holds(list, issuer))
+  refuseUnless(holds, 'CRL_INVALID_OR_EXPIRED', `${what}: signature`)
+  refuseUnless(
+    list.thisUpdate <= now && now <= list.nextUpdate,
+    'CRL_INVALID_OR_EXPIRED',
+    `${what}: valid from ${list.thisUpdate} to ${list.nextUpdate}, now is ${now}`,
+  )
+  return list
+}
+
+async function verifySigned(
+  reject: 'TCB_INFO_SIGNATURE' | 'QE_IDENTITY_SIGNATURE',
+  text: string,
+  signatureHex: string,
+  [signer]: Chain,
+  memory: CollateralMemory,
+  now: UnixSeconds,
+): Promise<{ readonly until: UnixSeconds }> {
+  const what = reject === 'TCB_INFO_SIGNATURE' ? 'TCB info' : 'QE identity'
+  if (signer === undefined) throw new Refusal('CHAIN_INVALID', `${what}: no signer`)
+  requireSigner(signer, 'SGX TCB Signing', reject, what)
+  const until = signer.notAfter
+  // The exact text is what is signed: a document written anew from its fields would not do.
+  const signed = malformedAs(reject, () =>
+    memory.documents.get(
+      `${signatureHex}\n${text}`,
+      now,
+      () => ({ tbs: encodeUtf8(text), signature: signatureBytes(signatureHex, what) }),
+      () => until,
+    ),
+  )
+  refuseUnless(await memory.certificates.signatures.holds(signed, signer), reject, what)
+  return { until }
+}
+
+function signatureBytes(hex: string, what: string): Bytes {
+  const signature = parseHex(hex, `${what} signature`)
+  if (signature.length !== 64)
+    throw new MalformedError(`${what} signature`, 0, `got ${signature.length} bytes, expected 64`)
+  return signature
+}
+
+function requireCurrent(
+  what: 'TCB_INFO' | 'QE_IDENTITY',
+  { issueDate, nextUpdate }: { readonly issueDate: UnixSeconds; readonly nextUpdate: UnixSeconds },
+  now: UnixSeconds,
+): void {
+  refuseUnless(issueDate <= now, `${what}_NOT_YET_VALID`, `issued at ${issueDate}, now is ${now}`)
+  refuseUnless(now <= nextUpdate, `${what}_EXPIRED`, `next update at ${nextUpdate}, now is ${now}`)
+}
+
+function readSigned<T>(reject: RejectCode, read: () => T): T {
+  return malformedAs(reject, read)
+}
+
+/** What `read` gives; malformed input becomes a refusal. @throws {Refusal} */
+export function malformedAs<T>(reject: RejectCode, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!(cause instanceof MalformedError)) throw cause
+    throw new Refusal(reject, cause.message, { cause })
+  }
+}

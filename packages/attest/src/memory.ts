@@ -1,0 +1,62 @@
+import type { Bytes, UnixSeconds } from '@cloister/codec'
+import type { P256Key } from '#crypto'
+
+/** Something signed: the bytes, and a signature that may or may not be theirs. */
+export type Signed = { readonly tbs: Bytes; readonly signature: Bytes }
+
+/** A key that may have signed something, and the hexadecimal point that names it. */
+export type SigningKey = { readonly key: P256Key; readonly point: string }
+
+/** How many objects, and characters of their text, one {@link Recall} keeps. */
+const recallLimits = { entriesMax: 64, charactersMax: 8 * 1024 * 1024 }
+
+/**
+ * Remembers what was read out of a text, keyed by the whole text.
+ *
+ * What is remembered is true of the text at any time: times are compared anew in every appraisal.
+ * Still nothing is kept past its own expiry, and the oldest goes first when a limit is reached.
+ */
+export class Recall<T> {
+  readonly #entries = new Map<string, { readonly value: T; readonly until: UnixSeconds }>()
+  #characters = 0
+
+  /** The value read from `text` before, or `read()`, remembered until `until` of it. */
+  get(text: string, now: UnixSeconds, read: () => T, until: (value: T) => UnixSeconds): T {
+    const found = this.#entries.get(text)
+    if (found !== undefined && now <= found.until) return found.value
+    if (found !== undefined) this.#forget(text)
+    const value = read()
+    const expiry = until(value)
+    if (now > expiry || text.length > recallLimits.charactersMax) return value
+    this.#entries.set(text, { value, until: expiry })
+    this.#characters += text.length
+    for (const oldest of this.#entries.keys()) {
+      if (
+        this.#entries.size <= recallLimits.entriesMax &&
+        this.#characters <= recallLimits.charactersMax
+      )
+        break
+      this.#forget(oldest)
+    }
+    return value
+  }
+
+  #forget(text: string): void {
+    if (this.#entries.delete(text)) this.#characters -= text.length
+  }
+}
+
+/** Remembers which signatures were found good. A bad one is computed anew each time. */
+export class SignatureMemory {
+  readonly #good = new WeakMap<Signed, Set<string>>()
+
+  /** Whether `signed` carries the signature of `signer`, computed at most once where it does. */
+  async holds(signed: Signed, signer: SigningKey): Promise<boolean> {
+    const known = this.#good.get(signed)
+    if (known?.has(signer.point) === true) return true
+    if (!(await signer.key.verify(signed.tbs, signed.signature))) return false
+    if (known === undefined) this.#good.set(signed, new Set([signer.point]))
+    else known.add(signer.point)
+    return true
+  }
+}

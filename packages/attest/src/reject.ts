@@ -1,0 +1,55 @@
+/**
+ * Why evidence is not authentic: one closed list, in the order in which checks are made.
+ * `docs/attestation.md` says what each one means.
+ */
+export const rejectCodes = [
+  'PARSE',
+  'UNSUPPORTED_FORMAT',
+  'PCK_CERT_UNAVAILABLE',
+  'COLLATERAL_MISSING',
+  'CHAIN_INVALID',
+  'UNTRUSTED_ROOT',
+  'CHAIN_SIGNATURE',
+  'CERT_EXPIRED_OR_NOT_YET_VALID',
+  'CRL_MISSING',
+  'CRL_INVALID_OR_EXPIRED',
+  'CERT_REVOKED',
+  'TCB_INFO_SIGNATURE',
+  'QE_IDENTITY_SIGNATURE',
+  'TCB_INFO_UNSUPPORTED',
+  'QE_IDENTITY_UNSUPPORTED',
+  'TCB_INFO_NOT_YET_VALID',
+  'TCB_INFO_EXPIRED',
+  'QE_IDENTITY_NOT_YET_VALID',
+  'QE_IDENTITY_EXPIRED',
+  'QE_REPORT_SIGNATURE',
+  'QE_REPORT_DATA',
+  'QE_IDENTITY_MISMATCH',
+  'QUOTE_SIGNATURE',
+  'TCB_INFO_MISMATCH',
+  'TDX_MODULE_MISMATCH',
+  'TCB_NOT_SUPPORTED',
+] as const
+
+/** One of {@link rejectCodes}. */
+export type RejectCode = (typeof rejectCodes)[number]
+
+/** Carries a refusal out of nested checks. Caught where the appraisal is made: it never leaves. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  /** What is wrong. */
+  readonly reject: RejectCode
+  /** Which object is wrong, and how. */
+  readonly where: string
+
+  constructor(reject: RejectCode, where: string, options?: ErrorOptions) {
+    super(`${reject}: ${where}`, options)
+    this.reject = reject
+    this.where = where
+  }
+}
+
+/** Refuses unless `holds`. @throws {Refusal} where it does not. */
+export function refuseUnless(holds: boolean, reject: RejectCode, where: string): asserts holds {
+  if (!holds) throw new Refusal(reject, where)
+}

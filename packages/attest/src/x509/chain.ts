@@ -1,0 +1,157 @@
+import {
+  encodeHex,
+  MalformedError,
+  parseBase64,
+  parsePemBlocks,
+  type UnixSeconds,
+} from '@cloister/codec'
+import { sha256 } from '#crypto'
+import { anchorName, anchorSpkiSha256, type Anchor } from '../anchors.ts'
+import { Recall, SignatureMemory } from '../memory.ts'
+import { Refusal, refuseUnless, type RejectCode } from '../reject.ts'
+import { parseCertificate, type Certificate } from './certificate.ts'
+import { keyUsageBits, mayUse } from './extensions.ts'
+
+/** How many certificates and characters one chain may have. */
+export const chainLimits = { blocksMax: 10, charactersMax: 64 * 1024 }
+
+/** Certificates from the leaf to the root, each said to be issued by the next. */
+export type Chain = readonly Certificate[]
+
+/** What appraisals remember about certificates: what they say, and which signatures hold. */
+export class CertificateMemory {
+  /** Signatures by keys of authorities. */
+  readonly signatures = new SignatureMemory()
+  readonly #certificates = new Recall<Certificate>()
+  readonly #chains = new Recall<Chain>()
+  readonly #spkiDigests = new WeakMap<Certificate, string>()
+
+  /** Reads a chain of PEM certificates. @throws {MalformedError} naming `field`. */
+  chain(pem: string, field: string, now: UnixSeconds): Chain {
+    return this.#chains.get(
+      pem,
+      now,
+      () => this.#readChain(pem, field, now),
+      (chain) => earliest(chain.map((certificate) => certificate.notAfter)),
+    )
+  }
+
+  /** SHA-256 of a certificate's SubjectPublicKeyInfo, in hexadecimal. */
+  async spkiSha256(certificate: Certificate): Promise<string> {
+    const known = this.#spkiDigests.get(certificate)
+    if (known !== undefined) return known
+    const digest = encodeHex(await sha256(certificate.spki))
+    this.#spkiDigests.set(certificate, digest)
+    return digest
+  }
+
+  #readChain(pem: string, field: string, now: UnixSeconds): Chain {
+    const blocks = parsePemBlocks(pem, 'CERTIFICATE', field, chainLimits)
+    if (blocks.length === 0) throw new MalformedError(field, 0, 'no certificate')
+    return blocks.map((block, index) => {
+      const name = `${field} certificate ${index + 1}`
+      return this.#certificates.get(
+        block,
+        now,
+        () => parseCertificate(parseBase64(block, name), name),
+        (certificate) => certificate.notAfter,
+      )
+    })
+  }
+}
+
+/** The earliest of some times. */
+export function earliest(times: readonly UnixSeconds[]): UnixSeconds {
+  const [first, ...rest] = times
+  if (first === undefined) throw new RangeError('Cannot take the earliest of no times')
+  return rest.reduce((least, time) => (time < least ? time : least), first)
+}
+
+/**
+ * Checks a chain to one of `anchors` and gives that anchor's name.
+ *
+ * In this order: names, authority and path lengths; the root's key; every signature; every validity.
+ * The leaf's own signature is computed anew each time, those of authorities are remembered.
+ * Spec: RFC 5280 section 6.1; Intel SGX PCK Certificate and CRL Profile, section 1.
+ *
+ * @throws {Refusal} CHAIN_INVALID, UNTRUSTED_ROOT, CHAIN_SIGNATURE or CERT_EXPIRED_OR_NOT_YET_VALID.
+ */
+export async function verifyChain(
+  chain: Chain,
+  what: string,
+  given: { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds },
+  memory: CertificateMemory,
+): Promise<string> {
+  const root = checkStructure(chain, what)
+  const digest = await memory.spkiSha256(root)
+  const anchor = given.anchors.find((candidate) => anchorSpkiSha256(candidate) === digest)
+  if (anchor === undefined)
+    throw new Refusal('UNTRUSTED_ROOT', `${what}: root key ${digest} is not an anchor`)
+
+  for (const [index, certificate] of chain.entries()) {
+    const issuer = chain[index + 1] ?? certificate // The root is its own issuer.
+    const holds =
+      index === 0
+        ? await issuer.key.verify(certificate.tbs, certificate.signature)
+        : await memory.signatures.holds(certificate, issuer)
+    refuseUnless(holds, 'CHAIN_SIGNATURE', `${what}: signature of ${quoted(certificate)}`)
+  }
+  for (const certificate of chain)
+    refuseUnless(
+      certificate.notBefore <= given.now && given.now <= certificate.notAfter,
+      'CERT_EXPIRED_OR_NOT_YET_VALID',
+      `${what}: ${quoted(certificate)} is valid from ${certificate.notBefore} to ${certificate.notAfter}, now is ${given.now}`,
+    )
+  return anchorName(anchor)
+}
+
+/** Refuses unless a chain's leaf is an end entity that may sign and bears this name. */
+export function requireSigner(
+  leaf: Certificate,
+  commonName: string,
+  reject: RejectCode,
+  what: string,
+): void {
+  refuseUnless(!leaf.extensions.ca, reject, `${what}: ${quoted(leaf)} is an authority`)
+  refuseUnless(
+    mayUse(leaf.extensions, keyUsageBits.digitalSignature),
+    reject,
+    `${what}: ${quoted(leaf)} may not sign`,
+  )
+  refuseUnless(
+    leaf.commonName.includes(commonName),
+    reject,
+    `${what}: got ${quoted(leaf)}, expected "${commonName}"`,
+  )
+}
+
+function checkStructure(chain: Chain, what: string): Certificate {
+  const root = chain.at(-1)
+  if (root === undefined) throw new Refusal('CHAIN_INVALID', `${what}: no certificate`)
+  for (const [index, certificate] of chain.entries()) {
+    const issuer = chain[index + 1] ?? certificate
+    refuseUnless(
+      certificate.issuer === issuer.subject,
+      'CHAIN_INVALID',
+      `${what}: ${quoted(certificate)} is not issued by ${quoted(issuer)}`,
+    )
+    if (index === 0) continue
+    const { ca, pathLength } = certificate.extensions
+    refuseUnless(
+      ca && mayUse(certificate.extensions, keyUsageBits.keyCertSign),
+      'CHAIN_INVALID',
+      `${what}: ${quoted(certificate)} is not an authority`,
+    )
+    refuseUnless(
+      pathLength === undefined || pathLength >= index - 1,
+      'CHAIN_INVALID',
+      `${what}: path below ${quoted(certificate)} is longer than ${pathLength}`,
+    )
+  }
+  refuseUnless(root.extensions.ca, 'CHAIN_INVALID', `${what}: ${quoted(root)} is not an authority`)
+  return root
+}
+
+function quoted(certificate: Certificate): string {
+  return JSON.stringify(certificate.commonName.slice(0, 64))
+}

@@ -1,0 +1,239 @@
+import type { Bytes } from './bytes.ts'
+import { MalformedError } from './errors.ts'
+import { unixSeconds, type UnixSeconds } from './time.ts'
+
+/** Identifier octets of the DER types that certificates and revocation lists are made of. */
+export const derTags = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  objectId: 0x06,
+  enumerated: 0x0a,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const
+
+/** One DER element: `whole` is tag, length and content; both are views, no copy is made. */
+export type DerElement = { readonly tag: number; readonly whole: Bytes; readonly content: Bytes }
+
+/**
+ * Reads DER elements one after another, and refuses what is BER but not DER: indefinite or
+ * non-minimal lengths, long tags, padded integers, booleans that are neither 00 nor ff.
+ *
+ * Offsets in errors count from the start of the outermost bytes. Spec: ITU-T X.690 section 10.
+ */
+export class DerReader {
+  readonly #bytes: Bytes
+  readonly #end: number
+  #offset: number
+
+  constructor(bytes: Bytes, offset = 0, end: number = bytes.length) {
+    this.#bytes = bytes
+    this.#offset = offset
+    this.#end = end
+  }
+
+  /** Bytes not read yet. */
+  get remaining(): number {
+    return this.#end - this.#offset
+  }
+
+  /** Where the next element starts. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  /** The next element's tag, or undefined at the end. */
+  peek(): number | undefined {
+    return this.remaining > 0 ? this.#bytes[this.#offset] : undefined
+  }
+
+  /** The next element, whatever its tag. @throws {MalformedError} naming `field`. */
+  any(field: string): DerElement {
+    const { tag, start, content, end } = this.#header(field)
+    this.#offset = end
+    return {
+      tag,
+      whole: this.#bytes.subarray(start, end),
+      content: this.#bytes.subarray(content, end),
+    }
+  }
+
+  /** The next element, which must have this tag. @throws {MalformedError} naming `field`. */
+  element(field: string, tag: number): DerElement {
+    this.#expect(field, tag)
+    return this.any(field)
+  }
+
+  /** The next element if it has this tag, else undefined and nothing is read. */
+  optional(field: string, tag: number): DerElement | undefined {
+    return this.peek() === tag ? this.any(field) : undefined
+  }
+
+  /** A reader over the content of the next element. @throws {MalformedError} on another tag. */
+  inside(field: string, tag: number = derTags.sequence): DerReader {
+    this.#expect(field, tag)
+    const { content, end } = this.#header(field)
+    this.#offset = end
+    return new DerReader(this.#bytes, content, end)
+  }
+
+  /** Content of an INTEGER: two's complement, big-endian, as short as it can be. */
+  integer(field: string): Bytes {
+    const at = this.#offset
+    const { content } = this.element(field, derTags.integer)
+    const [first, second = 0] = content
+    if (first === undefined) throw new MalformedError(field, at, 'an integer without content')
+    if (
+      content.length > 1 &&
+      ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))
+    )
+      throw new MalformedError(field, at, 'an integer with needless leading bytes')
+    return content
+  }
+
+  /** A non-negative INTEGER below 2^48. @throws {MalformedError} on any other. */
+  unsigned(field: string): number {
+    const at = this.#offset
+    const content = this.integer(field)
+    if ((content[0] ?? 0) >= 0x80) throw new MalformedError(field, at, 'got a negative number')
+    if (content.length > 6)
+      throw new MalformedError(field, at, `got ${content.length} bytes, at most 6 are read`)
+    return content.reduce((value, byte) => value * 256 + byte, 0)
+  }
+
+  /** A BOOLEAN. @throws {MalformedError} where it is neither 00 nor ff. */
+  boolean(field: string): boolean {
+    const at = this.#offset
+    const { content } = this.element(field, derTags.boolean)
+    const [value] = content
+    if (content.length !== 1 || (value !== 0 && value !== 0xff))
+      throw new MalformedError(field, at, 'a boolean that is neither 00 nor ff')
+    return value === 0xff
+  }
+
+  /** Content of an OCTET STRING. */
+  octets(field: string): Bytes {
+    return this.element(field, derTags.octetString).content
+  }
+
+  /** Content of a BIT STRING, and how many of its last bits are unused (they are zero). */
+  bits(field: string): { readonly bytes: Bytes; readonly unused: number } {
+    const at = this.#offset
+    const { content } = this.element(field, derTags.bitString)
+    const [unused] = content
+    const last = content.at(-1) ?? 0
+    if (unused === undefined || unused > 7 || (unused > 0 && content.length === 1))
+      throw new MalformedError(field, at, 'a bit string with a bad count of unused bits')
+    if (content.length > 1 && (last & ((1 << unused) - 1)) !== 0)
+      throw new MalformedError(field, at, 'a bit string whose unused bits are not zero')
+    return { bytes: content.subarray(1), unused }
+  }
+
+  /** An OBJECT IDENTIFIER in dotted form. */
+  objectId(field: string): string {
+    const at = this.#offset
+    return dotted(this.element(field, derTags.objectId).content, field, at)
+  }
+
+  /** A UTCTime or GeneralizedTime in the one form that RFC 5280 section 4.1.2.5 allows. */
+  time(field: string): UnixSeconds {
+    const at = this.#offset
+    const { tag, content } = this.any(field)
+    const text = String.fromCharCode(...content.subarray(0, 32))
+    if (tag === derTags.utcTime && /^\d{12}Z$/.test(text))
+      return seconds(`${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}`, field, at)
+    if (tag === derTags.generalizedTime && /^\d{14}Z$/.test(text)) return seconds(text, field, at)
+    throw new MalformedError(
+      field,
+      at,
+      `got ${JSON.stringify(text)}, expected a time that ends in Z`,
+    )
+  }
+
+  /** Asserts that nothing is left. @throws {MalformedError} naming `field`. */
+  end(field: string): void {
+    if (this.remaining > 0)
+      throw new MalformedError(field, this.#offset, `${this.remaining} bytes are left over`)
+  }
+
+  #expect(field: string, tag: number): void {
+    const got = this.peek()
+    if (got !== tag)
+      throw new MalformedError(
+        field,
+        this.#offset,
+        `got ${got === undefined ? 'the end' : `tag ${hex(got)}`}, expected tag ${hex(tag)}`,
+      )
+  }
+
+  #header(field: string): { tag: number; start: number; content: number; end: number } {
+    const start = this.#offset
+    const tag = this.#byte(start, field)
+    if ((tag & 0x1f) === 0x1f) throw new MalformedError(field, start, 'a tag of several bytes')
+    const first = this.#byte(start + 1, field)
+    const count = first < 0x80 ? 0 : first & 0x7f
+    if (first === 0x80 || count > 4) throw new MalformedError(field, start + 1, 'a bad length')
+    let length = first
+    if (count > 0) {
+      length = 0
+      for (let index = 0; index < count; index++)
+        length = length * 256 + this.#byte(start + 2 + index, field)
+      if (length < 0x80 || length < 256 ** (count - 1))
+        throw new MalformedError(field, start + 1, 'a length with needless bytes')
+    }
+    const content = start + 2 + count
+    if (length > this.#end - content)
+      throw new MalformedError(
+        field,
+        start,
+        `needs ${length} bytes, ${Math.max(0, this.#end - content)} are left`,
+      )
+    return { tag, start, content, end: content + length }
+  }
+
+  #byte(at: number, field: string): number {
+    const byte = at < this.#end ? this.#bytes[at] : undefined
+    if (byte === undefined) throw new MalformedError(field, at, 'ends inside a tag or length')
+    return byte
+  }
+}
+
+function dotted(content: Bytes, field: string, at: number): string {
+  const arcs: number[] = []
+  let arc = 0
+  let started = false
+  for (const byte of content) {
+    if (!started && byte === 0x80) throw new MalformedError(field, at, 'an arc with needless bytes')
+    if (arc > 2 ** 40) throw new MalformedError(field, at, 'an arc past 2^47')
+    arc = arc * 128 + (byte & 0x7f)
+    started = byte >= 0x80
+    if (started) continue
+    if (arcs.length === 0)
+      arcs.push(Math.min(2, Math.floor(arc / 40)), arc - Math.min(2, Math.floor(arc / 40)) * 40)
+    else arcs.push(arc)
+    arc = 0
+  }
+  if (started || arcs.length === 0)
+    throw new MalformedError(field, at, 'an object identifier that ends inside an arc')
+  return arcs.join('.')
+}
+
+function seconds(text: string, field: string, at: number): UnixSeconds {
+  const [, year = '', month = '', day = '', hour = '', minute = '', second = ''] =
+    /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? []
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}Z`
+  const parsed = Date.parse(iso)
+  // Date.parse rolls 31 February over: only a time that reads back the same is one.
+  if (Number.isNaN(parsed) || new Date(parsed).toISOString() !== `${iso.slice(0, -1)}.000Z`)
+    throw new MalformedError(field, at, `${iso} is no time`)
+  if (parsed < 0) throw new MalformedError(field, at, `${iso} is before 1970`)
+  return unixSeconds(parsed / 1000)
+}
+
+function hex(tag: number): string {
+  return tag.toString(16).padStart(2, '0')
+}
