@@ -4,6 +4,7 @@ import {
   CipherSuite,
   DecapError,
   DeserializeError,
+  EncapError,
   KDF_HKDF_SHA256,
   KEM_MLKEM768_X25519,
   NotSupportedError,
@@ -177,6 +178,10 @@ async function supported<T>(act: () => Promise<T>): Promise<T> {
           'browser that has them',
         { cause },
       )
+    if (cause instanceof EncapError)
+      throw new MalformedError('envelope public key', 0, 'no secret can be agreed with it', {
+        cause,
+      })
     if (cause instanceof DeserializeError)
       throw new MalformedError('envelope key', 0, 'its bytes are not a key', { cause })
     throw cause

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import { type Bytes } from '@cloister/codec'
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 
 import {
   deriveEnvelopeKeyPair,
@@ -125,6 +125,11 @@ test('malformed keys, envelopes and sizes are named', async () => {
   await expect(
     sealEnvelope(new Uint8Array(1216).fill(0xff), info, aad, bytes([1])),
   ).rejects.toMatchObject({ code: 'malformed' })
+  // A point of small order: X25519 agrees on zero with it, whatever the other key.
+  const weak = pair.publicKey.slice().fill(0, 1184)
+  await expect(sealEnvelope(weak, info, aad, bytes([1]))).rejects.toMatchObject({
+    field: 'envelope public key',
+  })
   for (const size of [0, 31, 33]) {
     await expect(deriveEnvelopeKeyPair(new Uint8Array(size))).rejects.toMatchObject({
       field: 'envelope seed',
@@ -146,6 +151,23 @@ test('malformed keys, envelopes and sizes are named', async () => {
   await expect(
     sealEnvelope(pair.publicKey, new Uint8Array(65_537), aad, bytes([1])),
   ).rejects.toMatchObject({ code: 'too-large' })
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+test('a runtime without ML-KEM is told so', async () => {
+  const pair = await generateEnvelopeKeyPair()
+  const refusal = new DOMException('Unrecognized algorithm name', 'NotSupportedError')
+  vi.spyOn(crypto.subtle, 'generateKey').mockRejectedValue(refusal)
+  vi.spyOn(crypto.subtle, 'importKey').mockRejectedValue(refusal)
+  const unsupported = { code: 'unsupported', message: expect.stringContaining('ML-KEM-768') }
+  await expect(generateEnvelopeKeyPair()).rejects.toMatchObject(unsupported)
+  await expect(sealEnvelope(pair.publicKey, info, aad, bytes([1]))).rejects.toMatchObject(
+    unsupported,
+  )
+  await expect(parseEnvelopePrivateKey(bytes(randomBytes(32)))).rejects.toMatchObject(unsupported)
 })
 
 function bytes(value: Iterable<number>): Bytes {
