@@ -6,7 +6,7 @@ import {
   type Json,
   type UnixSeconds,
 } from '@cloister/codec'
-import type { Collateral } from '@cloister/attest'
+import type { Collateral, ComponentStatus } from '@cloister/attest'
 import type { Authority } from './authority.ts'
 import { toPem } from './certificate.ts'
 import { issueRevocationList } from './revocation-list.ts'
@@ -112,7 +112,7 @@ function qeIdentityJson(dates: Dates, tcbEvaluationDataNumber: number): Json {
   }
 }
 
-function svnLevels(svns: Readonly<Record<'UpToDate' | 'OutOfDate' | 'Revoked', number>>): Json {
+function svnLevels(svns: Readonly<Record<ComponentStatus, number>>): Json {
   return [
     { tcb: { isvsvn: svns.UpToDate }, tcbDate: '2026-02-11T00:00:00Z', tcbStatus: 'UpToDate' },
     {

@@ -18,6 +18,6 @@ export {
 } from './manufacturer.ts'
 export { measureTd, type TdMeasurement } from './measurement.ts'
 export type { QuoteRequest, TdRegisters } from './quote.ts'
-export type { ModuleStatus, TcbStatus } from './tcb-levels.ts'
+export type { PlatformStatus } from './tcb-levels.ts'
 export type { TdFile, TdImage } from './td-image.ts'
 export type { StartOptions } from './td-process.ts'

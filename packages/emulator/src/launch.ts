@@ -60,7 +60,7 @@ export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
     digests.set(name, await copyMeasured(path, join(root, name), cache))
   for (const [name, content] of ownFiles(options))
     await writeFile(join(root, name), content, { mode: 0o400, flag: 'wx' })
-  const measurement = measureManifest(manifestText(options, digests))
+  const measurement = await measureManifest(manifestText(options, digests))
   const socketPath = join(directory, 'guest.sock')
   const start = async (chosen: StartOptions = {}): Promise<RunningTd> => {
     const env = tdEnvironment(chosen.env ?? {}, socketPath)

@@ -1,16 +1,11 @@
-import type { Collateral } from '@cloister/attest'
+import type { Collateral, ComponentStatus } from '@cloister/attest'
 import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { createAuthority, type Authority } from './authority.ts'
 import { subjectPublicKeyInfo, toPem } from './certificate.ts'
 import { emulatorFmspc, issueCollateral, type CollateralOptions } from './collateral.ts'
 import { signQuote, type QuoteRequest } from './quote.ts'
 import { deriveBytes, deriveSigningKey, sha256 } from './signing-key.ts'
-import {
-  platformSvns,
-  quotingEnclaveSvns,
-  type ModuleStatus,
-  type TcbStatus,
-} from './tcb-levels.ts'
+import { platformSvns, quotingEnclaveSvns, type PlatformStatus } from './tcb-levels.ts'
 
 /** A manufacturer of emulated TDX machines. Its evidence proves nothing about hardware. */
 export type Manufacturer = {
@@ -28,9 +23,9 @@ export type Manufacturer = {
 export type PlatformOptions = {
   /** Names the machine: equal seeds, equal machine. At least 16 bytes. */
   readonly machineSeed: Bytes
-  readonly tcb?: TcbStatus | 'NotSupported'
-  readonly module?: ModuleStatus
-  readonly quotingEnclave?: ModuleStatus
+  readonly tcb?: PlatformStatus | 'NotSupported'
+  readonly module?: ComponentStatus
+  readonly quotingEnclave?: ComponentStatus
   readonly revoked?: boolean
 }
 

@@ -1,3 +1,4 @@
+import { tdxMeasurement } from '@cloister/attest'
 import { encodeUtf8, OperationError, type Bytes } from '@cloister/codec'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -9,6 +10,8 @@ import { bootLog, firmwareMrtd } from './virtual-firmware.ts'
 
 /** What a TD's registers hold once its enclave starts, and the log that explains them. */
 export type TdMeasurement = TdRegisters & {
+  /** The one digest of all registers that grants and policies name, hexadecimal. */
+  readonly measurement: string
   readonly manifest: string
   readonly eventLog: readonly TdEvent[]
 }
@@ -26,19 +29,18 @@ export async function measureTd(image: TdImage): Promise<TdMeasurement> {
 }
 
 /** The registers of a TD with this manifest. */
-export function measureManifest(manifest: string): TdMeasurement {
+export async function measureManifest(manifest: string): Promise<TdMeasurement> {
   const eventLog = [
     ...bootLog(),
     runtimeEvent('system-preparing', new Uint8Array(0)),
     runtimeEvent('cloister-manifest', encodeUtf8(manifest)),
     runtimeEvent('system-ready', new Uint8Array(0)),
   ]
-  return {
-    manifest,
-    eventLog,
+  const registers: TdRegisters = {
     mrtd: firmwareMrtd(),
     rtmrs: [replay(eventLog, 0), replay(eventLog, 1), replay(eventLog, 2), replay(eventLog, 3)],
   }
+  return { ...registers, measurement: await tdxMeasurement(registers), manifest, eventLog }
 }
 
 /**

@@ -2,6 +2,7 @@ import { concatBytes, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
 import { littleEndian, sized } from './layout.ts'
 import { quotingEnclave, quotingEnclaveReport } from './quoting-enclave.ts'
 import { sha384, type SigningKey } from './signing-key.ts'
+import { moduleSvns } from './tcb-levels.ts'
 
 /** The 48-byte registers of a TD: what was built into it, and what it was extended with since. */
 export type TdRegisters = {
@@ -19,6 +20,8 @@ export type QuoteRequest = TdRegisters & {
   readonly tdAttributes?: bigint
   /** 4: TD 1.0 body. 5: TD 1.5 body, with the body's type and size before it. */
   readonly version?: 4 | 5
+  /** Version 5: the host has updated the TDX module since the TD started, and not relaunched the TD. */
+  readonly moduleUpdatedSince?: boolean
 }
 
 /** What a machine signs quotes with. */
@@ -102,6 +105,8 @@ function reportBody(request: QuoteRequest, signer: QuoteSigner, version: 4 | 5):
     sized(request.reportData, 64, 'report data'),
   )
   if (version === 4) return [body]
-  const body15 = concatBytes(body, teeTcbSvn, new Uint8Array(48)) // TEE_TCB_SVN_2, MRSERVICETD
+  const teeTcbSvn2 = teeTcbSvn.slice()
+  if (request.moduleUpdatedSince === true) teeTcbSvn2[0] = moduleSvns.UpToDate
+  const body15 = concatBytes(body, teeTcbSvn2, new Uint8Array(48)) // MRSERVICETD: none
   return [littleEndian(3, 2), littleEndian(body15.length, 4), body15]
 }

@@ -1,12 +1,10 @@
-/** What Intel says about a TCB. Spec: Intel PCS API v4, "TCB status". */
-export type TcbStatus =
-  | 'UpToDate'
-  | 'SWHardeningNeeded'
-  | 'ConfigurationNeeded'
-  | 'ConfigurationAndSWHardeningNeeded'
-  | 'OutOfDate'
-  | 'OutOfDateConfigurationNeeded'
-  | 'Revoked'
+import type { ComponentStatus, TcbStatus } from '@cloister/attest'
+
+/** A status that a TCB level can have. The relaunch ones come from how a TD was started. */
+export type PlatformStatus = Exclude<
+  TcbStatus,
+  'TDRelaunchAdvised' | 'TDRelaunchAdvisedConfigurationNeeded'
+>
 
 /** The security version numbers of one machine, which select its status by real level matching. */
 export type PlatformSvns = {
@@ -19,7 +17,7 @@ export type PlatformSvns = {
 
 /** A TCB level of TCB info, best first. */
 export type TcbLevel = {
-  readonly status: TcbStatus
+  readonly status: PlatformStatus
   readonly date: string
   readonly advisories: readonly string[]
   readonly components: readonly number[]
@@ -27,14 +25,13 @@ export type TcbLevel = {
   readonly tdxComponents: readonly number[]
 }
 
+type Svns = Readonly<Record<ComponentStatus, number>>
+
 /** SVN of the current TDX module, of an outdated and of a revoked one. */
-export const moduleSvns = { UpToDate: 5, OutOfDate: 4, Revoked: 1 } as const
+export const moduleSvns = { UpToDate: 5, OutOfDate: 4, Revoked: 1 } as const satisfies Svns
 
 /** ISVSVN of the current TD quoting enclave, of an outdated and of a revoked one. */
-export const quotingEnclaveSvns = { UpToDate: 4, OutOfDate: 3, Revoked: 1 } as const
-
-/** Status of the TDX module or of the quoting enclave, which have no other. */
-export type ModuleStatus = keyof typeof moduleSvns
+export const quotingEnclaveSvns = { UpToDate: 4, OutOfDate: 3, Revoked: 1 } as const satisfies Svns
 
 /**
  * The levels of the emulator's only processor family. Microcode decides hardening and age, the BIOS
@@ -57,7 +54,10 @@ export const tcbLevels: readonly TcbLevel[] = [
 ]
 
 /** The SVNs of a machine whose status is `tcb`; 'NotSupported' stands below every level. */
-export function platformSvns(tcb: TcbStatus | 'NotSupported', module: ModuleStatus): PlatformSvns {
+export function platformSvns(
+  tcb: PlatformStatus | 'NotSupported',
+  module: ComponentStatus,
+): PlatformSvns {
   const found = tcbLevels.find((candidate) => candidate.status === tcb)
   const { components, pceSvn } = found ?? level('Revoked', 2, 0, '', [])
   const teeTcbSvn = [moduleSvns[module], 1, components[1] ?? 0, ...zeros(13)]
@@ -65,7 +65,7 @@ export function platformSvns(tcb: TcbStatus | 'NotSupported', module: ModuleStat
 }
 
 function level(
-  status: TcbStatus,
+  status: PlatformStatus,
   microcode: number,
   biosConfiguration: number,
   date: string,

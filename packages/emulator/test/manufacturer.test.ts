@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { encodeHex } from '@cloister/codec'
 import { expect, test } from 'vitest'
-import { createManufacturer, type TcbStatus } from '../src/index.ts'
+import { createManufacturer, type PlatformStatus } from '../src/index.ts'
 import {
   machineSeed,
   now,
@@ -12,7 +12,7 @@ import {
   verdict,
 } from './verifier.ts'
 
-const accepted: readonly TcbStatus[] = [
+const accepted: readonly PlatformStatus[] = [
   'UpToDate',
   'SWHardeningNeeded',
   'ConfigurationNeeded',
