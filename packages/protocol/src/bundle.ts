@@ -1,3 +1,4 @@
+import type { Collateral } from '@cloister/attest'
 import {
   canonicalJson,
   encodeUtf8,
@@ -13,12 +14,12 @@ import {
   hexBetween,
   hexField,
   integerField,
-  jsonField,
   listField,
   objectField,
   oneOf,
   parseField,
   signatureField,
+  textField,
   type Field,
   type FieldValue,
 } from './fields.ts'
@@ -52,6 +53,18 @@ const signedRelease = objectField({
   countersigner: addressField,
 })
 
+const collateral = objectField({
+  tcbInfo: textField(limits.collateralTextBytesMax),
+  tcbInfoSignature: textField(128),
+  tcbInfoIssuerChain: textField(limits.issuerChainBytesMax),
+  qeIdentity: textField(limits.collateralTextBytesMax),
+  qeIdentitySignature: textField(128),
+  qeIdentityIssuerChain: textField(limits.issuerChainBytesMax),
+  rootCaCrl: textField(limits.collateralTextBytesMax),
+  pckCrl: textField(limits.revocationListBytesMax),
+  pckCrlIssuerChain: textField(limits.issuerChainBytesMax),
+})
+
 const bundle = objectField({
   format: oneOf('cloister-bundle/1'),
   deployment: bytes32Field,
@@ -61,7 +74,7 @@ const bundle = objectField({
   binding: messageField('AttemptBinding'),
   freshPublicKey: hexField(publicKeyBytes),
   quote: hexBetween(1, limits.quoteBytesMax),
-  collateral: jsonField,
+  collateral,
   checkpoint: messageField('Checkpoint'),
   checkpointSignatures: listField(signatureField, limits.committeeMembersMax),
   proofs: chainProofs,
@@ -79,6 +92,9 @@ export type SignedRelease = FieldValue<typeof signedRelease>
 
 /** Everything that shows one attempt to be what its receipt says. Spec: docs/protocol.md section 9. */
 export type Bundle = FieldValue<typeof bundle>
+
+/** How attest's Collateral stands in JSON: nine texts of bounded size. */
+export const collateralField: Field<Collateral> = collateral
 
 /** How {@link ChainProofs} stand in JSON. */
 export const chainProofsField: Field<ChainProofs> = chainProofs

@@ -3,6 +3,7 @@ import {
   concatHex,
   encodeAbiParameters,
   keccak256,
+  padHex,
   sha256,
   stringToHex,
   type Address,
@@ -95,9 +96,21 @@ export function releasesRoot(releaseDigests: readonly Hex[]): Hex {
   return packedHash(releaseDigests)
 }
 
-/** The hash over an asset's share commitments, in the order of the share index. Spec: docs/protocol.md section 2. */
-export function commitmentsHash(commitments: readonly Hex[]): Hex {
-  return packedHash(commitments)
+/** Who keeps an asset's key, and what each must hold: three of each, in the order of the share index. */
+export type AssetShares = {
+  readonly commitments: readonly [Hex, Hex, Hex]
+  readonly operators: readonly [Address, Address, Address]
+  readonly threshold: number
+}
+
+/** The one word that stands for an asset's shares on chain. Spec: docs/protocol.md section 2. */
+export function sharesHash({ commitments, operators, threshold }: AssetShares): Hex {
+  return keccak256(
+    encodeAbiParameters(
+      [{ type: 'bytes32[3]' }, { type: 'address[3]' }, { type: 'uint8' }],
+      [commitments, operators, threshold],
+    ),
+  )
 }
 
 /** What makes an attempt's evidence fresh: it names a checkpoint that did not exist before. Spec: docs/protocol.md section 2. */
@@ -117,7 +130,8 @@ export function membersHash(members: readonly Address[]): Hex {
 
 /** The hash in a vote over the operators of the keepers that released, sorted, without repeats. Spec: docs/protocol.md section 6. */
 export function keepersHash(operators: readonly Address[]): Hex {
-  return packedHash(sortAddresses(operators))
+  // Solidity's abi.encodePacked pads the entries of an array to 32 bytes each.
+  return packedHash(sortAddresses(operators).map((operator) => padHex(operator, { size: 32 })))
 }
 
 /** Addresses ascending, without repeats: how every list of members and signers stands. */

@@ -1,4 +1,10 @@
 export {
+  policyForGrants,
+  policyForKeeper,
+  type CollateralFloor,
+  type ExpectedEvidence,
+} from './attest-policy.ts'
+export {
   reportData,
   type AttemptBinding,
   type BindingName,
@@ -9,6 +15,7 @@ export {
   accountProofField,
   bundleField,
   chainProofsField,
+  collateralField,
   encodeBundle,
   parseBundle,
   publicKeyBytes,
@@ -19,6 +26,19 @@ export {
   type SignedRelease,
 } from './bundle.ts'
 export {
+  checkCommittee,
+  committeeSetField,
+  followHandovers,
+  handoverField,
+  quorum,
+  sortSignatures,
+  verifyQuorum,
+  type CommitteeSet,
+  type FollowResult,
+  type Handover,
+  type QuorumResult,
+} from './committee.ts'
+export {
   cloisterDomain,
   deploymentOf,
   messageDigest,
@@ -26,6 +46,18 @@ export {
   typedData,
   type Domain,
 } from './digest.ts'
+export {
+  drawPoint,
+  drawSeed,
+  drawTriesMax,
+  entryAt,
+  explainDraw,
+  skipReason,
+  type DrawDemand,
+  type DrawExplanation,
+  type PoolEntry,
+  type SkipReason,
+} from './draw.ts'
 export {
   addressField,
   booleanField,
@@ -60,11 +92,11 @@ export {
   type GrantRequest,
   type Problem,
 } from './grants.ts'
+export { parseHeader, parseHeaderChain, type HeadBlock, type Header } from './header.ts'
 export {
   appId,
   assetId,
   attemptNonce,
-  commitmentsHash,
   compareHex,
   digestOf,
   grantsRoot,
@@ -75,10 +107,12 @@ export {
   membersHash,
   releasesRoot,
   sameHex,
+  sharesHash,
   sortAddresses,
   taskId,
   tdxMeasurement,
   zeroHash,
+  type AssetShares,
   type TdxRegisters,
 } from './ids.ts'
 export { limits } from './limits.ts'
@@ -104,6 +138,15 @@ export {
   type Release,
   type Vote,
 } from './messages.ts'
+export { checkOrder, checkOrderGrants, feeForPricesUp, taskOf } from './orders.ts'
+export {
+  payoutLeaf,
+  payoutLeavesMax,
+  payoutProof,
+  payoutRoot,
+  verifyPayoutProof,
+  type Payout,
+} from './payouts.ts'
 export { AnswerError, wireError, wireErrorField, type WireError } from './peer-errors.ts'
 export {
   createPeer,
@@ -114,6 +157,17 @@ export {
   type PeerOptions,
   type RequestOptions,
 } from './peer.ts'
+export { verifyAccountProof, verifyStorageProof, type Account } from './proof.ts'
+export {
+  checkBinding,
+  checkPosting,
+  checkReceipt,
+  checkReleases,
+  checkReleaseSignatures,
+  sortReleases,
+  type ReceiptContext,
+  type SignedReceipt,
+} from './receipts.ts'
 export {
   isRefusalReason,
   refusalCause,
@@ -122,3 +176,6 @@ export {
   type RefusalReason,
 } from './refusal-reasons.ts'
 export { tcbRank, tcbRankMax, tcbStatusesUpTo, type TcbStatus } from './tcb.ts'
+export { signerOf } from './signatures.ts'
+export { feeParts, ownersPartDown, splitFee, type Split, type SplitInput } from './split.ts'
+export { arraySlot, mappingSlot, packedField, slotHex, structSlot } from './storage-slots.ts'

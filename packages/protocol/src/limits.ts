@@ -8,6 +8,12 @@ export const limits = {
   bundleBytesMax: 4 * 1024 * 1024,
   /** Bytes of one quote. */
   quoteBytesMax: 32 * 1024,
+  /** UTF-8 bytes of one TCB info, QE identity or root revocation list. */
+  collateralTextBytesMax: 256 * 1024,
+  /** Characters of one PCK revocation list in hexadecimal: it grows with every revoked platform. */
+  revocationListBytesMax: 1024 * 1024,
+  /** Characters of one PEM chain of two certificates. */
+  issuerChainBytesMax: 16 * 1024,
   /** Bytes of one JSON body over HTTP. */
   bodyBytesMax: 1024 * 1024,
   /** Bytes of one frame between host and enclave, its two length words included. */

@@ -1,0 +1,61 @@
+import { strictPolicy, type Policy } from '@cloister/attest'
+import { encodeHex, type Bytes } from '@cloister/codec'
+import type { Hex } from 'viem'
+
+import { sameHex } from './ids.ts'
+import type { Grant, KeeperPolicy, Message } from './messages.ts'
+import { tcbStatusesUpTo } from './tcb.ts'
+
+/** The least collateral numbers that evidence must reach, as the committee signed them last. */
+export type CollateralFloor = Omit<Message<'Floor'>, 'sequence'>
+
+/** What evidence must show besides what grants ask: the binding that its verifier recomputed, and its machine. */
+export type ExpectedEvidence = {
+  /** From {@link reportData}, never from the evidence. */
+  readonly reportData: Bytes
+  /** The machine id of the node's record; `'any'` only where there is no record yet. */
+  readonly machineId: Hex | 'any'
+}
+
+/**
+ * The policy that attempt evidence is appraised by: what all of `grants` accept, the strictest floor,
+ * and everything unsafe refused.
+ *
+ * Advisories are let through: a grant names statuses, and every status but the best comes with some.
+ * Spec: docs/protocol.md section 4.
+ */
+export function policyForGrants(
+  grants: readonly Pick<Grant, 'measurements' | 'tcbFloor'>[],
+  floor: CollateralFloor,
+  expected: ExpectedEvidence,
+): Policy {
+  const [first, ...others] = grants
+  const shared = (first?.measurements ?? []).filter((measurement) =>
+    others.every((grant) => grant.measurements.some((other) => sameHex(other, measurement))),
+  )
+  // No grant: nothing is accepted. Math.min of nothing would be infinite, hence the -1.
+  const worst = grants.length === 0 ? -1 : Math.min(...grants.map((grant) => grant.tcbFloor))
+  return strictPolicy({
+    measurements: shared.map(bare),
+    reportData: encodeHex(expected.reportData),
+    machineIds: expected.machineId === 'any' ? 'any' : [bare(expected.machineId)],
+    tcbStatuses: tcbStatusesUpTo(worst),
+    advisories: 'any',
+    minTcbEvaluationDataNumber: floor.tcbEvaluationDataNumber,
+    minRootCrlNumber: Number(floor.rootCrlNumber),
+    minPckCrlNumber: Number(floor.pckCrlNumber),
+  })
+}
+
+/** The policy that a keeper's evidence is appraised by, under its owner's signed rule. */
+export function policyForKeeper(
+  policy: KeeperPolicy,
+  floor: CollateralFloor,
+  expected: ExpectedEvidence,
+): Policy {
+  return policyForGrants([policy], floor, expected)
+}
+
+function bare(hex: Hex): string {
+  return hex.slice(2).toLowerCase()
+}

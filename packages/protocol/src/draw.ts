@@ -1,0 +1,121 @@
+import { encodeAbiParameters, keccak256, type Address, type Hex } from 'viem'
+
+import { sameHex } from './ids.ts'
+
+/** Candidates that one draw tries before it gives up. Spec: docs/protocol.md section 7. */
+export const drawTriesMax = 32
+
+/** One node as it stood in the pool when the order was placed (or the attempt before it ended). */
+export type PoolEntry = {
+  /** The node's receipt key. */
+  readonly node: Address
+  readonly operator: Address
+  /** Its part of the draw. Nodes that share a chip share one weight. */
+  readonly weight: bigint
+  readonly expiry: bigint
+  readonly paused: boolean
+  readonly running: number
+  readonly capacity: number
+  readonly tier: number
+  readonly tcb: number
+  readonly tags: number
+}
+
+/** What a task demands of the node that runs it: the order's wishes and every grant's. */
+export type DrawDemand = {
+  readonly tierMin: number
+  readonly tcbFloor: number
+  readonly tags: number
+  /** For each grant that names operators: those. */
+  readonly operatorLists: readonly (readonly Address[])[]
+  /** Operators or nodes tried before for this task, by receipt key. */
+  readonly tried: readonly Address[]
+  /** Time of the block that draws, Unix seconds. */
+  readonly now: bigint
+}
+
+/** Why a candidate is not eligible. Spec: docs/protocol.md section 7. */
+export type SkipReason =
+  | 'expired'
+  | 'paused'
+  | 'full'
+  | 'tier'
+  | 'tcb'
+  | 'tags'
+  | 'operator-not-granted'
+  | 'tried-before'
+
+/** One draw, explained: every candidate in the order tried, and the first eligible one. */
+export type DrawExplanation = {
+  readonly chosen: PoolEntry | undefined
+  readonly tries: readonly {
+    readonly candidate: PoolEntry
+    readonly skipped: SkipReason | undefined
+  }[]
+}
+
+/** The seed of an attempt's draw: nobody knows it before its block. Spec: docs/protocol.md section 2. */
+export function drawSeed(blockHash: Hex, task: Hex, attempt: number): Hex {
+  return keccak256(
+    encodeAbiParameters(
+      [{ type: 'bytes32' }, { type: 'bytes32' }, { type: 'uint256' }],
+      [blockHash, task, BigInt(attempt)],
+    ),
+  )
+}
+
+/** Where candidate `index` falls in a pool of this total weight. Spec: docs/protocol.md section 2. */
+export function drawPoint(seed: Hex, index: number, totalWeight: bigint): bigint {
+  const hash = keccak256(
+    encodeAbiParameters([{ type: 'bytes32' }, { type: 'uint256' }], [seed, BigInt(index)]),
+  )
+  return BigInt(hash) % totalWeight
+}
+
+/** The entry that covers `point`: weights are laid end to end in the pool's order. */
+export function entryAt(pool: readonly PoolEntry[], point: bigint): PoolEntry | undefined {
+  let end = 0n
+  for (const entry of pool) {
+    end += entry.weight
+    if (point < end) return entry
+  }
+  return undefined
+}
+
+/** Why `entry` may not run the task; undefined when it may. Spec: docs/protocol.md section 7. */
+export function skipReason(entry: PoolEntry, demand: DrawDemand): SkipReason | undefined {
+  if (entry.expiry <= demand.now) return 'expired'
+  if (entry.paused) return 'paused'
+  if (entry.running >= entry.capacity) return 'full'
+  if (entry.tier < demand.tierMin) return 'tier'
+  if (entry.tcb > demand.tcbFloor) return 'tcb'
+  if ((entry.tags & demand.tags) !== demand.tags) return 'tags'
+  for (const operators of demand.operatorLists)
+    if (!operators.some((operator) => sameHex(operator, entry.operator)))
+      return 'operator-not-granted'
+  if (demand.tried.some((node) => sameHex(node, entry.node))) return 'tried-before'
+  return undefined
+}
+
+/**
+ * Repeats a draw: which node is chosen, and why each candidate before it was skipped.
+ *
+ * Equal inputs give equal answers everywhere; the pool stands in the registry's order.
+ */
+export function explainDraw(
+  pool: readonly PoolEntry[],
+  demand: DrawDemand,
+  seed: Hex,
+): DrawExplanation {
+  const totalWeight = pool.reduce((sum, entry) => sum + entry.weight, 0n)
+  if (totalWeight === 0n) return { chosen: undefined, tries: [] }
+  const tries: { candidate: PoolEntry; skipped: SkipReason | undefined }[] = []
+  for (let index = 0; index < drawTriesMax; index++) {
+    const candidate = entryAt(pool, drawPoint(seed, index, totalWeight))
+    if (candidate === undefined) break
+    const skipped = skipReason(candidate, demand)
+    tries.push({ candidate, skipped })
+    if (skipped === undefined) return { chosen: candidate, tries }
+  }
+  return { chosen: undefined, tries }
+}

@@ -1,0 +1,192 @@
+import { keccak256, type Address, type Hex } from 'viem'
+
+import type { AttemptBinding } from './bindings.ts'
+import { messageDigest, type Domain } from './digest.ts'
+import type { Problem } from './grants.ts'
+import { attemptNonce, grantsRoot, inputsRoot, releasesRoot, sameHex, taskId } from './ids.ts'
+import type { Checkpoint, Order, Posting, Receipt, Release } from './messages.ts'
+import { signerOf } from './signatures.ts'
+
+/** What an operator posts for one attempt, and what its enclave signed. Spec: docs/protocol.md section 8. */
+export type SignedReceipt = {
+  readonly posting: Posting
+  readonly operatorSignature: Hex
+  readonly receipt: Receipt
+  readonly receiptSignature: Hex
+}
+
+/** What a receipt must agree with. */
+export type ReceiptContext = {
+  readonly order: Order
+  readonly binding: AttemptBinding
+  readonly checkpoint: Checkpoint
+  /** Roots of the order's assets, in their order, as the chain has them. */
+  readonly assetRoots: readonly Hex[]
+  /** Sorted by asset position, then share index: see {@link sortReleases}. */
+  readonly releases: readonly Release[]
+}
+
+/**
+ * Where a receipt contradicts its order, binding, checkpoint or release records; nothing when all agree.
+ *
+ * It says nothing about signatures, nor whether the binding stands in any evidence.
+ * Spec: docs/protocol.md sections 2 and 5.
+ */
+export function checkReceipt(
+  domain: Domain,
+  receipt: Receipt,
+  context: ReceiptContext,
+): readonly Problem[] {
+  const { order, binding, checkpoint } = context
+  const orderDigest = messageDigest(domain, 'Order', order)
+  const checkpointDigest = messageDigest(domain, 'Checkpoint', checkpoint)
+  const releases = context.releases.map((release) => messageDigest(domain, 'Release', release))
+  const expected = {
+    task: taskId(orderDigest),
+    orderDigest,
+    app: order.app,
+    binding: messageDigest(domain, 'AttemptBinding', binding),
+    inputsRoot: inputsRoot(context.assetRoots),
+    releasesRoot: releasesRoot(releases),
+    checkpoint: checkpointDigest,
+  }
+  const fields = [
+    'task',
+    'orderDigest',
+    'app',
+    'binding',
+    'inputsRoot',
+    'releasesRoot',
+    'checkpoint',
+  ] as const
+  return [
+    ...fields.flatMap((field) => differs(`receipt.${field}`, receipt[field], expected[field])),
+    ...differs('receipt.attempt', receipt.attempt, binding.attempt),
+    ...differs('receipt.time', receipt.time, checkpoint.blockTime),
+    ...differs('receipt.nonce', receipt.nonce, binding.nonce),
+  ]
+}
+
+/** Where a binding contradicts its order and checkpoint; nothing when they agree. Spec: docs/protocol.md section 3. */
+export function checkBinding(
+  domain: Domain,
+  binding: AttemptBinding,
+  order: Order,
+  checkpoint: Checkpoint,
+): readonly Problem[] {
+  const orderDigest = messageDigest(domain, 'Order', order)
+  const task = taskId(orderDigest)
+  const nonce = attemptNonce(messageDigest(domain, 'Checkpoint', checkpoint), task, binding.attempt)
+  return [
+    ...differs('binding.task', binding.task, task),
+    ...differs('binding.orderDigest', binding.orderDigest, orderDigest),
+    ...differs('binding.app', binding.app, order.app),
+    ...differs('binding.grantsRoot', binding.grantsRoot, grantsRoot(order.grants)),
+    ...differs('binding.nonce', binding.nonce, nonce),
+    ...(binding.notAfter > checkpoint.blockTime
+      ? []
+      : [{ field: 'binding.notAfter', detail: 'not after the checkpoint it ran under' }]),
+  ]
+}
+
+/** Where release records contradict the attempt they are for; nothing when all agree. */
+export function checkReleases(
+  releases: readonly Release[],
+  order: Order,
+  attempt: { readonly task: Hex; readonly attempt: number; readonly quoteDigest: Hex },
+): readonly Problem[] {
+  const problems = releases.flatMap((release, index) => {
+    const place = order.assets.findIndex((asset) => sameHex(asset, release.asset))
+    return [
+      ...differs(`releases[${index}].task`, release.task, attempt.task),
+      ...differs(`releases[${index}].attempt`, release.attempt, attempt.attempt),
+      ...differs(`releases[${index}].quoteDigest`, release.quoteDigest, attempt.quoteDigest),
+      ...(place < 0
+        ? [{ field: `releases[${index}].asset`, detail: 'is no asset of the order' }]
+        : differs(`releases[${index}].grant`, release.grant, order.grants[place])),
+    ]
+  })
+  const sorted = sortReleases(releases, order)
+  if (sorted.some((release, index) => release !== releases[index]))
+    problems.push({ field: 'releases', detail: 'not sorted by asset, then share index' })
+  const repeated = sorted.some((release, index) => {
+    const before = sorted[index - 1]
+    return (
+      before !== undefined &&
+      sameHex(before.asset, release.asset) &&
+      before.shareIndex === release.shareIndex
+    )
+  })
+  if (repeated) problems.push({ field: 'releases', detail: 'a share stands twice' })
+  return problems
+}
+
+/** Release records by the asset's position in the order, then by share index. Spec: docs/protocol.md section 2. */
+export function sortReleases<R extends Pick<Release, 'asset' | 'shareIndex'>>(
+  releases: readonly R[],
+  order: Order,
+): readonly R[] {
+  const place = (release: R) => order.assets.findIndex((asset) => sameHex(asset, release.asset))
+  return releases.toSorted((a, b) => place(a) - place(b) || a.shareIndex - b.shareIndex)
+}
+
+/** Where a posting contradicts the receipt it names; nothing when they agree. Spec: docs/protocol.md section 6. */
+export function checkPosting(
+  domain: Domain,
+  { posting, receipt, receiptSignature }: Omit<SignedReceipt, 'operatorSignature'>,
+): readonly Problem[] {
+  return [
+    ...differs('posting.task', posting.task, receipt.task),
+    ...differs('posting.attempt', posting.attempt, receipt.attempt),
+    ...differs(
+      'posting.receiptDigest',
+      posting.receiptDigest,
+      messageDigest(domain, 'Receipt', receipt),
+    ),
+    ...differs(
+      'posting.receiptSignatureHash',
+      posting.receiptSignatureHash,
+      keccak256(receiptSignature),
+    ),
+  ]
+}
+
+/** Whether a release is complete: signed by its keeper, countersigned by another. Spec: docs/protocol.md section 5. */
+export async function checkReleaseSignatures(
+  domain: Domain,
+  signed: {
+    readonly release: Release
+    readonly signature: Hex
+    readonly countersignature: Hex
+    readonly countersigner: Address
+  },
+): Promise<readonly Problem[]> {
+  const digest = messageDigest(domain, 'Release', signed.release)
+  const keeper = await signerOf(digest, signed.signature)
+  const countersigner = await signerOf(
+    messageDigest(domain, 'Countersignature', {
+      release: digest,
+      countersigner: signed.countersigner,
+    }),
+    signed.countersignature,
+  )
+  return [
+    ...differs('signature', keeper ?? 'nobody', signed.release.keeper),
+    ...differs('countersignature', countersigner ?? 'nobody', signed.countersigner),
+    ...(sameHex(signed.countersigner, signed.release.keeper)
+      ? [{ field: 'countersigner', detail: 'is the keeper itself' }]
+      : []),
+  ]
+}
+
+function differs(
+  field: string,
+  actual: string | number | bigint,
+  expected: string | number | bigint | undefined,
+): readonly Problem[] {
+  const same =
+    typeof actual === 'string' && typeof expected === 'string'
+      ? sameHex(actual, expected)
+      : actual === expected
+  return same ? [] : [{ field, detail: `got ${actual}, expected ${expected}` }]
+}
