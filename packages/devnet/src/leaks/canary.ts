@@ -1,4 +1,4 @@
-import { encodeBase64, encodeHex, encodeUtf8 } from '@cloister/codec'
+import { encodeBase64, encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 
 /** Something secret that stands in an owner's data and must be found nowhere else. */
 export type Canary =
@@ -9,7 +9,7 @@ export type Canary =
 export type Needle = {
   readonly canary: string
   readonly encoding: string
-  readonly bytes: Uint8Array
+  readonly bytes: Bytes
 }
 
 /** Shortest needle that is searched for: a shorter one would be found by chance. */
@@ -35,7 +35,7 @@ export function needlesOf(canaries: readonly Canary[]): readonly Needle[] {
   )
 }
 
-type Form = { readonly encoding: string; readonly bytes: Uint8Array }
+type Form = { readonly encoding: string; readonly bytes: Bytes }
 
 function rawForms(canary: Canary): readonly Form[] {
   if (canary.kind === 'text') return [{ encoding: 'raw', bytes: encodeUtf8(canary.text) }]
@@ -51,7 +51,7 @@ function rawForms(canary: Canary): readonly Form[] {
   ]
 }
 
-function encodedForms(canary: string, encoding: string, bytes: Uint8Array): readonly Needle[] {
+function encodedForms(canary: string, encoding: string, bytes: Bytes): readonly Needle[] {
   const hex = encodeHex(bytes)
   return [
     { canary, encoding, bytes },
@@ -66,7 +66,7 @@ function encodedForms(canary: string, encoding: string, bytes: Uint8Array): read
 }
 
 /** The characters of base64 that depend on `bytes` alone, where `offset` unknown bytes stand before them. */
-function base64Core(bytes: Uint8Array, offset: number): string {
+function base64Core(bytes: Bytes, offset: number): string {
   const padded = new Uint8Array(offset + bytes.length)
   padded.set(bytes, offset)
   const firstWhole = Math.ceil((offset * 8) / 6)
@@ -74,7 +74,7 @@ function base64Core(bytes: Uint8Array, offset: number): string {
   return encodeBase64(padded).slice(firstWhole, end)
 }
 
-function floatBytes(value: number, size: 4 | 8, littleEndian: boolean): Uint8Array {
+function floatBytes(value: number, size: 4 | 8, littleEndian: boolean): Bytes {
   const view = new DataView(new ArrayBuffer(size))
   if (size === 4) view.setFloat32(0, value, littleEndian)
   else view.setFloat64(0, value, littleEndian)

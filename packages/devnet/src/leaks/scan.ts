@@ -23,7 +23,7 @@ export function scanBytes(
   depth = 0,
 ): readonly Leak[] {
   const direct = needles
-    .filter((needle) => bytes.includes(needle.bytes))
+    .filter((needle) => bytes.includes(Buffer.from(needle.bytes)))
     .map(({ canary, encoding }) => ({ canary, encoding, place }))
   if (depth === inflateDepthMax) return direct
   return [
