@@ -6,6 +6,8 @@ export type Clinic = { readonly name: string; readonly csv: string }
 /** The demo's data: what each clinic holds, and rows that no clinic holds. */
 export type ClinicSplit = {
   readonly clinics: readonly Clinic[]
+  /** All that the clinics hold, in the order of the file: what a world without secrets would train on. */
+  readonly pooledCsv: string
   /** Held-out rows in the same form, labels last. */
   readonly testCsv: string
   /** Names of the classes, as they stand in the last column. */
@@ -38,10 +40,37 @@ export async function splitClinics(text: string): Promise<ClinicSplit> {
   }))
   return {
     clinics,
+    pooledCsv: toCsv(rest),
     testCsv: toCsv(all.filter((row) => test.has(row))),
     classes,
     features: Number(features),
   }
+}
+
+/** The seed that the demo trains with. */
+export const clinicSeed = 7
+
+/**
+ * The parameters of the demo's training order, as JSON. How these settings were chosen, and what other seeds give, is
+ * written in docs/accuracy.md.
+ */
+export function clinicParameters(
+  split: Pick<ClinicSplit, 'classes' | 'features'>,
+  seed: number,
+): string {
+  return JSON.stringify({
+    name: 'tumour classifier',
+    model: { kind: 'logistic', features: split.features, classes: split.classes },
+    settings: {
+      epochs: 30,
+      batchSize: 32,
+      learningRate: 0.01,
+      optimizer: 'adam',
+      l2: 0.015,
+      seed,
+      standardize: true,
+    },
+  })
 }
 
 /** Mean radius in the units of the data. */

@@ -6,6 +6,8 @@ export const csvLimits = {
   rowsMax: 1_000_000,
   cellsMax: 33_554_432,
   cellCharactersMax: 64,
+  /** Differences of two such numbers are still finite in single precision. */
+  magnitudeMax: 1e30,
 } as const
 
 /** What a CSV has to look like. */
@@ -19,8 +21,7 @@ export type CsvFormat = {
 }
 
 /**
- * Reads a table of numbers strictly: commas, no quotes, no blanks, lines end in LF or CRLF, every number finite in
- * single precision.
+ * Reads a table of numbers strictly: commas, no quotes, no blanks, lines end in LF or CRLF.
  *
  * @throws {MalformedError} naming line and column; never repeats what a cell holds.
  */
@@ -102,8 +103,12 @@ function parseCell(cell: string, where: string, offset: number): number {
   )
     throw new MalformedError(where, offset, 'expected a decimal number')
   const value = Number(cell)
-  if (!Number.isFinite(Math.fround(value)))
-    throw new MalformedError(where, offset, 'number too large for single precision')
+  if (Math.abs(value) > csvLimits.magnitudeMax)
+    throw new MalformedError(
+      where,
+      offset,
+      `expected a number within ${csvLimits.magnitudeMax} of 0`,
+    )
   return value
 }
 

@@ -4,7 +4,13 @@
  */
 export function randomNumbers(seed: number, stream: number): () => number {
   const next = splitMix((seed ^ Math.imul(stream, 0x9e3779b9)) >>> 0)
-  let [a, b, c, d] = [next(), next(), next(), next()]
+  const words = xoshiro128([next(), next(), next(), next()])
+  return () => words() / 2 ** 32
+}
+
+/** A stream of 32-bit whole numbers from four words of state. Spec: Blackman and Vigna, xoshiro128** 1.1. */
+export function xoshiro128(state: readonly [number, number, number, number]): () => number {
+  let [a, b, c, d] = state
   return () => {
     const result = Math.imul(rotate(Math.imul(b, 5), 7), 9)
     const shifted = b << 9
@@ -14,7 +20,7 @@ export function randomNumbers(seed: number, stream: number): () => number {
     a ^= d
     c ^= shifted
     d = rotate(d, 11)
-    return (result >>> 0) / 2 ** 32
+    return result >>> 0
   }
 }
 

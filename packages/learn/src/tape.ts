@@ -95,6 +95,8 @@ export class Tape {
 
   /** Sum of all elements. */
   sum(a: Tensor): Tensor {
+    // A step whose output is its input would count its gradient twice.
+    if (a.shape.length === 0) return a
     const axes = a.shape.map((_, axis) => axis)
     const output = this.#sumOver(a, axes, [], false)
     return this.#record(output, [a], (gradient) => {
@@ -153,7 +155,6 @@ export class Tape {
     keepAxes: boolean,
   ): Tensor {
     const attributes = { keepdims: { integer: keepAxes ? 1 : 0 } }
-    if (axes.length === 0) return a
     return fixed(
       this.#graph.operator('ReduceSum', [a, this.#graph.integers(axes)], shape, attributes),
     )

@@ -17,7 +17,7 @@ export class EngineFailure extends Error {
     this.input = input
   }
 
-  /** Runs `work` and puts what goes wrong in it down to one input. @throws {EngineFailure} */
+  /** Runs `work` and puts input that it can't read down to one input. @throws {EngineFailure} */
   static guard<T>(code: EngineFailureCode, input: number, work: () => T): T {
     try {
       return work()
@@ -26,7 +26,7 @@ export class EngineFailure extends Error {
     }
   }
 
-  /** Runs `work` to its end and puts what goes wrong in it down to one input. @throws {EngineFailure} */
+  /** Runs `work` to its end and puts input that it can't read down to one input. @throws {EngineFailure} */
   static async guardAsync<T>(
     code: EngineFailureCode,
     input: number,
@@ -39,9 +39,9 @@ export class EngineFailure extends Error {
     }
   }
 
-  static #from(code: EngineFailureCode, input: number, cause: unknown): EngineFailure {
-    if (cause instanceof MalformedError)
-      return new EngineFailure(code, cause.message, input, { cause })
-    return new EngineFailure(code, 'ONNX Runtime refused it', input, { cause })
+  /** Anything but malformed input is the engine's own failure, and nobody else is charged for it. */
+  static #from(code: EngineFailureCode, input: number, cause: unknown): unknown {
+    if (!(cause instanceof MalformedError)) return cause
+    return new EngineFailure(code, cause.message, input, { cause })
   }
 }

@@ -69,7 +69,7 @@ async function runInference(
     parseCsv(record.bytes, { header, features, classes: undefined }),
   )
   const prediction = await EngineFailure.guardAsync('bad-model', model.index, () =>
-    predict(model.bytes, table, classes.length, runtime),
+    predict(model.bytes, table, classes.length, guarded(runtime)),
   )
   if (!prediction.probabilities.every((value) => value >= 0 && value <= 1.001))
     throw new EngineFailure(
@@ -93,6 +93,20 @@ function result(
       `Output ${output.name} is larger than ${output.bytesMax} bytes`,
     )
   return { kind: 'result', outputs: [{ name: output.name, bytes }], metrics }
+}
+
+/** A runtime that says of a model that it refuses, and of no more: its own words could hold names from the model. */
+function guarded(runtime: Runtime): Runtime {
+  return {
+    load: async (model) => {
+      const session = await runtime.load(model).catch(refuse)
+      return { ...session, run: (inputs) => session.run(inputs).catch(refuse) }
+    },
+  }
+}
+
+function refuse(cause: unknown): never {
+  throw new MalformedError('model', 0, 'ONNX Runtime refuses it', { cause })
 }
 
 function single(

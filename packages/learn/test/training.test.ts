@@ -1,0 +1,156 @@
+import { expect, test } from 'vitest'
+import {
+  accuracy,
+  encodeInference,
+  fitNormalisation,
+  inferenceGraph,
+  initialParameters,
+  noNormalisation,
+  parseInference,
+  pool,
+  predict,
+  train,
+  type ModelDefinition,
+  type Table,
+  type TrainingPlan,
+} from '@cloister/learn'
+import { runtime } from './onnx-runtime.ts'
+import { plainForward } from './plain-network.ts'
+
+const model: ModelDefinition = {
+  kind: 'mlp',
+  features: 2,
+  classes: ['inside', 'outside'],
+  hidden: [16],
+  activation: 'tanh',
+}
+const plan: TrainingPlan = {
+  name: undefined,
+  model,
+  settings: {
+    epochs: 60,
+    batchSize: 32,
+    learningRate: 0.05,
+    optimizer: 'adam',
+    l2: 0,
+    seed: 3,
+    standardize: true,
+  },
+}
+
+/** A ring around a disc on a shifted and stretched grid: no straight line tells them apart. */
+function rings(): Table {
+  const points = Array.from({ length: 400 }, (_, i) => [
+    (i % 20) / 10 - 0.95,
+    Math.floor(i / 20) / 10 - 0.95,
+  ])
+  return {
+    features: 2,
+    rows: 400,
+    values: Float64Array.from(points.flatMap(([a = 0, b = 0]) => [a * 500 + 3000, b * 0.01])),
+    labels: Int32Array.from(points, ([a = 0, b = 0]) => (a * a + b * b > 0.5 ? 1 : 0)),
+  }
+}
+
+test('training learns what no straight line can tell apart', async () => {
+  const table = rings()
+  const done: number[] = []
+  const trained = await train(plan, table, runtime, (epoch) => done.push(epoch))
+  expect(done).toHaveLength(60)
+  expect(trained.accuracy).toBeGreaterThan(0.97)
+  const line = await train(
+    { ...plan, model: { kind: 'logistic', features: 2, classes: model.classes } },
+    table,
+    runtime,
+    () => {},
+  )
+  expect(line.accuracy).toBeLessThan(0.75)
+})
+
+test('equal plans and tables give equal bytes, another seed gives others', async () => {
+  const short = { ...plan, settings: { ...plan.settings, epochs: 3 } }
+  const run = (seed: number) =>
+    train({ ...short, settings: { ...short.settings, seed } }, rings(), runtime, () => {})
+  const [a, b, c] = [await run(3), await run(3), await run(4)]
+  expect(Buffer.from(a.model).equals(b.model)).toBe(true)
+  expect(Buffer.from(a.model).equals(c.model)).toBe(false)
+})
+
+test('a table that does not fit the model, or a loss that explodes, is refused by name', async () => {
+  const wide = { ...plan, model: { ...model, features: 3 } }
+  await expect(train(wide, rings(), runtime, () => {})).rejects.toThrow('features')
+  const wild = {
+    ...plan,
+    settings: { ...plan.settings, optimizer: 'sgd' as const, learningRate: 10, l2: 10 },
+  }
+  await expect(train(wild, rings(), runtime, () => {})).rejects.toThrow('learningRate')
+})
+
+test('the inference graph is the network over (x - mean) * scale', async () => {
+  const table = rings()
+  const parameters = initialParameters(model, 11)
+  const normalisation = fitNormalisation(table)
+  const bytes = inferenceGraph(model, parameters, normalisation)
+  const { probabilities } = await predict(bytes, table, 2, runtime)
+  const layers = [0, 2].map((index) => {
+    const { shape, values } = parameters[index]!
+    const [rows = 0, columns = 0] = shape
+    const weights = Array.from({ length: rows }, (_, i) =>
+      Array.from(values.subarray(i * columns, (i + 1) * columns)),
+    )
+    return { weights, bias: [...parameters[index + 1]!.values] }
+  })
+  const column = (index: number) => [...table.values].filter((_, place) => place % 2 === index)
+  const scaled = [column(0), column(1)].map((values) => {
+    const mean = values.reduce((sum, v) => sum + v) / values.length
+    const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length)
+    return values.map((v) => (v - mean) / deviation)
+  })
+  for (let row = 0; row < table.rows; row++) {
+    const expected = plainForward(
+      layers,
+      [scaled[0]![row]!, scaled[1]![row]!],
+      'tanh',
+    ).probabilities
+    expect(probabilities[row * 2]).toBeCloseTo(expected[0]!, 5)
+    expect(probabilities[row * 2 + 1]).toBeCloseTo(expected[1]!, 5)
+  }
+})
+
+test('a feature that never changes keeps its scale', () => {
+  const table = { features: 2, rows: 2, values: Float64Array.of(5, 1, 5, 3), labels: undefined }
+  expect(fitNormalisation(table)).toEqual({
+    mean: Float64Array.of(5, 2),
+    scale: Float64Array.of(1, 1),
+  })
+  expect(noNormalisation(1)).toEqual({ mean: Float64Array.of(0), scale: Float64Array.of(1) })
+})
+
+test('pooling keeps rows in the order of the tables', () => {
+  const one = { features: 1, rows: 2, values: Float64Array.of(1, 2), labels: Int32Array.of(0, 1) }
+  const two = { features: 1, rows: 1, values: Float64Array.of(3), labels: Int32Array.of(1) }
+  expect(pool([two, one])).toEqual({
+    features: 1,
+    rows: 3,
+    values: Float64Array.of(3, 1, 2),
+    labels: Int32Array.of(1, 0, 1),
+  })
+})
+
+test('an inference is read back as it was written', () => {
+  const probabilities = Float32Array.of(0.25, 0.75, 0.5, 0.5)
+  const text = encodeInference(model.classes, {
+    classes: 2,
+    probabilities,
+    labels: Int32Array.of(1, 0),
+  })
+  expect(parseInference(text)).toEqual({
+    classes: ['inside', 'outside'],
+    records: [
+      { label: 'outside', probabilities: [0.25, 0.75] },
+      { label: 'inside', probabilities: [0.5, 0.5] },
+    ],
+  })
+  expect(() => parseInference(text.replace('"outside","p', '"elsewhere","p'))).toThrow('label')
+  expect(accuracy(Int32Array.of(1, 0, 1, 1), Int32Array.of(1, 1, 1, 1))).toBe(0.75)
+})
