@@ -1,4 +1,4 @@
-import type { Bytes, UnixSeconds } from '@cloister/codec'
+import { encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
 import type { P256Key } from '#crypto'
 
 /** Something signed: the bytes, and a signature that may or may not be theirs. */
@@ -6,6 +6,9 @@ export type Signed = { readonly tbs: Bytes; readonly signature: Bytes }
 
 /** A key that may have signed something, and the hexadecimal point that names it. */
 export type SigningKey = { readonly key: P256Key; readonly point: string }
+
+/** How many signatures one {@link SignedText} keeps. */
+const signaturesMax = 4
 
 /** How many objects, and characters of their text, one {@link Recall} keeps. */
 const recallLimits = { entriesMax: 64, charactersMax: 8 * 1024 * 1024 }
@@ -43,6 +46,26 @@ export class Recall<T> {
 
   #forget(text: string): void {
     if (this.#entries.delete(text)) this.#characters -= text.length
+  }
+}
+
+/** A text that was signed: its bytes, and the signatures that were given for it. */
+export class SignedText {
+  readonly #tbs: Bytes
+  readonly #given = new Map<string, Signed>()
+
+  constructor(text: string) {
+    this.#tbs = encodeUtf8(text)
+  }
+
+  /** This text with a signature: the same object for the same hexadecimal. */
+  with(signatureHex: string, read: () => Bytes): Signed {
+    const known = this.#given.get(signatureHex)
+    if (known !== undefined) return known
+    const signed = { tbs: this.#tbs, signature: read() }
+    if (this.#given.size >= signaturesMax) this.#given.clear()
+    this.#given.set(signatureHex, signed)
+    return signed
   }
 }
 

@@ -49,7 +49,11 @@ export class Refusal extends Error {
   }
 }
 
-/** Refuses unless `holds`. @throws {Refusal} where it does not. */
-export function refuseUnless(holds: boolean, reject: RejectCode, where: string): asserts holds {
-  if (!holds) throw new Refusal(reject, where)
+/** Refuses unless `holds`; `where` is a function where making the text costs something. @throws {Refusal} where it does not. */
+export function refuseUnless(
+  holds: boolean,
+  reject: RejectCode,
+  where: string | (() => string),
+): asserts holds {
+  if (!holds) throw new Refusal(reject, typeof where === 'string' ? where : where())
 }

@@ -1,7 +1,7 @@
-import { encodeUtf8, MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import type { Anchor } from '../anchors.ts'
 import { collateralCharacters, collateralCharactersMax, type Collateral } from '../collateral.ts'
-import { Recall, type Signed } from '../memory.ts'
+import { Recall, SignedText } from '../memory.ts'
 import { Refusal, refuseUnless, type RejectCode } from '../reject.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import {
@@ -36,8 +36,8 @@ export class CollateralMemory {
   readonly tcbInfos = new Recall<TcbInfo>()
   /** QE identities by their text. */
   readonly qeIdentities = new Recall<QeIdentity>()
-  /** Signed documents by signature and text. */
-  readonly documents = new Recall<Signed>()
+  /** Signed documents by their text. */
+  readonly documents = new Recall<SignedText>()
 }
 
 type Given = { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds }
@@ -122,7 +122,7 @@ function readChains(collateral: Collateral, now: UnixSeconds, memory: Collateral
   refuseUnless(
     collateralCharacters(collateral) <= collateralCharactersMax,
     'PARSE',
-    `collateral: more than ${collateralCharactersMax} characters`,
+    () => `collateral: more than ${collateralCharactersMax} characters`,
   )
   for (const key of [
     'tcbInfo',
@@ -139,7 +139,7 @@ function readChains(collateral: Collateral, now: UnixSeconds, memory: Collateral
     refuseUnless(
       chain.length === 2,
       'CHAIN_INVALID',
-      `${what}: got ${chain.length} certificates, expected 2`,
+      () => `${what}: got ${chain.length} certificates, expected 2`,
     )
     return chain
   }
@@ -177,12 +177,12 @@ async function verifyRevocation(
     refuseUnless(
       !rootList.revoked.has(certificate.serial),
       'CERT_REVOKED',
-      `root CA CRL: ${certificate.commonName} ${certificate.serial}`,
+      () => `root CA CRL: ${certificate.commonName} ${certificate.serial}`,
     )
   refuseUnless(
     !pckList.revoked.has(leaf.serial),
     'CERT_REVOKED',
-    `PCK CRL: ${leaf.commonName} ${leaf.serial}`,
+    () => `PCK CRL: ${leaf.commonName} ${leaf.serial}`,
   )
   return { root: rootList, pck: pckList }
 }
@@ -207,16 +207,16 @@ async function verifyList(
   refuseUnless(
     list.issuer === issuer.subject,
     'CRL_MISSING',
-    `${what}: not issued by ${issuer.commonName}`,
+    () => `${what}: not issued by ${issuer.commonName}`,
   )
   const holds =
     mayUse(issuer.extensions, keyUsageBits.crlSign) &&
     (await memory.certificates.signatures.holds(list, issuer))
-  refuseUnless(holds, 'CRL_INVALID_OR_EXPIRED', `${what}: signature`)
+  refuseUnless(holds, 'CRL_INVALID_OR_EXPIRED', () => `${what}: signature`)
   refuseUnless(
     list.thisUpdate <= now && now <= list.nextUpdate,
     'CRL_INVALID_OR_EXPIRED',
-    `${what}: valid from ${list.thisUpdate} to ${list.nextUpdate}, now is ${now}`,
+    () => `${what}: valid from ${list.thisUpdate} to ${list.nextUpdate}, now is ${now}`,
   )
   return list
 }
@@ -235,12 +235,14 @@ async function verifySigned(
   const until = signer.notAfter
   // The exact text is what is signed: a document written anew from its fields would not do.
   const signed = malformedAs(reject, () =>
-    memory.documents.get(
-      `${signatureHex}\n${text}`,
-      now,
-      () => ({ tbs: encodeUtf8(text), signature: signatureBytes(signatureHex, what) }),
-      () => until,
-    ),
+    memory.documents
+      .get(
+        text,
+        now,
+        () => new SignedText(text),
+        () => until,
+      )
+      .with(signatureHex, () => signatureBytes(signatureHex, what)),
   )
   refuseUnless(await memory.certificates.signatures.holds(signed, signer), reject, what)
   return { until }
@@ -258,8 +260,16 @@ function requireCurrent(
   { issueDate, nextUpdate }: { readonly issueDate: UnixSeconds; readonly nextUpdate: UnixSeconds },
   now: UnixSeconds,
 ): void {
-  refuseUnless(issueDate <= now, `${what}_NOT_YET_VALID`, `issued at ${issueDate}, now is ${now}`)
-  refuseUnless(now <= nextUpdate, `${what}_EXPIRED`, `next update at ${nextUpdate}, now is ${now}`)
+  refuseUnless(
+    issueDate <= now,
+    `${what}_NOT_YET_VALID`,
+    () => `issued at ${issueDate}, now is ${now}`,
+  )
+  refuseUnless(
+    now <= nextUpdate,
+    `${what}_EXPIRED`,
+    () => `next update at ${nextUpdate}, now is ${now}`,
+  )
 }
 
 function readSigned<T>(reject: RejectCode, read: () => T): T {

@@ -87,7 +87,7 @@ function requireEqual(field: string, actual: string, expected: string): void {
   refuseUnless(
     actual === expected,
     'QE_IDENTITY_MISMATCH',
-    `${field}: got ${actual}, expected ${expected}`,
+    () => `${field}: got ${actual}, expected ${expected}`,
   )
 }
 

@@ -98,7 +98,7 @@ function readPck(
   refuseUnless(
     quote.certificationType === 5,
     'PCK_CERT_UNAVAILABLE',
-    `certification data type: got ${quote.certificationType}, expected 5 (PCK chain)`,
+    () => `certification data type: got ${quote.certificationType}, expected 5 (PCK chain)`,
   )
   const chain = malformedAs('PARSE', () =>
     memory.certificates.chain(pckChainText(quote), 'PCK chain', now),
@@ -135,6 +135,6 @@ async function verifyQeReport(quote: TdxQuote, leaf: Certificate): Promise<void>
   refuseUnless(
     encodeHex(qeReport.reportData) === expected,
     'QE_REPORT_DATA',
-    `attestation key: got ${encodeHex(qeReport.reportData)}, expected ${expected}`,
+    () => `attestation key: got ${encodeHex(qeReport.reportData)}, expected ${expected}`,
   )
 }

@@ -44,12 +44,12 @@ export function judgeTdxTcb(
   refuseUnless(
     pck.fmspc === info.fmspc,
     'TCB_INFO_MISMATCH',
-    `FMSPC: PCK has ${pck.fmspc}, TCB info ${info.fmspc}`,
+    () => `FMSPC: PCK has ${pck.fmspc}, TCB info ${info.fmspc}`,
   )
   refuseUnless(
     pck.pceId === info.pceId,
     'TCB_INFO_MISMATCH',
-    `PCE id: PCK has ${pck.pceId}, TCB info ${info.pceId}`,
+    () => `PCE id: PCK has ${pck.pceId}, TCB info ${info.pceId}`,
   )
   const identity = findModule(report.teeTcbSvn, info)
   matchModule(report, identity ?? info.module)
@@ -113,13 +113,13 @@ function matchModule(
   refuseUnless(
     signer === expected.mrSigner,
     'TDX_MODULE_MISMATCH',
-    `MRSIGNERSEAM: got ${signer}, expected ${expected.mrSigner}`,
+    () => `MRSIGNERSEAM: got ${signer}, expected ${expected.mrSigner}`,
   )
   const attributes = encodeHex(report.seamAttributes)
   refuseUnless(
     attributes === '0000000000000000' && expected.attributes === attributes,
     'TDX_MODULE_MISMATCH',
-    `SEAMATTRIBUTES: got ${attributes}, expected zero and ${expected.attributes}`,
+    () => `SEAMATTRIBUTES: got ${attributes}, expected zero and ${expected.attributes}`,
   )
 }
 

@@ -94,13 +94,14 @@ export async function verifyChain(
       index === 0
         ? await issuer.key.verify(certificate.tbs, certificate.signature)
         : await memory.signatures.holds(certificate, issuer)
-    refuseUnless(holds, 'CHAIN_SIGNATURE', `${what}: signature of ${quoted(certificate)}`)
+    refuseUnless(holds, 'CHAIN_SIGNATURE', () => `${what}: signature of ${quoted(certificate)}`)
   }
   for (const certificate of chain)
     refuseUnless(
       certificate.notBefore <= given.now && given.now <= certificate.notAfter,
       'CERT_EXPIRED_OR_NOT_YET_VALID',
-      `${what}: ${quoted(certificate)} is valid from ${certificate.notBefore} to ${certificate.notAfter}, now is ${given.now}`,
+      () =>
+        `${what}: ${quoted(certificate)} is valid from ${certificate.notBefore} to ${certificate.notAfter}, now is ${given.now}`,
     )
   return anchorName(anchor)
 }
@@ -112,16 +113,16 @@ export function requireSigner(
   reject: RejectCode,
   what: string,
 ): void {
-  refuseUnless(!leaf.extensions.ca, reject, `${what}: ${quoted(leaf)} is an authority`)
+  refuseUnless(!leaf.extensions.ca, reject, () => `${what}: ${quoted(leaf)} is an authority`)
   refuseUnless(
     mayUse(leaf.extensions, keyUsageBits.digitalSignature),
     reject,
-    `${what}: ${quoted(leaf)} may not sign`,
+    () => `${what}: ${quoted(leaf)} may not sign`,
   )
   refuseUnless(
     leaf.commonName.includes(commonName),
     reject,
-    `${what}: got ${quoted(leaf)}, expected "${commonName}"`,
+    () => `${what}: got ${quoted(leaf)}, expected "${commonName}"`,
   )
 }
 
@@ -133,22 +134,26 @@ function checkStructure(chain: Chain, what: string): Certificate {
     refuseUnless(
       certificate.issuer === issuer.subject,
       'CHAIN_INVALID',
-      `${what}: ${quoted(certificate)} is not issued by ${quoted(issuer)}`,
+      () => `${what}: ${quoted(certificate)} is not issued by ${quoted(issuer)}`,
     )
     if (index === 0) continue
     const { ca, pathLength } = certificate.extensions
     refuseUnless(
       ca && mayUse(certificate.extensions, keyUsageBits.keyCertSign),
       'CHAIN_INVALID',
-      `${what}: ${quoted(certificate)} is not an authority`,
+      () => `${what}: ${quoted(certificate)} is not an authority`,
     )
     refuseUnless(
       pathLength === undefined || pathLength >= index - 1,
       'CHAIN_INVALID',
-      `${what}: path below ${quoted(certificate)} is longer than ${pathLength}`,
+      () => `${what}: path below ${quoted(certificate)} is longer than ${pathLength}`,
     )
   }
-  refuseUnless(root.extensions.ca, 'CHAIN_INVALID', `${what}: ${quoted(root)} is not an authority`)
+  refuseUnless(
+    root.extensions.ca,
+    'CHAIN_INVALID',
+    () => `${what}: ${quoted(root)} is not an authority`,
+  )
   return root
 }
 

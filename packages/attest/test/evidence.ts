@@ -1,0 +1,125 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { productionAnchor, strictPolicy, type Collateral, type Policy } from '@cloister/attest'
+import { parseCollateral } from '@cloister/attest'
+import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
+
+/** Real evidence is not part of this repository: it is found beside it, or its tests are skipped. */
+export const evidenceRoot = process.env['CLOISTER_EVIDENCE'] ?? '../shared/evidence'
+
+const required = (process.env['CLOISTER_REQUIRE'] ?? '').split(',').includes('evidence')
+
+/** Whether real evidence is there. Where it is required and absent, this throws. */
+export function hasEvidence(tests: number): boolean {
+  if (existsSync(join(evidenceRoot, 'tdx'))) return true
+  const message = `SKIPPED ${tests} tests: no evidence at ${evidenceRoot} (set CLOISTER_EVIDENCE)`
+  if (required) throw new Error(`CLOISTER_REQUIRE names evidence, but: ${message}`)
+  console.warn(message)
+  return false
+}
+
+/** One sample: the quote, its collateral and what is expected of it. */
+export type Sample = {
+  readonly name: string
+  readonly quote: Bytes
+  readonly collateral: Collateral | 'none'
+  readonly verifyAt: UnixSeconds | undefined
+  readonly expected: Record<string, any>
+  readonly fields: Record<string, any>
+}
+
+/** Names of all TDX samples. */
+export function tdxSamples(): readonly string[] {
+  return readdirSync(join(evidenceRoot, 'tdx')).map((name) => `tdx/${name}`)
+}
+
+/** Reads a sample folder. */
+export function readSample(name: string): Sample {
+  const folder = join(evidenceRoot, name)
+  const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'))
+  const collateral = join(folder, 'collateral.json')
+  return {
+    name,
+    quote: new Uint8Array(readFileSync(join(folder, 'quote.bin'))),
+    collateral: existsSync(collateral) ? parseCollateral(readFileSync(collateral, 'utf8')) : 'none',
+    verifyAt: expected.verifyAtEpoch === null ? undefined : unixSeconds(expected.verifyAtEpoch),
+    expected: expected.expected,
+    fields: expected.fields,
+  }
+}
+
+/** The 23 mutations of a TDX sample. */
+export function readMutations(): readonly Mutation[] {
+  const all: Mutation[] = JSON.parse(
+    readFileSync(join(evidenceRoot, 'dcap-mutations.json'), 'utf8'),
+  )
+  return all.filter((mutation) => mutation.base.startsWith('tdx/'))
+}
+
+/** A patch over a sample, and the class of refusal expected. */
+export type Mutation = {
+  readonly id: string
+  readonly base: string
+  readonly expect: string
+  readonly verifyAtDelta?: number
+  readonly patch: readonly {
+    readonly file?: string
+    readonly offset?: number
+    readonly xor?: number
+    readonly set?: string
+    readonly truncateTo?: number
+    readonly collateral?: string
+    readonly replace?: readonly [string, string]
+    readonly flipLastByte?: boolean
+    readonly copyFrom?: string
+  }[]
+}
+
+const camel = (name: string): keyof Collateral =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof Collateral
+
+/** Applies a mutation to its base. */
+export function mutate(sample: Sample, mutation: Mutation): Sample {
+  let quote = sample.quote.slice()
+  if (sample.collateral === 'none') throw new Error('A mutation needs collateral')
+  const collateral: Record<string, string> = { ...sample.collateral }
+  for (const patch of mutation.patch) {
+    if (patch.collateral === undefined) {
+      if (patch.truncateTo !== undefined) quote = quote.slice(0, patch.truncateTo)
+      if (patch.xor !== undefined) quote[patch.offset!]! ^= patch.xor
+      if (patch.set !== undefined) quote.set(Buffer.from(patch.set, 'hex'), patch.offset)
+      continue
+    }
+    const key = camel(patch.collateral)
+    const text = collateral[key]!
+    if (patch.replace !== undefined) collateral[key] = text.replace(...patch.replace)
+    if (patch.set !== undefined) collateral[key] = patch.set
+    if (patch.copyFrom !== undefined) collateral[key] = sample.collateral[camel(patch.copyFrom)]
+    if (patch.flipLastByte === true) {
+      const last = Number.parseInt(text.slice(-2), 16) ^ 1
+      collateral[key] = text.slice(0, -2) + last.toString(16).padStart(2, '0')
+    }
+  }
+  return {
+    ...sample,
+    quote,
+    collateral: collateral as Collateral,
+    verifyAt: unixSeconds(sample.verifyAt! + (mutation.verifyAtDelta ?? 0)),
+  }
+}
+
+/** A policy that is strict about everything but who runs what where. */
+export function anyPolicy(overrides: Partial<Policy> = {}): Policy {
+  return strictPolicy({
+    measurements: 'any',
+    reportData: 'any',
+    machineIds: 'any',
+    minTcbEvaluationDataNumber: 0,
+    minRootCrlNumber: 0,
+    minPckCrlNumber: 0,
+    ...overrides,
+  })
+}
+
+/** Intel's root. */
+export const intel = [productionAnchor('intel-sgx-root-ca')]
