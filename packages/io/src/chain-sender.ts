@@ -4,6 +4,7 @@ import { OperationError } from '@cloister/codec'
 import {
   encodeFunctionData,
   keccak256,
+  TransactionNotFoundError,
   TransactionReceiptNotFoundError,
   type Abi,
   type Address,
@@ -37,7 +38,7 @@ export class ChainSender {
   readonly account: LocalAccount
   readonly #chain: Chain
   readonly #queue = new SerialQueue()
-  #nextNonce = 0
+  #last: { readonly nonce: number; readonly hash: Hex } | undefined
 
   constructor(chain: Chain, account: LocalAccount) {
     this.#chain = chain
@@ -76,24 +77,40 @@ export class ChainSender {
   }
 
   async #submit(transaction: Transaction, action: string): Promise<Hex> {
-    const { address } = this.account
     await this.#simulate(transaction, action)
     for (let attempt = 1; ; attempt++) {
-      const pending = await this.#chain.ask(`${action} (reading the nonce)`, (client) =>
-        client.getTransactionCount({ address, blockTag: 'pending' }),
-      )
-      const nonce = Math.max(pending, attempt === 1 ? this.#nextNonce : 0)
+      const nonce = await this.#nextNonce(action)
       const signed = await this.#sign(transaction, nonce, action)
       try {
         await this.#broadcast(signed, action)
-        this.#nextNonce = nonce + 1
+        this.#last = { nonce, hash: keccak256(signed) }
         return signed
       } catch (error) {
-        // Another process uses the account, or the chain went back: read the nonce once more.
-        this.#nextNonce = 0
+        // Another process uses the account: its nonce moved in between.
         if (attempt === 3 || !isNonceProblem(error)) throw error
       }
     }
+  }
+
+  // The node's own count may lag behind what was just sent; after a reorganisation or a restart of
+  // the chain it is right, and what was sent is no longer known.
+  async #nextNonce(action: string): Promise<number> {
+    const { address } = this.account
+    const pending = await this.#chain.ask(`${action} (reading the nonce)`, (client) =>
+      client.getTransactionCount({ address, blockTag: 'pending' }),
+    )
+    const last = this.#last
+    if (last === undefined || last.nonce < pending) return pending
+    const isKnown = await this.#chain.ask(`${action} (looking for the one before)`, (client) =>
+      client.getTransaction({ hash: last.hash }).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof TransactionNotFoundError) return false
+          throw error
+        },
+      ),
+    )
+    return isKnown ? last.nonce + 1 : pending
   }
 
   async #simulate({ to, data, value }: Transaction, action: string): Promise<void> {
