@@ -1,0 +1,319 @@
+import {
+  appraisalDigest,
+  isAccepted,
+  type Anchor,
+  type Appraisal,
+  type Appraiser,
+  type Claims,
+} from '@cloister/attest'
+import { encodeHex, parseHex, type UnixSeconds } from '@cloister/codec'
+import {
+  checkBinding,
+  checkPosting,
+  checkReceipt,
+  checkReleases,
+  checkReleaseSignatures,
+  decideGrant,
+  digestOf,
+  keepersHash,
+  keyHash,
+  messageDigest,
+  policyForGrants,
+  recoverSigner,
+  reportData,
+  sameHex,
+  tcbRank,
+  verifyQuorum,
+  zeroHash,
+  type Bundle,
+  type CollateralFloor,
+  type CommitteeSet,
+  type Domain,
+  type Problem,
+  type SignedReceipt,
+  type Vote,
+} from '@cloister/protocol'
+import type { Address, Hex } from 'viem'
+
+/** What the chain says about one posting, all of it as of the block that posted it. */
+export type PostingFacts = {
+  readonly domain: Domain
+  readonly anchors: readonly Anchor[]
+  /** Time of the block that posted. */
+  readonly postedAt: UnixSeconds
+  readonly task: {
+    readonly id: Hex
+    readonly orderDigest: Hex
+    readonly attempt: number
+    readonly posting: Hex
+    /** Receipt key of the drawn node. */
+    readonly node: Address
+  }
+  readonly node: {
+    readonly operator: Address
+    readonly machineId: Hex
+    readonly tier: number
+  }
+  /** In the order of the order's assets. */
+  readonly assets: readonly {
+    readonly owner: Address
+    readonly root: Hex
+    readonly operators: readonly Address[]
+    readonly threshold: number
+  }[]
+  /** Operators of the receipt keys that signed or countersigned releases; absent where nobody registered the key. */
+  readonly operatorOf: ReadonlyMap<string, Address>
+  /** The most bytes that the app may put out under its manifest. */
+  readonly outputBytesMax: number
+  readonly floor: CollateralFloor
+  readonly committee: CommitteeSet
+}
+
+/** What was fetched for one posting; undefined where it cannot be had. */
+export type PostingMaterial = {
+  readonly signed: SignedReceipt | undefined
+  readonly bundle: Bundle | undefined
+  /** Whether the output was fetched, has its digest and size, and is served from here on. */
+  readonly outputHeld: boolean
+}
+
+/** Why a posting is refused. Spec: docs/protocol.md section 6. */
+export const refuseReasons = {
+  receiptSignature: 1,
+  contradiction: 2,
+  evidence: 3,
+  outputWithheld: 4,
+  bundleWithheld: 5,
+  releases: 6,
+} as const
+
+/** What a verifier concluded: the vote to be journalled and signed, and in words what stands against the posting. */
+export type Judgement = {
+  readonly vote: Vote
+  readonly problems: readonly Problem[]
+  readonly appraisal: Appraisal | undefined
+}
+
+/**
+ * Judges one posting. Equal facts and material give equal votes on every machine: nothing here asks a clock,
+ * a network or a cache. The first rule broken, in the order of the reasons' list below, is the vote's reason.
+ *
+ * Revocation is not asked again: it stops releases, never the payment of work whose keys were released before.
+ */
+export async function judge(
+  facts: PostingFacts,
+  material: PostingMaterial,
+  appraiser: Appraiser['appraise'],
+): Promise<Judgement> {
+  const refuse = (
+    reason: number,
+    problems: readonly Problem[],
+    appraisal?: Appraisal,
+  ): Judgement => ({
+    vote: voteOf(facts, { verdict: 2, reason, keepersHash: zeroHash, appraisalDigest: zeroHash }),
+    problems,
+    appraisal,
+  })
+  const { signed, bundle } = material
+  if (signed === undefined)
+    return refuse(refuseReasons.bundleWithheld, [missing('receipt', 'the receipt cannot be had')])
+  const forged = await receiptProblems(facts, signed)
+  if (forged.length > 0) return refuse(refuseReasons.receiptSignature, forged)
+  if (bundle === undefined)
+    return refuse(refuseReasons.bundleWithheld, [missing('bundle', 'the bundle cannot be had')])
+  const contradictions = consistencyProblems(facts, signed, bundle)
+  if (contradictions.length > 0) return refuse(refuseReasons.contradiction, contradictions)
+  const { appraisal, problems } = await evidenceProblems(facts, bundle, appraiser)
+  if (problems.length > 0) return refuse(refuseReasons.evidence, problems, appraisal)
+  const releases = await releaseProblems(facts, bundle)
+  if (releases.length > 0) return refuse(refuseReasons.releases, releases, appraisal)
+  if (!material.outputHeld)
+    return refuse(
+      refuseReasons.outputWithheld,
+      [missing('output', 'the output cannot be had')],
+      appraisal,
+    )
+  const vote = voteOf(facts, {
+    verdict: 1,
+    reason: 0,
+    keepersHash: keepersHash(keepersOf(facts, bundle)),
+    appraisalDigest: `0x${encodeHex(await appraisalDigest(appraisal))}`,
+  })
+  return { vote, problems: [], appraisal }
+}
+
+/** The operators whose keepers released for this attempt: what `Settlement.settle` is given. Sorting is the caller's. */
+export function keepersOf(facts: PostingFacts, bundle: Bundle): readonly Address[] {
+  return bundle.releases.flatMap(({ release }) => {
+    const operator = facts.operatorOf.get(release.keeper.toLowerCase())
+    return operator === undefined ? [] : [operator]
+  })
+}
+
+function voteOf(
+  facts: PostingFacts,
+  rest: Pick<Vote, 'verdict' | 'reason' | 'keepersHash' | 'appraisalDigest'>,
+): Vote {
+  const { id, attempt, posting } = facts.task
+  return { task: id, attempt, posting, ...rest }
+}
+
+// Reason 1 is provable on chain, so it means exactly one thing: the signature that the operator
+// signed for is not the registered key's.
+async function receiptProblems(
+  facts: PostingFacts,
+  signed: SignedReceipt,
+): Promise<readonly Problem[]> {
+  const { domain, task } = facts
+  if (!sameHex(messageDigest(domain, 'Posting', signed.posting), task.posting)) return [] // Not what was posted: a contradiction, said below.
+  const signer = await recoverSigner(
+    domain,
+    'Receipt',
+    signed.receipt,
+    signed.receiptSignature,
+  ).catch(() => undefined)
+  return sameHex(task.node, signer)
+    ? []
+    : [{ field: 'receiptSignature', detail: `by ${signer ?? 'nobody'}, expected ${task.node}` }]
+}
+
+function consistencyProblems(
+  facts: PostingFacts,
+  signed: SignedReceipt,
+  bundle: Bundle,
+): readonly Problem[] {
+  const { domain, task, node, assets } = facts
+  const { order, binding, checkpoint, releases } = bundle
+  return [
+    ...same('posting', messageDigest(domain, 'Posting', signed.posting), task.posting),
+    ...same('order', messageDigest(domain, 'Order', order), task.orderDigest),
+    ...same('binding.attempt', String(binding.attempt), String(task.attempt)),
+    ...same('binding.receiptKey', binding.receiptKey, task.node),
+    ...same('binding.machineId', binding.machineId, node.machineId),
+    ...same('binding.freshKeyHash', binding.freshKeyHash, keyHash(parseHex(bundle.freshPublicKey))),
+    ...(bundle.grants.length === order.grants.length
+      ? bundle.grants.flatMap((grant, index) =>
+          same(`grants[${index}]`, messageDigest(domain, 'Grant', grant), order.grants[index]),
+        )
+      : [missing('grants', `${bundle.grants.length} for ${order.grants.length} assets`)]),
+    ...checkPosting(domain, signed),
+    ...checkBinding(domain, binding, order, checkpoint),
+    ...checkReceipt(domain, signed.receipt, {
+      order,
+      binding,
+      checkpoint,
+      assetRoots: assets.map((asset) => asset.root),
+      releases: releases.map(({ release }) => release),
+    }),
+  ]
+}
+
+async function evidenceProblems(
+  facts: PostingFacts,
+  bundle: Bundle,
+  appraise: Appraiser['appraise'],
+): Promise<{ readonly appraisal: Appraisal; readonly problems: readonly Problem[] }> {
+  const { domain, anchors, floor, node, postedAt } = facts
+  const appraisal = await appraise(
+    { tee: 'tdx', quote: parseHex(bundle.quote) },
+    {
+      collateral: bundle.collateral,
+      anchors,
+      policy: policyForGrants(bundle.grants, floor, {
+        reportData: reportData(domain, 'AttemptBinding', bundle.binding),
+        machineId: node.machineId,
+      }),
+      now: postedAt,
+    },
+  )
+  if (appraisal.authentic === false)
+    return { appraisal, problems: [missing('quote', `${appraisal.reject}: ${appraisal.where}`)] }
+  if (!isAccepted(appraisal))
+    return {
+      appraisal,
+      problems: appraisal.reasons.map(({ code, detail }) => missing('quote', `${code}: ${detail}`)),
+    }
+  const quorum = await verifyQuorum(
+    domain,
+    'Checkpoint',
+    bundle.checkpoint,
+    bundle.checkpointSignatures,
+    facts.committee,
+  )
+  return {
+    appraisal,
+    problems: [
+      ...(quorum.reached ? [] : [missing('checkpointSignatures', quorum.detail)]),
+      ...grantProblems(facts, bundle, appraisal.claims),
+    ],
+  }
+}
+
+function grantProblems(facts: PostingFacts, bundle: Bundle, claims: Claims): readonly Problem[] {
+  return bundle.grants.flatMap((grant, index) => {
+    const asset = facts.assets[index]
+    const id = bundle.order.assets[index]
+    if (asset === undefined || id === undefined)
+      return [missing(`grants[${index}]`, 'there is no such asset')]
+    const decision = decideGrant(
+      grant,
+      {
+        app: bundle.order.app,
+        asset: id,
+        requester: bundle.order.requester,
+        operator: facts.node.operator,
+        measurement: `0x${claims.measurement}`,
+        tcb: claims.tcbStatus === null ? undefined : tcbRank(claims.tcbStatus),
+        tier: facts.node.tier,
+        outputBytesMax: facts.outputBytesMax,
+        now: bundle.checkpoint.blockTime,
+        usesBefore: 0, // Counted by the keepers, whose releases are checked.
+      },
+      // Market.place checked each owner's signature: the order's digest would not be on chain otherwise.
+      { assetOwner: asset.owner, signatureValid: true, revoked: false },
+    )
+    return decision.kind === 'allowed'
+      ? []
+      : [missing(`grants[${index}].${decision.field}`, decision.detail)]
+  })
+}
+
+async function releaseProblems(facts: PostingFacts, bundle: Bundle): Promise<readonly Problem[]> {
+  const { domain, task, operatorOf } = facts
+  const quoteDigest = digestOf(parseHex(bundle.quote))
+  const releases = bundle.releases.map(({ release }) => release)
+  const problems = [
+    ...checkReleases(releases, bundle.order, { task: task.id, attempt: task.attempt, quoteDigest }),
+  ]
+  for (const [index, signed] of bundle.releases.entries())
+    for (const { field, detail } of await checkReleaseSignatures(domain, signed))
+      problems.push({ field: `releases[${index}].${field}`, detail })
+  for (const [place, asset] of facts.assets.entries()) {
+    const held = bundle.releases.filter(({ release }) =>
+      sameHex(release.asset, bundle.order.assets[place]),
+    )
+    if (held.length < asset.threshold)
+      problems.push(
+        missing(`releases`, `${held.length} for asset ${place}, ${asset.threshold} needed`),
+      )
+    for (const { release, countersigner } of held) {
+      const keeper = operatorOf.get(release.keeper.toLowerCase())
+      if (!sameHex(asset.operators[release.shareIndex] ?? '', keeper))
+        problems.push(
+          missing('releases', `${release.keeper} does not keep share ${release.shareIndex}`),
+        )
+      const other = operatorOf.get(countersigner.toLowerCase())
+      if (other === undefined || sameHex(other, keeper))
+        problems.push(missing('releases', `${countersigner} is no other operator's enclave`))
+    }
+  }
+  return problems
+}
+
+function same(field: string, actual: string, expected: string | undefined): readonly Problem[] {
+  return sameHex(actual, expected) ? [] : [{ field, detail: `got ${actual}, expected ${expected}` }]
+}
+
+function missing(field: string, detail: string): Problem {
+  return { field, detail }
+}
