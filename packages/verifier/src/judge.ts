@@ -263,7 +263,7 @@ function grantProblems(facts: PostingFacts, bundle: Bundle, claims: Claims): rea
         requester: bundle.order.requester,
         operator: facts.node.operator,
         measurement: `0x${claims.measurement}`,
-        tcb: claims.tcbStatus === null ? undefined : tcbRank(claims.tcbStatus),
+        tcb: claims.tcbStatus === undefined ? undefined : tcbRank(claims.tcbStatus),
         tier: facts.node.tier,
         outputBytesMax: facts.outputBytesMax,
         now: bundle.checkpoint.blockTime,
