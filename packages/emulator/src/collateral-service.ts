@@ -26,11 +26,7 @@ export async function serveCollateral(
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000 },
     (request, response) => {
-      const answer = answerRequest(
-        manufacturer,
-        options(),
-        new URL(request.url ?? '/', 'http://pccs'),
-      )
+      const answer = answerRequest(manufacturer, options(), request.url ?? '/')
       response.writeHead(answer.status, answer.headers)
       response.end(answer.body)
     },
@@ -46,7 +42,13 @@ type Answer = {
   readonly body: string | Uint8Array
 }
 
-function answerRequest(manufacturer: Manufacturer, options: CollateralOptions, url: URL): Answer {
+function answerRequest(
+  manufacturer: Manufacturer,
+  options: CollateralOptions,
+  path: string,
+): Answer {
+  const url = URL.parse(path, 'http://pccs')
+  if (url === null) return refusal(400, 'the request has no path')
   switch (url.pathname) {
     case '/sgx/certification/v4/pckcrl': {
       const ca = url.searchParams.get('ca')

@@ -14,8 +14,8 @@ import type { Platform } from './manufacturer.ts'
 import type { TdMeasurement } from './measurement.ts'
 import { sha256 } from './signing-key.ts'
 
-/** Parameters of one call: JSON body or query, as text by name. */
-export type GuestParams = Readonly<Record<string, string>>
+/** Parameters of one call, from its JSON body or its query. */
+export type GuestParams = Readonly<Record<string, Json>>
 
 /**
  * What dstack's guest agent answers, computed for one virtual TD. RTMR3 is the TD's own state: each
@@ -44,9 +44,9 @@ export class GuestMethods {
   answer(path: string, params: GuestParams): Json | undefined {
     switch (path.replace(/^\/(?:prpc\/)?(?:DstackGuest\.)?/, '')) {
       case 'GetQuote':
-        return this.#getQuote(parseHex(params['report_data'] ?? '', 'report_data'))
+        return this.#getQuote(hexParam(params, 'report_data'))
       case 'EmitEvent':
-        return this.#emitEvent(params['event'] ?? '', params['payload'] ?? '')
+        return this.#emitEvent(textParam(params, 'event'), textParam(params, 'payload'))
       case 'Info':
       case 'Tappd.Info':
         return this.#info()
@@ -55,9 +55,7 @@ export class GuestMethods {
       case 'Tappd.TdxQuote':
         return this.#tdxQuote(params)
       case 'Tappd.RawQuote': {
-        const { quote, event_log } = this.#getQuote(
-          parseHex(params['report_data'] ?? '', 'report_data'),
-        )
+        const { quote, event_log } = this.#getQuote(hexParam(params, 'report_data'))
         return { quote, event_log }
       }
       default:
@@ -87,10 +85,10 @@ export class GuestMethods {
   }
 
   #tdxQuote(params: GuestParams): Json {
-    const algorithm = params['hash_algorithm'] ?? 'sha512'
-    const content = parseHex(params['report_data'] ?? '', 'report_data')
+    const algorithm = textParam(params, 'hash_algorithm', 'sha512')
+    const content = hexParam(params, 'report_data')
     const raw = algorithm === 'raw'
-    const prefix = raw ? '' : (params['prefix'] ?? 'app-data:')
+    const prefix = raw ? '' : textParam(params, 'prefix', 'app-data:')
     const { quote, event_log } = this.#getQuote(raw ? content : hashed(algorithm, prefix, content))
     return { quote, event_log, hash_algorithm: algorithm, prefix }
   }
@@ -163,6 +161,16 @@ const eventNameMax = 128
 const payloadHexMax = 2 * 4096
 const eventsMax = 256
 const hashAlgorithms = ['sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512']
+
+function hexParam(params: GuestParams, name: string): Bytes {
+  return parseHex(textParam(params, name), name)
+}
+
+function textParam(params: GuestParams, name: string, otherwise = ''): string {
+  const value = params[name] ?? otherwise
+  if (typeof value !== 'string') throw new MalformedError(name, 0, 'not a text')
+  return value
+}
 
 function hashed(algorithm: string, prefix: string, content: Bytes): Bytes {
   if (!hashAlgorithms.includes(algorithm))

@@ -54,12 +54,14 @@ async function respond(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const url = new URL(request.url ?? '/', 'http://guest')
+    const url = URL.parse(request.url ?? '/', 'http://guest')
+    if (url === null) throw new MalformedError('request path', 0, 'not a path')
     const params = request.method === 'POST' ? await bodyParams(request) : queryParams(url)
     const answer = methods.answer(url.pathname, params)
     if (answer === undefined) send(response, 404, { error: `Method not found: ${url.pathname}` })
     else send(response, 200, answer)
   } catch (cause) {
+    if (request.errored !== null) return // The caller hung up: nobody waits for an answer.
     const known = cause instanceof OperationError || cause instanceof MalformedError
     send(response, known ? 400 : 500, { error: known ? cause.message : 'Internal error' })
     if (!known) throw cause // Our own fault: nothing may hide it.
@@ -72,30 +74,24 @@ async function bodyParams(request: IncomingMessage): Promise<GuestParams> {
   for await (const chunk of request) {
     if (!(chunk instanceof Uint8Array)) continue
     size += chunk.length
-    if (size > bodyBytesMax) {
-      request.resume()
-      throw new OperationError('body', `The request is longer than ${bodyBytesMax} bytes`)
-    }
-    chunks.push(chunk)
+    // The rest is read and dropped, within the request's time, so that the refusal reaches the caller.
+    if (size <= bodyBytesMax) chunks.push(chunk)
   }
+  if (size > bodyBytesMax)
+    throw new OperationError('body', `The request is longer than ${bodyBytesMax} bytes`)
   if (size === 0) return {}
   const text = parseUtf8(Buffer.concat(chunks), 'request')
   const json = parseJson(text, 'request', { charactersMax: bodyBytesMax, depthMax: 4 })
-  return textMembers(json)
+  if (!isObject(json)) throw new MalformedError('request', 0, 'not a JSON object')
+  return json
+}
+
+function isObject(json: Json): json is GuestParams {
+  return json !== null && typeof json === 'object' && !Array.isArray(json)
 }
 
 function queryParams(url: URL): GuestParams {
   return Object.fromEntries(url.searchParams)
-}
-
-function textMembers(json: Json): GuestParams {
-  if (json === null || typeof json !== 'object' || Array.isArray(json))
-    throw new MalformedError('request', 0, 'not a JSON object')
-  return Object.fromEntries(
-    Object.entries(json).flatMap(([name, value]): [string, string][] =>
-      typeof value === 'string' ? [[name, value]] : [],
-    ),
-  )
 }
 
 function send(response: ServerResponse, status: number, body: Json): void {

@@ -2,7 +2,7 @@ import { encodeHex, equalBytes, OperationError, parseHex, type Bytes } from '@cl
 import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { serveGuestSocket } from './guest-socket.ts'
 import type { Platform } from './manufacturer.ts'
 import { copyMeasured } from './measured-copy.ts'
@@ -67,7 +67,7 @@ export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
     await verifyCopies(root, measurement.manifest)
     const guest = await serveGuestSocket({ platform: options.platform, measurement, socketPath })
     try {
-      const child = await spawnRuntime(options, root, env, chosen)
+      const child = await spawnRuntime(options, directory, env, chosen)
       child.once('exit', () => void guest.close())
       return {
         process: child,
@@ -109,7 +109,7 @@ async function claimDirectory(path: string): Promise<string> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
     if ((await readdir(path)).length === 0) {
-      await mkdir(join(path, 'root'), { mode: 0o700 })
+      for (const part of ['root', 'work']) await mkdir(join(path, part), { mode: 0o700 })
       return await realpath(path)
     }
   } catch (cause) {
@@ -121,11 +121,24 @@ async function claimDirectory(path: string): Promise<string> {
   )
 }
 
-/** Reads every file again, so that a copy changed since it was measured does not run. */
+/** Reads every file again, so that nothing changed or added since it was measured runs. */
 async function verifyCopies(root: string, manifest: string): Promise<void> {
-  for (const line of manifest.trimEnd().split('\n')) {
-    const digest = line.slice(0, 64)
-    const name = line.slice(65)
+  const measured = new Map(
+    manifest
+      .trimEnd()
+      .split('\n')
+      .map((line) => [line.slice(65), line.slice(0, 64)]),
+  )
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  for (const entry of entries) {
+    const name = relative(root, join(entry.parentPath, entry.name))
+    if (entry.isDirectory() || measured.has(name)) continue
+    throw new OperationError(
+      'td-file-changed',
+      `Cannot start this TD: ${name} was added to its files after they were measured`,
+    )
+  }
+  for (const [name, digest] of measured) {
     const found = await hashFile(join(root, name))
     if (!equalBytes(found, parseHex(digest)))
       throw new OperationError(

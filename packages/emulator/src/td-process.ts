@@ -45,14 +45,15 @@ export function tdEnvironment(
  */
 export async function spawnRuntime(
   image: TdImage,
-  root: string,
+  directory: string,
   env: Record<string, string>,
   chosen: StartOptions,
 ): Promise<ChildProcess> {
+  const root = join(directory, 'root')
   const guard = pathToFileURL(join(root, importGuardName)).href
   const flags = [...(image.nodeFlags ?? []), '--import', guard]
   const args = [...flags, join(root, image.entry), ...(chosen.args ?? [])]
-  const options = { cwd: root, env, stdio: chosen.stdio ?? 'inherit' }
+  const options = { cwd: join(directory, 'work'), env, stdio: chosen.stdio ?? 'inherit' }
   for (let tries = 1; ; tries++)
     try {
       return await spawned(spawn(join(root, image.runtime), args, options))

@@ -24,6 +24,7 @@ test.for([
   ['/tdx/certification/v4/tcb?fmspc=00806F050000', 404],
   ['/tdx/certification/v4/tcb', 404],
   ['/', 404],
+  ['//', 400],
 ] as const)('%s is refused with %i and a reason', async ([path, status]) => {
   const response = await fetch(`${service.url}${path}`)
   expect(response.status).toBe(status)

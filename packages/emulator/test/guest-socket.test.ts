@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -133,13 +134,25 @@ test.for([
   ['/GetQuote', '{"report_data":"xyz"}', 400],
   ['/GetQuote', '{"report_data":', 400],
   ['/GetQuote', '[]', 400],
+  ['/GetQuote', '{"report_data":7}', 400],
   ['/GetQuote', 'a'.repeat(70_000), 400],
+  ['//', '{}', 400],
   ['/EmitEvent', '{"event":"","payload":""}', 400],
   ['/prpc/Tappd.TdxQuote', '{"report_data":"","hash_algorithm":"md5"}', 400],
 ] as const)('%s with %.20s is refused with %i', async ([path, body, expected]) => {
   const { status, body: answer } = await ask(path, body)
   expect(status).toBe(expected)
   expect(answer['error']).toBeTypeOf('string')
+})
+
+test('a caller that sends too much, or hangs up, does not end the service', async () => {
+  expect((await ask('/GetQuote', 'a'.repeat(5_000_000))).status).toBe(400)
+  const brief = connect(guest.socketPath)
+  brief.write('POST /GetQuote HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  brief.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect((await ask('/Info')).status).toBe(200)
 })
 
 test('only the owner may open the socket, and a path too long for one is refused', async () => {

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import { mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { refuseRealTee } from '../src/launch.ts'
 import {
   launchTd,
@@ -17,8 +17,14 @@ import { machineSeed, testManufacturer, verdict } from './verifier.ts'
 const manufacturer = testManufacturer()
 const platform = manufacturer.createPlatform({ machineSeed: machineSeed(1) })
 const nodeBinary = process.execPath
+let shared: string // Copies of the Node binary are shared by all tests.
 let directory: string
 let running: RunningTd[]
+
+beforeAll(async () => {
+  shared = await mkdtemp(join(tmpdir(), 'td-cache-'))
+})
+afterAll(() => rm(shared, { recursive: true, force: true }))
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'td-'))
@@ -48,7 +54,7 @@ async function image(source: string = bundle): Promise<PrepareOptions> {
   return {
     platform,
     directory: join(directory, 'td'),
-    cacheDirectory: join(directory, 'cache'),
+    cacheDirectory: shared,
     files: [
       { name: 'bin/node', path: nodeBinary },
       { name: 'enclave.mjs', path: join(directory, 'bundle.mjs') },
@@ -131,8 +137,36 @@ test('a copy swapped after measuring stops the start, and names the file', async
   })
 })
 
-test('a cached copy that was tampered with is not used', async () => {
+test('a file added after measuring stops the start, and is named', async () => {
   const options = await image(`console.log('measured')`)
+  const td = await prepareTd(options)
+  await mkdir(join(options.directory, 'root/node_modules'))
+  await writeFile(join(options.directory, 'root/node_modules/planted.js'), '')
+  await expect(td.start(piped)).rejects.toMatchObject({
+    code: 'td-file-changed',
+    message: expect.stringContaining('node_modules/planted.js'),
+  })
+})
+
+test('a TD that was killed starts again from the same measured files', async () => {
+  const td = await prepareTd(await image('setInterval(() => {}, 1000)'))
+  const first = await td.start()
+  running.push(first)
+  const ended = new Promise((resolve) => first.process.once('exit', resolve))
+  first.process.kill('SIGKILL')
+  await ended
+  await first.stop()
+  const second = await td.start()
+  running.push(second)
+  expect(second.measurement).toEqual(first.measurement)
+  expect(second.process.exitCode).toBe(null)
+})
+
+test('a cached copy that was tampered with is not used', async () => {
+  const options = {
+    ...(await image(`console.log('measured')`)),
+    cacheDirectory: join(directory, 'cache'),
+  }
   const { manifest } = (await prepareTd(options)).measurement
   const digest = manifest
     .split('\n')
