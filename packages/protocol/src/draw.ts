@@ -10,8 +10,12 @@ export type PoolEntry = {
   /** The node's receipt key. */
   readonly node: Address
   readonly operator: Address
-  /** Its part of the draw. Nodes that share a chip share one weight. */
+  readonly measurement: Hex
+  /** Its machine's part of the draw, as it stood then. */
   readonly weight: bigint
+  /** Whether the machine's place has gone to another machine or operator since: then it counts for nobody. */
+  readonly replaced: boolean
+  readonly retired: boolean
   readonly expiry: bigint
   readonly paused: boolean
   readonly running: number
@@ -28,7 +32,9 @@ export type DrawDemand = {
   readonly tags: number
   /** For each grant that names operators: those. */
   readonly operatorLists: readonly (readonly Address[])[]
-  /** Operators or nodes tried before for this task, by receipt key. */
+  /** For each grant: the measurements it names; and those that governance approves. */
+  readonly measurementLists: readonly (readonly Hex[])[]
+  /** Receipt keys tried before for this task. */
   readonly tried: readonly Address[]
   /** Time of the block that draws, Unix seconds. */
   readonly now: bigint
@@ -36,6 +42,8 @@ export type DrawDemand = {
 
 /** Why a candidate is not eligible. Spec: docs/protocol.md section 7. */
 export type SkipReason =
+  | 'replaced'
+  | 'retired'
   | 'expired'
   | 'paused'
   | 'full'
@@ -43,6 +51,7 @@ export type SkipReason =
   | 'tcb'
   | 'tags'
   | 'operator-not-granted'
+  | 'measurement-not-granted'
   | 'tried-before'
 
 /** One draw, explained: every candidate in the order tried, and the first eligible one. */
@@ -84,15 +93,16 @@ export function entryAt(pool: readonly PoolEntry[], point: bigint): PoolEntry | 
 
 /** Why `entry` may not run the task; undefined when it may. Spec: docs/protocol.md section 7. */
 export function skipReason(entry: PoolEntry, demand: DrawDemand): SkipReason | undefined {
+  if (entry.replaced) return 'replaced'
+  if (entry.retired) return 'retired'
   if (entry.expiry <= demand.now) return 'expired'
   if (entry.paused) return 'paused'
   if (entry.running >= entry.capacity) return 'full'
   if (entry.tier < demand.tierMin) return 'tier'
   if (entry.tcb > demand.tcbFloor) return 'tcb'
   if ((entry.tags & demand.tags) !== demand.tags) return 'tags'
-  for (const operators of demand.operatorLists)
-    if (!operators.some((operator) => sameHex(operator, entry.operator)))
-      return 'operator-not-granted'
+  if (!inEvery(demand.operatorLists, entry.operator)) return 'operator-not-granted'
+  if (!inEvery(demand.measurementLists, entry.measurement)) return 'measurement-not-granted'
   if (demand.tried.some((node) => sameHex(node, entry.node))) return 'tried-before'
   return undefined
 }
@@ -100,7 +110,7 @@ export function skipReason(entry: PoolEntry, demand: DrawDemand): SkipReason | u
 /**
  * Repeats a draw: which node is chosen, and why each candidate before it was skipped.
  *
- * Equal inputs give equal answers everywhere; the pool stands in the registry's order.
+ * Equal inputs give equal answers everywhere; the pool stands in the order of the registry's leaves.
  */
 export function explainDraw(
   pool: readonly PoolEntry[],
@@ -118,4 +128,8 @@ export function explainDraw(
     if (skipped === undefined) return { chosen: candidate, tries }
   }
   return { chosen: undefined, tries }
+}
+
+function inEvery(lists: readonly (readonly Hex[])[], wanted: Hex): boolean {
+  return lists.every((list) => list.some((each) => sameHex(each, wanted)))
 }

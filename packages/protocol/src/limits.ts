@@ -23,7 +23,7 @@ export const limits = {
   /** How deep any JSON may nest. */
   jsonDepthMax: 24,
   /** Members of one committee, so also signatures under one message. */
-  committeeMembersMax: 64,
+  committeeMembersMax: 32,
   /** Handovers between the genesis committee and the one that signed. */
   handoversMax: 512,
   /** Block headers from a checkpoint's head down. */

@@ -13,7 +13,10 @@ import { address, word } from './examples.ts'
 const entry = (byte: number, weight: bigint): PoolEntry => ({
   node: address(byte),
   operator: address(byte + 0x80),
+  measurement: word(0x41),
   weight,
+  replaced: false,
+  retired: false,
   expiry: 1_000n,
   paused: false,
   running: 0,
@@ -27,6 +30,7 @@ const demand: DrawDemand = {
   tcbFloor: 0,
   tags: 0b10,
   operatorLists: [],
+  measurementLists: [[word(0x41)]],
   tried: [],
   now: 999n,
 }
@@ -98,6 +102,13 @@ test.for<{
     demand: { operatorLists: [[address(0x81)], [address(0x82)]] },
     reason: 'operator-not-granted',
   },
+  {
+    name: 'of a measurement one grant omits',
+    demand: { measurementLists: [[word(0x41)], [word(0x42)]] },
+    reason: 'measurement-not-granted',
+  },
+  { name: 'replaced on its leaf', entry: { replaced: true }, reason: 'replaced' },
+  { name: 'retired', entry: { retired: true }, reason: 'retired' },
   { name: 'tried before', demand: { tried: [address(1)] }, reason: 'tried-before' },
 ])('a node that is $name: $reason', ({ entry: change, demand: wish, reason }) => {
   expect(skipReason({ ...entry(1, 1n), ...change }, { ...demand, ...wish })).toBe(reason)
