@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto'
+import {
+  appraise,
+  describeAppraisal,
+  isAccepted,
+  policyDigest,
+  reasonCodes,
+  type Claims,
+  type Policy,
+  type ReasonCode,
+} from '@cloister/attest'
+import { unixSeconds } from '@cloister/codec'
+import { expect, test } from 'vitest'
+import { judgeClaims } from '../src/policy-reasons.ts'
+import { anyPolicy } from './evidence.ts'
+import { emulated } from './vectors.ts'
+
+const { quote, given } = emulated('up-to-date')
+const genuine = await appraise({ tee: 'tdx', quote }, given)
+if (genuine.authentic !== true) throw new Error('The vector up-to-date is authentic')
+const base: Claims = genuine.claims
+const tcbDate = unixSeconds(1_700_000_000)
+const now = unixSeconds(tcbDate + 1000)
+
+function codes(claims: Partial<Claims>, policy: Partial<Policy>): readonly ReasonCode[] {
+  const { reasons } = judgeClaims({ ...base, ...claims }, anyPolicy(policy), now, tcbDate)
+  return reasons.map(({ code }) => code)
+}
+
+const attributes = (flags: Partial<Claims['tdAttributes']>): Partial<Claims> => ({
+  tdAttributes: { ...base.tdAttributes, ...flags },
+})
+
+type Rule = {
+  readonly code: ReasonCode
+  readonly claims?: Partial<Claims>
+  readonly refuses: Partial<Policy>
+  readonly allows: Partial<Policy>
+}
+const other = '11'.repeat(32)
+const rules: readonly Rule[] = [
+  {
+    code: 'MEASUREMENT',
+    refuses: { measurements: [other] },
+    allows: { measurements: [other, base.measurement] },
+  },
+  { code: 'MEASUREMENT', refuses: { measurements: [] }, allows: { measurements: 'any' } },
+  {
+    code: 'REPORT_DATA',
+    refuses: { reportData: '11'.repeat(64) },
+    allows: { reportData: `0x${base.reportData.toUpperCase()}` },
+  },
+  { code: 'REPORT_DATA', refuses: { reportData: '' }, allows: { reportData: base.reportData } },
+  { code: 'MACHINE', refuses: { machineIds: [other] }, allows: { machineIds: [base.machineId] } },
+  {
+    code: 'TCB_STATUS',
+    claims: { tcbStatus: 'OutOfDate' },
+    refuses: {},
+    allows: { tcbStatuses: ['OutOfDate'] },
+  },
+  {
+    code: 'TCB_STATUS',
+    claims: { tcbStatus: 'SWHardeningNeeded' },
+    refuses: { graceSeconds: 1e9 },
+    allows: { tcbStatuses: ['SWHardeningNeeded'] },
+  },
+  {
+    code: 'TCB_STATUS',
+    claims: { tcbStatus: 'OutOfDate' },
+    refuses: { graceSeconds: 1000 },
+    allows: { graceSeconds: 1001 },
+  },
+  {
+    code: 'ADVISORY',
+    claims: { advisoryIds: ['A', 'B'] },
+    refuses: { advisories: ['A'] },
+    allows: { advisories: ['B', 'A'] },
+  },
+  { code: 'ADVISORY', claims: { advisoryIds: ['A'] }, refuses: {}, allows: { advisories: 'any' } },
+  {
+    code: 'TCB_EVALUATION_DATA_NUMBER',
+    claims: { tcbEvaluationDataNumber: 17 },
+    refuses: { minTcbEvaluationDataNumber: 18 },
+    allows: { minTcbEvaluationDataNumber: 17 },
+  },
+  {
+    code: 'TCB_EVALUATION_DATA_NUMBER',
+    claims: { qeIdentityEvaluationDataNumber: 17 },
+    refuses: { minTcbEvaluationDataNumber: 18 },
+    allows: { minTcbEvaluationDataNumber: 17 },
+  },
+  {
+    code: 'TCB_EVALUATION_DATA_NUMBER',
+    refuses: { minTcbEvaluationDataNumber: Number.NaN },
+    allows: {},
+  },
+  {
+    code: 'ROOT_CRL_NUMBER',
+    claims: { rootCrlNumber: 4 },
+    refuses: { minRootCrlNumber: 5 },
+    allows: { minRootCrlNumber: 4 },
+  },
+  {
+    code: 'PCK_CRL_NUMBER',
+    claims: { pckCrlNumber: 4 },
+    refuses: { minPckCrlNumber: 5 },
+    allows: { minPckCrlNumber: 4 },
+  },
+  { code: 'DEBUG', claims: { debug: true }, refuses: {}, allows: { allowDebug: true } },
+  {
+    code: 'MIGRATABLE',
+    claims: attributes({ migratable: true }),
+    refuses: {},
+    allows: { allowMigratable: true },
+  },
+  {
+    code: 'SERVICE_TD',
+    claims: { mrServiceTd: `${'00'.repeat(47)}01` },
+    refuses: {},
+    allows: { allowServiceTd: true },
+  },
+  {
+    code: 'SEPT_VE_ENABLED',
+    claims: attributes({ septVeDisable: false }),
+    refuses: {},
+    allows: { allowSeptVeEnabled: true },
+  },
+  { code: 'PKS', claims: attributes({ pks: true }), refuses: {}, allows: { allowPks: true } },
+  {
+    code: 'KEY_LOCKER',
+    claims: attributes({ keyLocker: true }),
+    refuses: {},
+    allows: { allowKeyLocker: true },
+  },
+  {
+    code: 'PERFMON',
+    claims: attributes({ perfmon: true }),
+    refuses: {},
+    allows: { allowPerfmon: true },
+  },
+]
+
+test.for(rules)('$code: refused for that alone, and accepted once it is spelled', (rule) => {
+  expect(codes(rule.claims ?? {}, rule.refuses)).toEqual([rule.code])
+  expect(codes(rule.claims ?? {}, rule.allows)).toEqual([])
+})
+
+const everything: Partial<Policy> = {
+  tcbStatuses: [
+    'UpToDate',
+    'SWHardeningNeeded',
+    'ConfigurationNeeded',
+    'ConfigurationAndSWHardeningNeeded',
+    'OutOfDate',
+    'OutOfDateConfigurationNeeded',
+    'TDRelaunchAdvised',
+    'TDRelaunchAdvisedConfigurationNeeded',
+  ],
+  advisories: 'any',
+  graceSeconds: 1e9,
+  allowDebug: true,
+  allowMigratable: true,
+  allowServiceTd: true,
+  allowSeptVeEnabled: true,
+  allowPks: true,
+  allowKeyLocker: true,
+  allowPerfmon: true,
+}
+
+test.for([
+  ['TCB_STATUS', { tcbStatus: 'Revoked' }],
+  ['SGX_TCB_REVOKED', { sgxTcbStatus: 'Revoked' }],
+  ['RESERVED_ATTRIBUTES', attributes({ reserved: '2' })],
+] as const)('%s can not be allowed by any policy', ([code, claims]) => {
+  expect(codes(claims, everything)).toEqual([code])
+})
+
+test('without collateral there is CHAIN_ONLY, whatever the policy', async () => {
+  const appraisal = await appraise(
+    { tee: 'tdx', quote },
+    { ...given, collateral: 'none', policy: anyPolicy(everything) },
+  )
+  expect(appraisal).toMatchObject({ authentic: 'chain-only', reasons: [{ code: 'CHAIN_ONLY' }] })
+  expect(isAccepted(appraisal)).toBe(false)
+})
+
+test('every reason code is reached by a test above', () => {
+  const reached = new Set<string>([
+    ...rules.map(({ code }) => code),
+    'CHAIN_ONLY',
+    'SGX_TCB_REVOKED',
+    'RESERVED_ATTRIBUTES',
+  ])
+  expect(reasonCodes.filter((code) => !reached.has(code))).toEqual([])
+})
+
+test('all reasons are given, not the first', () => {
+  const { reasons } = judgeClaims(
+    { ...base, ...attributes({ pks: true }), debug: true, tcbStatus: 'OutOfDate' },
+    anyPolicy({ measurements: [other] }),
+    now,
+    tcbDate,
+  )
+  expect(reasons.map(({ code }) => code)).toEqual(['MEASUREMENT', 'TCB_STATUS', 'DEBUG', 'PKS'])
+  expect(reasons[1]).toMatchObject({ actual: 'OutOfDate', expected: 'UpToDate' })
+})
+
+test('a grace period ends an appraisal early', () => {
+  const late: Claims = { ...base, tcbStatus: 'OutOfDate' }
+  const { graceUntil } = judgeClaims(late, anyPolicy({ graceSeconds: 5000 }), now, tcbDate)
+  expect(graceUntil).toBe(tcbDate + 5000)
+})
+
+test('a policy digest is of its canonical JSON, and depends on no order', async () => {
+  const policy = anyPolicy({ measurements: ['bb', 'aa'] })
+  const text =
+    '{"advisories":[],"allowDebug":false,"allowKeyLocker":false,"allowMigratable":false,"allowPerfmon":false,"allowPks":false,"allowSeptVeEnabled":false,"allowServiceTd":false,"graceSeconds":0,"machineIds":"any","measurements":["aa","bb"],"minPckCrlNumber":0,"minRootCrlNumber":0,"minTcbEvaluationDataNumber":0,"reportData":"any","tcbStatuses":["UpToDate"]}'
+  const digest = createHash('sha256').update(text).digest('hex')
+  expect(await policyDigest(policy)).toBe(digest)
+  expect(await policyDigest(anyPolicy({ measurements: ['aa', 'bb'] }))).toBe(digest)
+  expect(await policyDigest(anyPolicy({ measurements: ['aa'] }))).not.toBe(digest)
+})
+
+test('an appraisal in words names the verdict, the end and each reason', async () => {
+  expect(describeAppraisal(genuine)).toMatch(/^Accepted: TCB UpToDate, valid until \d{4}-/)
+  const refused = await appraise(
+    { tee: 'tdx', quote },
+    { ...given, policy: anyPolicy({ machineIds: [other] }) },
+  )
+  expect(describeAppraisal(refused)).toContain(
+    `- MACHINE: which machine; got ${base.machineId}, expected ${other}`,
+  )
+  const forged = await appraise({ tee: 'tdx', quote }, { ...given, anchors: [] })
+  expect(describeAppraisal(forged)).toMatch(/^Not authentic: UNTRUSTED_ROOT \(PCK chain: root key/)
+})
