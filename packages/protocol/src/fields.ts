@@ -112,6 +112,20 @@ export function textField(bytesMax: number, bytesMin = 0): Field<string> {
   }
 }
 
+/** An http or https address of at most 2,048 characters, without a user, a query or a fragment. */
+export const urlField: Field<string> = {
+  parse(value, path) {
+    const text = textField(2048, 1).parse(value, path)
+    const url = URL.parse(text)
+    if (url === null || !/^https?:$/.test(url.protocol) || `${url.username}${url.password}` !== '')
+      throw malformed(path, 'expected an http or https address without a user')
+    if (url.search !== '' || url.hash !== '')
+      throw malformed(path, 'expected an address without query and fragment')
+    return text
+  },
+  encode: (value) => value,
+}
+
 /** One of these texts and no other. */
 export function oneOf<const T extends string>(...texts: readonly T[]): Field<T> {
   return {

@@ -39,6 +39,15 @@ export {
   type QuorumResult,
 } from './committee.ts'
 export {
+  contractsField,
+  deploymentDomain,
+  deploymentField,
+  encodeDeployment,
+  parseDeployment,
+  type Contracts,
+  type Deployment,
+} from './deployment.ts'
+export {
   cloisterDomain,
   deploymentOf,
   messageDigest,
@@ -74,6 +83,7 @@ export {
   parseField,
   signatureField,
   textField,
+  urlField,
   type Field,
   type FieldValue,
 } from './fields.ts'

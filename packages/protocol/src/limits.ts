@@ -1,7 +1,11 @@
 /** What a stranger's message may ask of a reader. Every count and size here is checked before memory is spent. */
 export const limits = {
-  /** Entries of any list of a grant, and assets of one order. */
+  /** Entries of any list in a message. */
   listMax: 16,
+  /** Assets of one order. */
+  assetsMax: 8,
+  /** Attempts that one order may ask for. */
+  attemptsMax: 8,
   /** UTF-8 bytes of a grant's purpose. */
   purposeBytesMax: 200,
   /** Bytes of one evidence bundle. */
@@ -38,6 +42,10 @@ export const limits = {
   proofAccountsMax: 16,
   /** Storage slots proven under one account. */
   proofSlotsMax: 256,
+  /** Bytes of one deployment manifest. */
+  deploymentBytesMax: 1024 * 1024,
+  /** Bytes of one receipt file: a bundle, and what the chain said about it. */
+  receiptFileBytesMax: 16 * 1024 * 1024,
   /** Release records of one attempt: assets times keepers asked. */
   releasesMax: 64,
 } as const

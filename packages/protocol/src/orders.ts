@@ -17,8 +17,8 @@ export function checkOrder(order: Order): readonly Problem[] {
   rule('assets', assets.length > 0, 'empty, at least one asset must be named')
   rule(
     'assets',
-    assets.length <= limits.listMax,
-    `${assets.length} entries, at most ${limits.listMax}`,
+    assets.length <= limits.assetsMax,
+    `${assets.length} entries, at most ${limits.assetsMax}`,
   )
   rule(
     'assets',
@@ -32,9 +32,17 @@ export function checkOrder(order: Order): readonly Problem[] {
   )
   rule('recipientKeyHash', !sameHex(order.recipientKeyHash, zeroHash), 'no recipient is named')
   rule('replicas', order.replicas === 1, `got ${order.replicas}, only 1 is offered`)
-  rule('feeWei', order.feeWei > 0n, 'zero')
+  rule(
+    'feeWei',
+    order.feeWei > 0n && order.feeWei < 1n << 96n,
+    `got ${order.feeWei}, expected 1 to 2^96 - 1`,
+  )
   rule('attemptSeconds', order.attemptSeconds > 0, 'zero')
-  rule('attemptsMax', order.attemptsMax > 0, 'zero')
+  rule(
+    'attemptsMax',
+    order.attemptsMax > 0 && order.attemptsMax <= limits.attemptsMax,
+    `got ${order.attemptsMax}, expected 1 to ${limits.attemptsMax}`,
+  )
   return problems
 }
 
