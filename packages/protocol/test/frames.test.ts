@@ -1,5 +1,5 @@
 import { createFrameParser, encodeFrame } from '@cloister/protocol'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 const caps = { frameBytesMax: 1000 }

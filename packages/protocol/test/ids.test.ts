@@ -51,8 +51,9 @@ test('a machine is named by vendor and hardware id', () => {
   expect(machineId('intel', chip)).toBe(sha256('cloister/machine/1\0intel\0', chip))
 })
 
+const register = (byte: number): Hex => toHex(new Uint8Array(48).fill(byte))
+
 test('a TD is measured by MRTD and RTMR0 to RTMR3', () => {
-  const register = (byte: number): Hex => toHex(new Uint8Array(48).fill(byte))
   expect(
     tdxMeasurement({
       mrtd: register(1),

@@ -27,10 +27,11 @@ test.for<[string, Partial<Order>, string]>([
   expect(checkOrder({ ...order, ...change }).map((problem) => problem.field)).toEqual([field])
 })
 
+const fields = (...args: Parameters<typeof checkOrderGrants>) =>
+  checkOrderGrants(...args).map((problem) => problem.field)
+
 test('grants must be the ones named, at their places, and paid for', () => {
   expect(checkOrderGrants(domain, order, [grant])).toEqual([])
-  const fields = (...args: Parameters<typeof checkOrderGrants>) =>
-    checkOrderGrants(...args).map((problem) => problem.field)
   expect(fields(domain, order, [])).toEqual(['grants'])
   expect(fields(domain, order, [{ ...grant, nonce: 8n }])).toEqual(['grants[0]'])
   expect(fields(domain, { ...order, assets: [word(9)] }, [grant])).toEqual(['grants[0].asset'])

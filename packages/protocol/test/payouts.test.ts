@@ -5,7 +5,7 @@ import {
   verifyPayoutProof,
   type Payout,
 } from '@cloister/protocol'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { keccak256 } from 'viem'
 import { expect, test } from 'vitest'
 

@@ -38,6 +38,7 @@ function pair(handlersOfA: Record<string, Handler>, handlersOfB: Record<string, 
   return { a, b }
 }
 
+const never: Handler = () => new Promise(() => {})
 const echo: Handler = async (params, bytes) => ({ result: params, bytes })
 
 test('both sides greet, then ask in both directions', async () => {
@@ -127,7 +128,6 @@ test('an answer that comes too late is dropped, and the stream lives on', async 
 })
 
 test('64 requests may be open each way, not one more', async () => {
-  const never: Handler = () => new Promise(() => {})
   const { a, b } = pair({}, { never })
   await a.peer.greet()
   const open = Array.from({ length: 64 }, () => a.peer.request('never', {}))

@@ -1,5 +1,5 @@
 import { feeForPricesUp, ownersPartDown, splitFee } from '@cloister/protocol'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 test('a fee of ten thousand is split as the protocol says', () => {
