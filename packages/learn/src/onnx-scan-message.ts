@@ -4,6 +4,8 @@ import { protobufFields, type ProtobufField, type ProtobufSlice } from './protob
 /** Which fields a message may have. A field that may come once and comes twice is refused, as is every other one. */
 export type MessageRules = {
   readonly name: string
+  /** How many fields the message may have, repeated ones counted each. */
+  readonly fieldsMax: number
   readonly fields: Readonly<
     Record<number, { readonly name: string; readonly wire: Wire; readonly repeated?: true }>
   >
@@ -23,9 +25,6 @@ export type Message = {
   readonly slice: (field: string) => ProtobufSlice
 }
 
-/** More fields than any message of a model in limits has. */
-const fieldsMax = 65_536
-
 /**
  * Reads one message by its rules.
  *
@@ -35,8 +34,8 @@ export function readMessage(slice: ProtobufSlice, rules: MessageRules): Message 
   const found = new Map<string, ProtobufField[]>()
   let count = 0
   for (const field of protobufFields(slice, rules.name)) {
-    if (++count > fieldsMax)
-      throw new MalformedError(rules.name, field.offset, `more than ${fieldsMax} fields`)
+    if (++count > rules.fieldsMax)
+      throw new MalformedError(rules.name, field.offset, `more than ${rules.fieldsMax} fields`)
     const rule = rules.fields[field.number]
     if (rule === undefined)
       throw new MalformedError(rules.name, field.offset, `field ${field.number} is not allowed`)

@@ -15,6 +15,7 @@ const edgesMax = 64
 
 const nodeRules: MessageRules = {
   name: 'node',
+  fieldsMax: 256,
   fields: {
     1: { name: 'input', wire: 'bytes', repeated: true },
     2: { name: 'output', wire: 'bytes', repeated: true },
@@ -29,6 +30,7 @@ const nodeRules: MessageRules = {
 /** Numbers and texts only: graphs, tensors, types and references to a function's attributes are not in the table. */
 const attributeRules: MessageRules = {
   name: 'attribute',
+  fieldsMax: 256,
   fields: {
     1: { name: 'name', wire: 'bytes' },
     2: { name: 'real', wire: 'fixed' },

@@ -62,6 +62,7 @@ export function scanModel(bytes: Bytes): ScannedModel {
 // Fields that are not in these tables (training info, functions, sparse tensors, newer ones) are refused.
 const modelRules: MessageRules = {
   name: 'model',
+  fieldsMax: 256,
   fields: {
     1: { name: 'irVersion', wire: 'varint' },
     2: { name: 'producerName', wire: 'bytes' },
@@ -77,6 +78,7 @@ const modelRules: MessageRules = {
 
 const graphRules: MessageRules = {
   name: 'graph',
+  fieldsMax: 16384,
   fields: {
     1: { name: 'node', wire: 'bytes', repeated: true },
     2: { name: 'name', wire: 'bytes' },
@@ -90,16 +92,19 @@ const graphRules: MessageRules = {
 
 const opsetRules: MessageRules = {
   name: 'operator set',
+  fieldsMax: 8,
   fields: { 1: { name: 'domain', wire: 'bytes' }, 2: { name: 'version', wire: 'varint' } },
 }
 
 const entryRules: MessageRules = {
   name: 'metadata',
+  fieldsMax: 8,
   fields: { 1: { name: 'key', wire: 'bytes' }, 2: { name: 'value', wire: 'bytes' } },
 }
 
 const valueRules: MessageRules = {
   name: 'graph value',
+  fieldsMax: 8,
   fields: {
     1: { name: 'name', wire: 'bytes' },
     2: { name: 'type', wire: 'bytes' },
@@ -109,21 +114,25 @@ const valueRules: MessageRules = {
 
 const typeRules: MessageRules = {
   name: 'graph value type',
+  fieldsMax: 8,
   fields: { 1: { name: 'tensor', wire: 'bytes' } },
 }
 
 const tensorTypeRules: MessageRules = {
   name: 'graph value tensor',
+  fieldsMax: 8,
   fields: { 1: { name: 'element', wire: 'varint' }, 2: { name: 'shape', wire: 'bytes' } },
 }
 
 const shapeRules: MessageRules = {
   name: 'graph value shape',
+  fieldsMax: 8,
   fields: { 1: { name: 'dimension', wire: 'bytes', repeated: true } },
 }
 
 const dimensionRules: MessageRules = {
   name: 'graph value dimension',
+  fieldsMax: 8,
   fields: { 1: { name: 'length', wire: 'varint' }, 2: { name: 'symbol', wire: 'bytes' } },
 }
 

@@ -1,4 +1,4 @@
-import { concatBytes, encodeUtf8, type Bytes } from '@cloister/codec'
+import { encodeUtf8, type Bytes } from '@cloister/codec'
 
 /** Writes one protobuf message, field after field in the order of the calls. Spec: protobuf encoding guide. */
 export class ProtobufWriter {
@@ -36,7 +36,13 @@ export class ProtobufWriter {
 
   /** The message so far. */
   finish(): Bytes {
-    return concatBytes(...this.#parts)
+    const message = new Uint8Array(this.#parts.reduce((size, part) => size + part.length, 0))
+    let offset = 0
+    for (const part of this.#parts) {
+      message.set(part, offset)
+      offset += part.length
+    }
+    return message
   }
 }
 

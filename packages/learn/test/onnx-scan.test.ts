@@ -71,6 +71,7 @@ test.for<[string, Parts, string]>([
   ['a sparse constant', { graph: (g) => g.message(15, message().message(1, tensor())) }, 'graph'],
   ['a constant with too few numbers', { graph: (g) => g.message(5, tensor().bytes(9, numbers.slice(4))) }, 'initializer'],
   ['a constant with a huge shape', { graph: (g) => g.message(5, message().varint(1, 2n ** 62n).varint(1, 2n ** 62n).varint(2, 1).bytes(9, numbers)) }, 'initializer'],
+  ['a constant of 64-bit numbers', { graph: (g) => g.message(5, message().varint(1, 1).varint(2, 7).bytes(9, numbers)) }, 'initializer'],
   ['a constant of texts', { graph: (g) => g.message(5, message().varint(1, 1).varint(2, 8).text(6, 'a')) }, 'initializer'],
   ['a second graph', { model: (m) => m.message(7, subgraph) }, 'model'],
   ['a function', { model: (m) => m.message(25, message().text(1, 'f')) }, 'model'],
@@ -97,6 +98,23 @@ function addNodes(graph: ProtobufWriter): void {
 test('a model with more nodes than the limit is refused', () => {
   expect(() => scanModel(crafted({ graph: addNodes }))).toThrow('more than 4096 nodes')
 })
+
+test.for<[string, Parts]>([
+  ['a node with many inputs', { node: flood(message(), 1).text(4, 'Relu') }],
+  ['a graph with many empty nodes', { graph: (g) => flood(g, 1) }],
+  ['a constant with many dimensions', { graph: (g) => g.message(5, message().bytes(1, new Uint8Array(1_000_000)).varint(2, 1)) }],
+])('%s is refused at once', ([, parts]) => {
+  const bytes = crafted(parts)
+  const start = performance.now()
+  expect(() => scanModel(bytes)).toThrow('more than')
+  expect(performance.now() - start).toBeLessThan(1000)
+}) // prettier-ignore
+
+/** A hundred thousand empty texts in one field. */
+function flood(writer: ProtobufWriter, field: number): ProtobufWriter {
+  for (let i = 0; i < 100_000; i++) writer.bytes(field, new Uint8Array())
+  return writer
+}
 
 test('no part of a model passes for the whole', () => {
   for (let size = 0; size < good.length; size++)

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import { OperationError } from '@cloister/codec'
+import { MalformedError, OperationError } from '@cloister/codec'
 import type { AppManifest } from '@cloister/learn'
 import { encodeFrame, FrameDecoder } from './frame.ts'
 import {
@@ -14,7 +14,7 @@ export type EnginePipes = { readonly stdin: Writable; readonly stdout: Readable 
 
 /**
  * Asks a started engine to run `app` and waits for its last message. The engine is believed nothing: sizes and counts
- * are checked against the manifest, progress messages are few. Killing the process on time is the caller's.
+ * are checked against the manifest, and progress only goes up. Killing the process on time is the caller's.
  *
  * @throws {OperationError} `engine-silent` where the engine ends without a last message.
  * @throws {MalformedError} where it does not keep to the protocol.
@@ -33,11 +33,15 @@ export async function askEngine(
 
   const payloadBytesMax = app.outputs.reduce((sum, { bytesMax }) => sum + bytesMax, 0)
   const decoder = new FrameDecoder(payloadBytesMax)
+  let progress = 0
   for await (const piece of pipes.stdout) {
     if (!(piece instanceof Uint8Array)) continue
     for (const frame of decoder.push(piece)) {
       const message = readEngineMessage(frame, app)
       if (message.kind !== 'progress') return message
+      if (message.done <= progress)
+        throw new MalformedError('progress', 0, `got ${message.done} after ${progress}`)
+      progress = message.done
       onProgress(message.done, message.total)
     }
   }

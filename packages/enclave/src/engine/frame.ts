@@ -1,5 +1,4 @@
 import {
-  concatBytes,
   encodeUtf8,
   MalformedError,
   parseJson,
@@ -39,7 +38,9 @@ export function encodeFrame(json: Json, ...payload: readonly Uint8Array[]): read
 /** Puts frames together from the pieces that a pipe delivers. Lengths are checked before memory is spent. */
 export class FrameDecoder {
   readonly #payloadBytesMax: number
-  readonly #pieces: Uint8Array[] = []
+  readonly #header = new Uint8Array(headerBytes)
+  #body: Bytes | undefined
+  /** Bytes of the unfinished frame so far, those of the header included. */
   #held = 0
 
   /** `payloadBytesMax` is the largest payload that is accepted. */
@@ -58,37 +59,34 @@ export class FrameDecoder {
    * @throws {MalformedError} on a length past a limit or JSON that can't be read.
    */
   push(piece: Uint8Array): readonly Frame[] {
-    this.#pieces.push(piece)
-    this.#held += piece.length
     const frames: Frame[] = []
-    for (let frame = this.#next(); frame !== undefined; frame = this.#next()) frames.push(frame)
+    let rest = piece
+    while (rest.length > 0) {
+      rest = this.#body
+        ? this.#fill(this.#body, headerBytes, rest)
+        : this.#fill(this.#header, 0, rest)
+      if (this.#body === undefined && this.#held === headerBytes)
+        this.#body = new Uint8Array(this.#lengths().body)
+      if (this.#body && this.#held === headerBytes + this.#body.length) {
+        frames.push(readBody(this.#body, this.#lengths().json))
+        this.#body = undefined
+        this.#held = 0
+      }
+    }
     return frames
   }
 
-  #next(): Frame | undefined {
-    if (this.#held < headerBytes) return undefined
-    const header = this.#peekHeader()
-    if (this.#held < 4 + header.total) return undefined
-    const all = concatBytes(...this.#pieces)
-    const end = 4 + header.total
-    this.#pieces.length = 0
-    this.#held = all.length - end
-    if (this.#held > 0) this.#pieces.push(all.subarray(end))
-    const text = parseUtf8(all.subarray(headerBytes, headerBytes + header.json), 'frame JSON')
-    const json = parseJson(text, 'frame JSON', {
-      charactersMax: frameLimits.jsonBytesMax,
-      depthMax: frameLimits.depthMax,
-    })
-    return { json, payload: all.subarray(headerBytes + header.json, end) }
+  /** Copies what fits into `target`, whose first byte is byte `start` of the frame, and returns what is left over. */
+  #fill(target: Uint8Array, start: number, piece: Uint8Array): Uint8Array {
+    const offset = this.#held - start
+    const part = piece.subarray(0, target.length - offset)
+    target.set(part, offset)
+    this.#held += part.length
+    return piece.subarray(part.length)
   }
 
-  #peekHeader(): { readonly total: number; readonly json: number } {
-    if ((this.#pieces[0]?.length ?? 0) < headerBytes) {
-      const joined = concatBytes(...this.#pieces)
-      this.#pieces.splice(0, this.#pieces.length, joined)
-    }
-    const first = this.#pieces[0] ?? new Uint8Array()
-    const view = new DataView(first.buffer, first.byteOffset, first.byteLength)
+  #lengths(): { readonly json: number; readonly body: number } {
+    const view = new DataView(this.#header.buffer)
     const [total, json] = [view.getUint32(0), view.getUint32(4)]
     if (json > frameLimits.jsonBytesMax)
       throw new MalformedError(
@@ -102,6 +100,15 @@ export class FrameDecoder {
         0,
         `${total}, expected ${4 + json} to ${4 + json + this.#payloadBytesMax}`,
       )
-    return { total, json }
+    return { json, body: total - 4 }
   }
+}
+
+function readBody(body: Bytes, jsonBytes: number): Frame {
+  const text = parseUtf8(body.subarray(0, jsonBytes), 'frame JSON')
+  const json = parseJson(text, 'frame JSON', {
+    charactersMax: frameLimits.jsonBytesMax,
+    depthMax: frameLimits.depthMax,
+  })
+  return { json, payload: body.subarray(jsonBytes) }
 }

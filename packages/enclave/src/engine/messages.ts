@@ -121,8 +121,8 @@ export function readEngineMessage(frame: Frame, app: AppManifest): EngineMessage
   if (frame.payload.length > 0)
     throw new MalformedError('message', 0, `a payload with a message of kind ${kind}`)
   if (kind === 'progress') {
-    const total = fields.whole('total', 1, 100)
-    const done = fields.whole('done', 0, total)
+    const total = fields.whole('total', 100, 100)
+    const done = fields.whole('done', 1, 99)
     fields.end()
     return { kind, done, total }
   }

@@ -27,17 +27,13 @@ export async function serveOne(process: EngineProcess): Promise<boolean> {
 
 async function answer(process: EngineProcess): Promise<EngineMessage> {
   const request = readEngineRequest(await readFrame(process.input))
-  let writtenAt = process.clock()
+  let written = { at: process.clock(), percent: 0 }
   return runApp(request, await process.runtime(), (percent) => {
-    const now = process.clock()
-    if (now - writtenAt < progressMilliseconds) return
-    writtenAt = now
-    const [header, text] = encodeFrame(
-      writeEngineMessage({ kind: 'progress', done: Math.floor(percent), total: 100 }),
-    )
-    // A reader that does not keep up loses progress messages, never memory.
-    if (header && text && !process.output.writableNeedDrain)
-      for (const part of [header, text]) process.output.write(part)
+    const now = { at: process.clock(), percent: Math.min(99, Math.floor(percent)) }
+    if (now.at - written.at < progressMilliseconds || now.percent <= written.percent) return
+    written = now
+    const message = { kind: 'progress', done: now.percent, total: 100 } as const
+    for (const part of encodeFrame(writeEngineMessage(message))) process.output.write(part)
   })
 }
 
