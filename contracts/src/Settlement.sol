@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Deployed} from "./Deployed.sol";
+import {FeeSplit} from "./FeeSplit.sol";
+import {Identifiers} from "./Identifiers.sol";
+import {ICommittee} from "./interfaces/ICommittee.sol";
+import {OwnerShare} from "./interfaces/IGrantBook.sol";
+import {ILedger, Payment} from "./interfaces/ILedger.sol";
+import {IMarket, Task} from "./interfaces/IMarket.sol";
+import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
+import {ISettlement, SettlementConfig} from "./interfaces/ISettlement.sol";
+import {IStaking} from "./interfaces/IStaking.sol";
+import {Messages, Vote} from "./Messages.sol";
+import {Proofs} from "./Proofs.sol";
+import {Ending, Role, TaskId, TaskState} from "./Types.sol";
+
+/// @title Judgements, the challenge window, proofs, and the split of a fee.
+/// @notice SETTLEMENT: money moves only for an accepted task, after its challenge window, once; the
+/// shares sum to the fee exactly, each rounded down and the dust the treasury's. A task that comes
+/// to nothing is refunded in full.
+///
+/// ROLES: a quorum of the committee decides what is accepted, never who loses stake. Stake goes by
+/// proof alone (see Proofs).
+/// LIVENESS: without a judgement anybody can have the requester refunded after `judgeSeconds`.
+/// Nothing here can be paused.
+contract Settlement is Proofs {
+    uint8 internal constant ACCEPT = 1;
+    uint8 internal constant REFUSE = 2;
+    uint8 internal constant REASON_MAX = 6;
+
+    /// @inheritdoc ISettlement
+    mapping(TaskId task => bytes32 vote) public judgementOf;
+
+    constructor(
+        ILedger ledger_,
+        IStaking staking_,
+        ICommittee committee_,
+        INodeRegistry nodes_,
+        IMarket market_,
+        SettlementConfig memory config_
+    ) Deployed(ledger_) Proofs(staking_, committee_, nodes_, market_, config_) {}
+
+    /// @inheritdoc ISettlement
+    function judge(Vote calldata vote, bytes[] calldata signatures) external {
+        TaskId id = vote.task;
+        Task memory task = market.taskOf(id);
+        require(task.state == TaskState.Posted, NotPosted(id));
+        bytes32 posting = market.attemptOf(id, task.attempt).posting;
+        require(
+            vote.attempt == task.attempt && vote.posting == posting,
+            VoteForOther(vote.posting, posting)
+        );
+        bool accepted = _checkForm(vote);
+        bytes32 digest = _digest(Messages.hash(vote));
+        uint256 voters = committee.verify(task.committee, digest, signatures);
+
+        if (accepted) judgementOf[id] = digest;
+        emit Judged(id, vote.attempt, accepted, digest, voters, vote);
+
+        if (accepted) market.accept(id, uint32(voters), vote.keepersHash);
+        else market.endAttempt(id, Ending.RefusedByVerifiers);
+    }
+
+    /// @inheritdoc ISettlement
+    function join(Vote calldata vote, bytes[] calldata signatures) external {
+        TaskId id = vote.task;
+        Task memory task = market.taskOf(id);
+        require(task.state == TaskState.Accepted, NotAccepted(id));
+        bytes32 digest = _digest(Messages.hash(vote));
+        require(digest == judgementOf[id], VoteForOther(digest, judgementOf[id]));
+        uint256 voters = committee.verify(task.committee, digest, signatures);
+
+        market.addVoters(id, uint32(voters));
+    }
+
+    /// @inheritdoc ISettlement
+    function settle(TaskId id, address[] calldata keepers) external {
+        Task memory task = market.taskOf(id);
+        require(task.state == TaskState.Accepted, NotAccepted(id));
+        uint64 until = task.judgedAt + _config.challengeSeconds;
+        require(block.timestamp > until, ChallengeNotOver(until, block.timestamp));
+        bytes32 given = Identifiers.keepers(keepers);
+        require(given == task.keepersHash, KeepersMismatch(given, task.keepersHash));
+
+        Payment[] memory payments = _split(id, task, keepers);
+        market.close(id);
+        ledger.payEscrow(id, payments);
+    }
+
+    /// @inheritdoc ISettlement
+    function expireJudgement(TaskId id) external {
+        Task memory task = market.taskOf(id);
+        require(task.state == TaskState.Posted, NotPosted(id));
+        uint64 until = task.postedAt + _config.judgeSeconds;
+        require(block.timestamp > until, JudgingNotOver(until, block.timestamp));
+
+        emit JudgementExpired(id, task.attempt);
+        market.refund(id);
+    }
+
+    function _checkForm(Vote calldata vote) private pure returns (bool accepted) {
+        accepted = vote.verdict == ACCEPT;
+        bool fine = accepted
+            ? vote.reason == 0 && vote.keepersHash != 0
+            : vote.verdict == REFUSE && vote.reason > 0 && vote.reason <= REASON_MAX
+                && vote.keepersHash == 0;
+        require(fine, VoteMalformed(vote.verdict, vote.reason));
+    }
+
+    /// @dev Every part of the fee, each rounded down; the last payment is the treasury's: its own
+    /// part and all the dust.
+    function _split(TaskId id, Task memory task, address[] calldata keepers)
+        private
+        view
+        returns (Payment[] memory payments)
+    {
+        OwnerShare[] memory owners = market.ownersOf(id);
+        address[] memory verifiers = _standing(task);
+        uint256 count = owners.length + 1 + keepers.length + verifiers.length;
+        payments = new Payment[](count + 1);
+
+        uint256 paidWei = _payOwners(payments, owners, task.feeWei);
+        uint256 next = owners.length;
+        uint256 nodeWei = FeeSplit.partDown(task.feeWei, FeeSplit.NODE);
+        payments[next++] = Payment(nodes.operatorOf(task.node), Role.Node, nodeWei);
+        paidWei += nodeWei;
+        uint256 keepersWei = FeeSplit.partDown(task.feeWei, FeeSplit.KEEPERS);
+        paidWei += _payEqually(payments, next, keepers, Role.Keeper, keepersWei);
+        next += keepers.length;
+        uint256 verifiersWei = FeeSplit.partDown(task.feeWei, FeeSplit.VERIFIERS);
+        paidWei += _payEqually(payments, next, verifiers, Role.Verifier, verifiersWei);
+
+        payments[count] = Payment(address(ledger), Role.Treasury, task.feeWei - paidWei);
+    }
+
+    function _payOwners(Payment[] memory payments, OwnerShare[] memory owners, uint256 feeWei)
+        private
+        pure
+        returns (uint256 paidWei)
+    {
+        uint256 ownersWei = FeeSplit.partDown(feeWei, FeeSplit.OWNERS);
+        uint256 pricesWei;
+        for (uint256 i; i < owners.length; ++i) {
+            pricesWei += owners[i].priceWei;
+        }
+        for (uint256 i; i < owners.length; ++i) {
+            uint256 shareWei =
+                FeeSplit.ownerDown(ownersWei, owners[i].priceWei, pricesWei, owners.length);
+            payments[i] = Payment(owners[i].owner, Role.Owner, shareWei);
+            paidWei += shareWei;
+        }
+    }
+
+    function _payEqually(
+        Payment[] memory payments,
+        uint256 start,
+        address[] memory accounts,
+        Role role,
+        uint256 amountWei
+    ) private pure returns (uint256 paidWei) {
+        if (accounts.length == 0) return 0;
+        uint256 eachWei = amountWei / accounts.length;
+        for (uint256 i; i < accounts.length; ++i) {
+            payments[start + i] = Payment(accounts[i], role, eachWei);
+        }
+        return eachWei * accounts.length;
+    }
+
+    /// @dev The members whose vote stands: they signed the judgement, and nothing was proven
+    /// against them for this posting.
+    function _standing(Task memory task) private view returns (address[] memory standing) {
+        bytes32 posting = market.attemptOf(Identifiers.task(task.orderDigest), task.attempt).posting;
+        address[] memory members = committee.membersAt(task.committee);
+        uint256 kept;
+        for (uint256 i; i < members.length; ++i) {
+            if (task.voters & (1 << i) == 0) continue;
+            if (proven[_verifierProof(members[i], posting)]) continue;
+            members[kept++] = members[i];
+        }
+        standing = new address[](kept);
+        for (uint256 i; i < kept; ++i) {
+            standing[i] = members[i];
+        }
+    }
+}
