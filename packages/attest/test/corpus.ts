@@ -37,10 +37,10 @@ export function testCorpus(crypto: string): void {
         { collateral, anchors: intel, policy: anyPolicy(), now },
       )
       const authentic =
-        expected['authentic'] === 'signature-chain-only' ? 'chain-only' : expected['authentic']
+        expected.authentic === 'signature-chain-only' ? 'chain-only' : expected.authentic
       expect(appraisal.authentic).toBe(authentic)
       if (appraisal.authentic === false) {
-        expect(appraisal.reject).toBe(expected['reject'])
+        expect(appraisal.reject).toBe(expected.reject)
         return
       }
       const { claims } = appraisal
@@ -84,25 +84,25 @@ export function testCorpus(crypto: string): void {
             rtMr3: 0,
             reportData: 0,
             headerUserData: 0,
-            ...(fields['quoteVersion'] === 5 && { teeTcbSvn2: 0, mrServiceTd: 0 }),
+            ...(fields.quoteVersion === 5 && { teeTcbSvn2: 0, mrServiceTd: 0 }),
           }).map(([key]) => [key, fields[key]]),
         ),
       )
       expect([claims.ppid, claims.fmspc, claims.pceId, claims.cpuSvn, claims.pceSvn]).toEqual([
-        fields['pck'].ppid,
-        fields['pck'].fmspc,
-        fields['pck'].pceid,
-        fields['pck'].cpusvn,
-        fields['pck'].pcesvn,
+        fields.pck['ppid'],
+        fields.pck['fmspc'],
+        fields.pck['pceid'],
+        fields.pck['cpusvn'],
+        fields.pck['pcesvn'],
       ])
       expect(claims.qe).toEqual({
-        mrEnclave: fields['qe'].mrEnclave,
-        mrSigner: fields['qe'].mrSigner,
-        isvProdId: fields['qe'].isvProdId,
-        isvSvn: fields['qe'].isvSvn,
+        mrEnclave: fields.qe['mrEnclave'],
+        mrSigner: fields.qe['mrSigner'],
+        isvProdId: fields.qe['isvProdId'],
+        isvSvn: fields.qe['isvSvn'],
       })
-      expect(parseTdxQuote(quote).size).toBe(fields['consumedBytes'])
-      if (expected['debug'] !== undefined) expect(claims.debug).toBe(expected['debug'])
+      expect(parseTdxQuote(quote).size).toBe(fields.consumedBytes)
+      if (expected.debug !== undefined) expect(claims.debug).toBe(expected.debug)
       if (appraisal.authentic === 'chain-only') {
         expect(appraisal.reasons.map(({ code }) => code)).toContain('CHAIN_ONLY')
         expect(claims.tcbStatus).toBeUndefined()
@@ -133,26 +133,24 @@ export function testCorpus(crypto: string): void {
           claims.tdAttributes.perfmon,
         ],
       }).toEqual({
-        tcbStatus: expected['tcbStatus'],
-        platformTcbStatus: expected['platformTcbStatus'],
-        sgxTcbStatus: expected['sgxTcbStatus'],
-        qeTcbStatus: expected['qeTcbStatus'],
-        tdxModule: expected['tdxModule'],
-        tcbDate: expected['tcbDate'],
-        advisoryIDs: expected['advisoryIDs'],
-        tcbEvaluationDataNumber: expected['tcbEvaluationDataNumber'],
-        qeIdentityEvaluationDataNumber: expected['qeIdentityEvaluationDataNumber'],
-        until: Date.parse(expected['validWindow'][1]) / 1000,
+        tcbStatus: expected.tcbStatus,
+        platformTcbStatus: expected.platformTcbStatus,
+        sgxTcbStatus: expected.sgxTcbStatus,
+        qeTcbStatus: expected.qeTcbStatus,
+        tdxModule: expected.tdxModule,
+        tcbDate: expected.tcbDate,
+        advisoryIDs: expected.advisoryIDs,
+        tcbEvaluationDataNumber: expected.tcbEvaluationDataNumber,
+        qeIdentityEvaluationDataNumber: expected.qeIdentityEvaluationDataNumber,
+        until: Date.parse(expected.validWindow![1]) / 1000,
         flags: ['debug', 'septVeDisable', 'migratable', 'pks', 'kl', 'perfmon'].map(
-          (flag) => expected['tdFlags'][flag],
+          (flag) => expected.tdFlags![flag],
         ),
       })
       expect(isAccepted(appraisal)).toBe(
-        expected['tcbStatus'] === 'UpToDate' &&
-          !expected['debug'] &&
-          expected['tdFlags'].septVeDisable,
+        expected.tcbStatus === 'UpToDate' && !expected.debug && expected.tdFlags!['septVeDisable'],
       )
-      if (expected['debug'] === true)
+      if (expected.debug === true)
         expect(appraisal.reasons.map(({ code }) => code)).toEqual(['DEBUG'])
     })
 

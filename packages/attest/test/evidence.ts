@@ -1,7 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { productionAnchor, strictPolicy, type Collateral, type Policy } from '@cloister/attest'
-import { parseCollateral } from '@cloister/attest'
+import {
+  parseCollateral,
+  productionAnchor,
+  strictPolicy,
+  type Collateral,
+  type Policy,
+} from '@cloister/attest'
 import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
 
 /** Real evidence is not part of this repository: it is found beside it, or its tests are skipped. */
@@ -18,14 +23,40 @@ export function hasEvidence(tests: number): boolean {
   return false
 }
 
+/** The vendor's algorithm's answer, as `expected.json` states it. */
+export type Expected = {
+  readonly authentic: boolean | 'signature-chain-only'
+  readonly reject: string | null
+  readonly tcbStatus: string | null
+  readonly platformTcbStatus?: string
+  readonly sgxTcbStatus?: string
+  readonly qeTcbStatus?: string
+  readonly tdxModule?: object
+  readonly tcbDate?: string
+  readonly advisoryIDs?: readonly string[]
+  readonly debug?: boolean
+  readonly tdFlags?: Readonly<Record<string, boolean>>
+  readonly tcbEvaluationDataNumber?: number
+  readonly qeIdentityEvaluationDataNumber?: number
+  readonly validWindow?: readonly [string, string]
+}
+
+/** What the quote says, as `expected.json` states it. */
+export type Fields = Readonly<Record<string, unknown>> & {
+  readonly quoteVersion: number
+  readonly consumedBytes: number
+  readonly pck: Readonly<Record<string, unknown>>
+  readonly qe: Readonly<Record<string, unknown>>
+}
+
 /** One sample: the quote, its collateral and what is expected of it. */
 export type Sample = {
   readonly name: string
   readonly quote: Bytes
   readonly collateral: Collateral | 'none'
   readonly verifyAt: UnixSeconds | undefined
-  readonly expected: Record<string, any>
-  readonly fields: Record<string, any>
+  readonly expected: Expected
+  readonly fields: Fields
 }
 
 /** Names of all TDX samples. */
@@ -75,14 +106,15 @@ export type Mutation = {
   }[]
 }
 
-const camel = (name: string): keyof Collateral =>
-  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof Collateral
+const camel = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /** Applies a mutation to its base. */
 export function mutate(sample: Sample, mutation: Mutation): Sample {
   let quote = sample.quote.slice()
   if (sample.collateral === 'none') throw new Error('A mutation needs collateral')
-  const collateral: Record<string, string> = { ...sample.collateral }
+  const base: Readonly<Record<string, string>> = sample.collateral
+  const collateral: Record<string, string> = { ...base }
   for (const patch of mutation.patch) {
     if (patch.collateral === undefined) {
       if (patch.truncateTo !== undefined) quote = quote.slice(0, patch.truncateTo)
@@ -94,7 +126,7 @@ export function mutate(sample: Sample, mutation: Mutation): Sample {
     const text = collateral[key]!
     if (patch.replace !== undefined) collateral[key] = text.replace(...patch.replace)
     if (patch.set !== undefined) collateral[key] = patch.set
-    if (patch.copyFrom !== undefined) collateral[key] = sample.collateral[camel(patch.copyFrom)]
+    if (patch.copyFrom !== undefined) collateral[key] = base[camel(patch.copyFrom)]!
     if (patch.flipLastByte === true) {
       const last = Number.parseInt(text.slice(-2), 16) ^ 1
       collateral[key] = text.slice(0, -2) + last.toString(16).padStart(2, '0')
@@ -103,7 +135,7 @@ export function mutate(sample: Sample, mutation: Mutation): Sample {
   return {
     ...sample,
     quote,
-    collateral: collateral as Collateral,
+    collateral: parseCollateral(JSON.stringify(collateral)),
     verifyAt: unixSeconds(sample.verifyAt! + (mutation.verifyAtDelta ?? 0)),
   }
 }

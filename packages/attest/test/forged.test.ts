@@ -1,6 +1,6 @@
 import { appraise, createAppraiser, isAccepted, parseTdxQuote, type Given } from '@cloister/attest'
 import { concatBytes, type Bytes } from '@cloister/codec'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { anyPolicy, hasEvidence, intel, readSample } from './evidence.ts'
 import { emulated } from './vectors.ts'
@@ -44,10 +44,11 @@ test('no flipped character of the collateral leaves a quote accepted with other 
   const { collateral } = given
   if (collateral === 'none') throw new Error('The vectors have collateral')
   const genuine = await appraise({ tee: 'tdx', quote }, given)
-  const keys = fc.constantFrom(...(Object.keys(collateral) as (keyof typeof collateral)[]))
+  const texts: Readonly<Record<string, string>> = collateral
+  const keys = fc.constantFrom(...Object.keys(texts))
   await fc.assert(
     fc.asyncProperty(keys, fc.nat(), fc.integer({ min: 0, max: 6 }), async (key, at, bit) => {
-      const text = collateral[key]
+      const text = texts[key]!
       const index = at % text.length
       const flipped = String.fromCharCode(text.charCodeAt(index) ^ (1 << bit))
       const forged = text.slice(0, index) + flipped + text.slice(index + 1)

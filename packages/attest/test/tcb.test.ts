@@ -64,16 +64,17 @@ function info(levels: readonly Level[], modules?: readonly Module[]) {
   )
 }
 
+function sized(size: number, values: readonly number[] = []) {
+  const bytes = new Uint8Array(size)
+  bytes.set(values)
+  return bytes
+}
+
 function report(
   svns: readonly number[],
   svns2?: readonly number[],
   seam: Partial<TdReport> = {},
 ): TdReport {
-  const sized = (size: number, values: readonly number[] = []) => {
-    const bytes = new Uint8Array(size)
-    bytes.set(values)
-    return bytes
-  }
   const m = sized(48)
   return {
     teeTcbSvn: sized(16, svns),
@@ -188,10 +189,11 @@ test('no matching level is a refusal, never a status', () => {
   )
 })
 
+const judgePck = (more: Partial<SgxExtension>) =>
+  refusal(() => judgeTdxTcb(report([5, 0, 3]), pck(5, 13, more), info([top]), qe()))
+
 test('FMSPC and PCE id of certificate and TCB info are the same', () => {
-  const judge = (more: Partial<SgxExtension>) =>
-    refusal(() => judgeTdxTcb(report([5, 0, 3]), pck(5, 13, more), info([top]), qe()))
-  expect([judge({}), judge({ fmspc: '90c06f000001' }), judge({ pceId: '0100' })]).toEqual([
+  expect([judgePck({}), judgePck({ fmspc: '90c06f000001' }), judgePck({ pceId: '0100' })]).toEqual([
     'none',
     'TCB_INFO_MISMATCH',
     'TCB_INFO_MISMATCH',
@@ -207,23 +209,24 @@ const module01: Module = {
   ],
 }
 
+const judgeModule = (svns: number[]) =>
+  judgeTdxTcb(report(svns), pck(5), info([{ ...top, tdx: [9, 9, 3] }], [module01]), qe())
+
 test('a module with an identity is judged by it, and its two components of the platform are not compared', () => {
-  const judge = (svns: number[]) =>
-    judgeTdxTcb(report(svns), pck(5), info([{ ...top, tdx: [9, 9, 3] }], [module01]), qe())
-  expect(judge([6, 1, 3])).toMatchObject({
+  expect(judgeModule([6, 1, 3])).toMatchObject({
     tcbStatus: 'UpToDate',
     module: { id: 'TDX_01', isvSvn: 6, tcbStatus: 'UpToDate' },
   })
-  expect(judge([5, 1, 3])).toMatchObject({
+  expect(judgeModule([5, 1, 3])).toMatchObject({
     tcbStatus: 'OutOfDate',
     platformTcbStatus: 'UpToDate',
     advisoryIds: ['M-1'],
   })
-  expect(judge([3, 1, 3]).tcbStatus).toBe('Revoked')
-  expect(refusal(() => judge([1, 1, 3]))).toBe('TCB_NOT_SUPPORTED')
-  expect(refusal(() => judge([6, 1, 2]))).toBe('TCB_NOT_SUPPORTED')
-  expect(refusal(() => judge([6, 2, 3]))).toBe('TDX_MODULE_MISMATCH')
-  expect(refusal(() => judge([9, 0, 3]))).toBe('TCB_NOT_SUPPORTED')
+  expect(judgeModule([3, 1, 3]).tcbStatus).toBe('Revoked')
+  expect(refusal(() => judgeModule([1, 1, 3]))).toBe('TCB_NOT_SUPPORTED')
+  expect(refusal(() => judgeModule([6, 1, 2]))).toBe('TCB_NOT_SUPPORTED')
+  expect(refusal(() => judgeModule([6, 2, 3]))).toBe('TDX_MODULE_MISMATCH')
+  expect(refusal(() => judgeModule([9, 0, 3]))).toBe('TCB_NOT_SUPPORTED')
 })
 
 test('the module is signed by its signer and has no attributes', () => {
@@ -274,34 +277,35 @@ test('advisories of platform, module and quoting enclave are joined, sorted, eac
   expect(tcb).toMatchObject({ tcbStatus: 'OutOfDate', qeTcbStatus: 'OutOfDate' })
 })
 
+const judgeRelaunch = (
+  svns2: number[] | undefined,
+  over: Partial<Level> = {},
+  qeStatus: ComponentStatus = 'UpToDate',
+  svns = [5, 1, 3],
+) =>
+  judgeTdxTcb(
+    report(svns, svns2),
+    pck(5),
+    info([{ ...top, tdx: [5, 0, 3], ...over }], [module01]),
+    qe(qeStatus),
+  ).tcbStatus
+
 test('a relaunch is advised where only the module at launch was old', () => {
-  const judge = (
-    svns2: number[] | undefined,
-    over: Partial<Level> = {},
-    qeStatus: ComponentStatus = 'UpToDate',
-    svns = [5, 1, 3],
-  ) =>
-    judgeTdxTcb(
-      report(svns, svns2),
-      pck(5),
-      info([{ ...top, tdx: [5, 0, 3], ...over }], [module01]),
-      qe(qeStatus),
-    ).tcbStatus
-  expect(judge([6, 1, 3])).toBe('TDRelaunchAdvised')
-  expect(judge([6, 1, 3], { status: 'SWHardeningNeeded' })).toBe('TDRelaunchAdvised')
-  expect(judge([6, 1, 3], { status: 'ConfigurationNeeded' })).toBe(
+  expect(judgeRelaunch([6, 1, 3])).toBe('TDRelaunchAdvised')
+  expect(judgeRelaunch([6, 1, 3], { status: 'SWHardeningNeeded' })).toBe('TDRelaunchAdvised')
+  expect(judgeRelaunch([6, 1, 3], { status: 'ConfigurationNeeded' })).toBe(
     'TDRelaunchAdvisedConfigurationNeeded',
   )
-  expect(judge([5, 0, 3])).toBe('TDRelaunchAdvised')
+  expect(judgeRelaunch([5, 0, 3])).toBe('TDRelaunchAdvised')
   // TD 1.0 has no second TCB; the module now is still old; the loader is old; the enclave is old; all is new.
-  expect(judge(undefined)).toBe('OutOfDate')
-  expect(judge([5, 1, 3])).toBe('OutOfDate')
-  expect(judge([4, 0, 3])).toBe('OutOfDate')
-  expect(judge([6, 1, 2])).toBe('OutOfDate')
-  expect(judge([6, 1, 3], {}, 'OutOfDate')).toBe('OutOfDate')
-  expect(judge([6, 1, 3], {}, 'UpToDate', [6, 1, 3])).toBe('UpToDate')
-  expect(judge([6, 1, 3], { status: 'OutOfDate' })).toBe('OutOfDate')
-  expect(refusal(() => judge([6, 7, 3]))).toBe('TDX_MODULE_MISMATCH')
+  expect(judgeRelaunch(undefined)).toBe('OutOfDate')
+  expect(judgeRelaunch([5, 1, 3])).toBe('OutOfDate')
+  expect(judgeRelaunch([4, 0, 3])).toBe('OutOfDate')
+  expect(judgeRelaunch([6, 1, 2])).toBe('OutOfDate')
+  expect(judgeRelaunch([6, 1, 3], {}, 'OutOfDate')).toBe('OutOfDate')
+  expect(judgeRelaunch([6, 1, 3], {}, 'UpToDate', [6, 1, 3])).toBe('UpToDate')
+  expect(judgeRelaunch([6, 1, 3], { status: 'OutOfDate' })).toBe('OutOfDate')
+  expect(refusal(() => judgeRelaunch([6, 7, 3]))).toBe('TDX_MODULE_MISMATCH')
 })
 
 test('TCB info of another version, kind or shape is not read', () => {

@@ -1,0 +1,67 @@
+import { canonicalJson, parseJson } from '@cloister/codec'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+const limits = { charactersMax: 100, depthMax: 3 }
+
+test('canonical JSON is the example of RFC 8785 section 3.2.2', () => {
+  const value = {
+    numbers: [Number('333333333.33333329'), 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
+    string: '\u20ac$\u000F\u000aA\'\u0042\u0022\u005c\\"/',
+    literals: [null, true, false],
+  }
+  expect(canonicalJson(value)).toBe(
+    '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+  )
+})
+
+test('members are sorted by UTF-16 code units, as RFC 8785 section 3.2.3 shows', () => {
+  const value = {
+    '\u20ac': 'Euro',
+    '\r': 'CR',
+    '\ufb33': 'Dalet',
+    '1': 'One',
+    '\ud83d\ude00': 'Smiley',
+    '\u0080': 'Control',
+    '\u00f6': 'o',
+  }
+  expect([...canonicalJson(value).matchAll(/:"(\w+)"/g)].map(([, name]) => name)).toEqual([
+    'CR',
+    'One',
+    'Control',
+    'o',
+    'Euro',
+    'Smiley',
+    'Dalet',
+  ])
+})
+
+test('equal values give equal text, whatever the order of members', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.string()), fc.jsonValue(), (value, inner) => {
+      const entries = [...Object.entries(value), ['inner', [value, JSON.stringify(inner)]]] as const
+      const text = canonicalJson(Object.fromEntries(entries))
+      expect(canonicalJson(Object.fromEntries(entries.toReversed()))).toBe(text)
+      expect(canonicalJson(parseJson(text, 'text', { charactersMax: 1e6, depthMax: 99 }))).toBe(
+        text,
+      )
+    }),
+  )
+})
+
+test('a number that is none is not written', () => {
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+    expect(() => canonicalJson({ value })).toThrow(RangeError)
+})
+
+test('size and depth are checked before the text is parsed', () => {
+  expect(parseJson('[[["]]]]]]"]]]', 'file', limits)).toEqual([[[']]]]]]']]])
+  expect(parseJson('["[[[[\\"[[["]', 'file', limits)).toEqual(['[[[["[[['])
+  expect(() => parseJson('[[[[]]]]', 'file', limits)).toThrow(
+    'Cannot read file at byte 3: nested deeper than 3',
+  )
+  expect(() => parseJson(' '.repeat(101), 'file', limits)).toThrow(
+    '101 characters, at most 100 are read',
+  )
+  expect(() => parseJson('[', 'file', limits)).toThrow('Cannot read file at byte 0: not JSON')
+})
