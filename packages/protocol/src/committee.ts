@@ -45,9 +45,14 @@ export type QuorumResult = {
   readonly detail: string
 }
 
-/** The committee that a chain of handovers ends in, or where the chain breaks. */
+/** The committee that a chain of handovers ends in with every one on the way, or where the chain breaks. */
 export type FollowResult =
-  | { readonly kind: 'followed'; readonly set: CommitteeSet }
+  | {
+      readonly kind: 'followed'
+      readonly set: CommitteeSet
+      /** From genesis to `set`, one for each epoch. */
+      readonly sets: readonly CommitteeSet[]
+    }
   | { readonly kind: 'broken'; readonly epoch: bigint; readonly detail: string }
 
 /** How many of `members` must sign. Spec: docs/protocol.md section 1. */
@@ -143,6 +148,7 @@ export async function followHandovers(
   const wrong = checkCommittee(genesis.members)
   if (wrong !== undefined) return { kind: 'broken', epoch: genesis.epoch, detail: wrong }
   let set = genesis
+  const sets = [genesis]
   for (const { epoch, members, signatures } of handovers) {
     const broken = (detail: string): FollowResult => ({ kind: 'broken', epoch, detail })
     if (epoch !== set.epoch + 1n) return broken(`it follows epoch ${set.epoch}`)
@@ -152,6 +158,7 @@ export async function followHandovers(
     const result = await verifyQuorum(domain, 'Handover', message, signatures, set)
     if (!result.reached) return broken(result.detail)
     set = { epoch, members }
+    sets.push(set)
   }
-  return { kind: 'followed', set }
+  return { kind: 'followed', set, sets }
 }

@@ -69,6 +69,7 @@ const contracts = objectField({
   appRegistry: addressField,
   assetRegistry: addressField,
   nodeRegistry: addressField,
+  grantBook: addressField,
   market: addressField,
   settlement: addressField,
 })

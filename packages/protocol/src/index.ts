@@ -26,6 +26,14 @@ export {
   type SignedRelease,
 } from './bundle.ts'
 export {
+  cellValue,
+  chainCells,
+  type ContractName,
+  type StorageCell,
+  type StructCells,
+  type StructName,
+} from './chain-cells.ts'
+export {
   checkCommittee,
   committeeSetField,
   followHandovers,
@@ -94,6 +102,7 @@ export {
   type FrameLimits,
   type FrameParser,
 } from './frames.ts'
+export { storageStructs, storageVariables } from './generated/storage.ts'
 export {
   checkGrant,
   decideGrant,
@@ -167,7 +176,21 @@ export {
   type PeerOptions,
   type RequestOptions,
 } from './peer.ts'
+export {
+  compareSlots,
+  proveChain,
+  slotsByContract,
+  type ProvenChain,
+  type SlotPlace,
+} from './proven-chain.ts'
 export { verifyAccountProof, verifyStorageProof, type Account } from './proof.ts'
+export {
+  encodeReceiptFile,
+  parseReceiptFile,
+  receiptFileField,
+  trimReceiptFile,
+  type ReceiptFile,
+} from './receipt-file.ts'
 export {
   checkBinding,
   checkPosting,
@@ -189,3 +212,18 @@ export { tcbRank, tcbRankMax, tcbStatusesUpTo, type TcbStatus } from './tcb.ts'
 export { signerOf } from './signatures.ts'
 export { feeParts, ownersPartDown, splitFee, type Split, type SplitInput } from './split.ts'
 export { arraySlot, mappingSlot, packedField, slotHex, structSlot } from './storage-slots.ts'
+export {
+  appRegistryAbi,
+  assetRegistryAbi,
+  committeeAbi,
+  errorsAbi,
+  grantBookAbi,
+  ledgerAbi,
+  marketAbi,
+  nodeRegistryAbi,
+  settlementAbi,
+  spokePayoutAbi,
+  spokeTokenAbi,
+  stakingAbi,
+  tokenAbi,
+} from './generated/abi.ts'

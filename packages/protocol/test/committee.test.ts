@@ -123,8 +123,16 @@ const handover = async (
 
 test('handovers lead from the genesis committee to the current one', async () => {
   const chain = [await handover(2n, [1, 2, 3, 4], [0, 1, 2]), await handover(3n, [5], [2, 3, 4])]
-  expect(await followHandovers(domain, four, chain)).toEqual({ kind: 'followed', set: set(3n, 5) })
-  expect(await followHandovers(domain, four, [])).toEqual({ kind: 'followed', set: four })
+  expect(await followHandovers(domain, four, chain)).toEqual({
+    kind: 'followed',
+    set: set(3n, 5),
+    sets: [four, set(2n, 1, 2, 3, 4), set(3n, 5)],
+  })
+  expect(await followHandovers(domain, four, [])).toEqual({
+    kind: 'followed',
+    set: four,
+    sets: [four],
+  })
 })
 
 test('a handover breaks the chain when its epoch, members or signatures are wrong', async () => {
