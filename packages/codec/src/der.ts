@@ -143,15 +143,13 @@ export class DerReader {
   time(field: string): UnixSeconds {
     const at = this.#offset
     const { tag, content } = this.any(field)
-    const text = String.fromCharCode(...content.subarray(0, 32))
-    if (tag === derTags.utcTime && /^\d{12}Z$/.test(text))
-      return seconds(`${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}`, field, at)
-    if (tag === derTags.generalizedTime && /^\d{14}Z$/.test(text)) return seconds(text, field, at)
-    throw new MalformedError(
-      field,
-      at,
-      `got ${JSON.stringify(text)}, expected a time that ends in Z`,
-    )
+    const { length } = content
+    const fits =
+      tag === derTags.utcTime ? length === 13 : tag === derTags.generalizedTime && length === 15
+    const seconds = fits && content[length - 1] === 0x5a ? calendarSeconds(content) : undefined
+    if (seconds === undefined)
+      throw new MalformedError(field, at, 'expected a time since 1970 that ends in seconds and Z')
+    return seconds
   }
 
   /** Asserts that nothing is left. @throws {MalformedError} naming `field`. */
@@ -222,16 +220,25 @@ function dotted(content: Bytes, field: string, at: number): string {
   return arcs.join('.')
 }
 
-function seconds(text: string, field: string, at: number): UnixSeconds {
-  const [, year = '', month = '', day = '', hour = '', minute = '', second = ''] =
-    /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? []
-  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}Z`
-  const parsed = Date.parse(iso)
-  // Date.parse rolls 31 February over: only a time that reads back the same is one.
-  if (Number.isNaN(parsed) || new Date(parsed).toISOString() !== `${iso.slice(0, -1)}.000Z`)
-    throw new MalformedError(field, at, `${iso} is no time`)
-  if (parsed < 0) throw new MalformedError(field, at, `${iso} is before 1970`)
-  return unixSeconds(parsed / 1000)
+/** The digits of a time, with two or four for the year. Undefined where there is no such time. */
+function calendarSeconds(content: Bytes): UnixSeconds | undefined {
+  const pair = (at: number): number => {
+    const [tens = 0, ones = 0] = [content[at], content[at + 1]]
+    const digits = tens >= 0x30 && tens <= 0x39 && ones >= 0x30 && ones <= 0x39
+    return digits ? (tens - 0x30) * 10 + ones - 0x30 : Number.NaN
+  }
+  const short = content.length === 13
+  const start = short ? 2 : 4
+  const year = short ? pair(0) + (pair(0) < 50 ? 2000 : 1900) : pair(0) * 100 + pair(2)
+  const [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map((at) => pair(start + at))
+  if (month === undefined || day === undefined || hour === undefined) return undefined
+  if (minute === undefined || second === undefined) return undefined
+  const milliseconds = Date.UTC(year, month - 1, day, hour, minute, second)
+  // Date.UTC rolls 31 February and 24 o'clock over: only a time that reads back the same is one.
+  if (!(milliseconds >= 0) || !(hour < 24 && minute < 60 && second < 60)) return undefined
+  const back = new Date(milliseconds)
+  const same = back.getUTCMonth() === month - 1 && back.getUTCDate() === day
+  return same && back.getUTCFullYear() === year ? unixSeconds(milliseconds / 1000) : undefined
 }
 
 function hex(tag: number): string {

@@ -61,9 +61,9 @@ export async function verifyCollateral(
 ): Promise<VerifiedCollateral> {
   const chains = readChains(collateral, given.now, memory)
   if (chains.crl !== undefined)
-    await verifyChain(chains.crl, 'PCK CRL issuer chain', given, memory.certificates)
-  await verifyChain(chains.tcb, 'TCB info issuer chain', given, memory.certificates)
-  await verifyChain(chains.qe, 'QE identity issuer chain', given, memory.certificates)
+    await verifyChain(chains.crl, 'PCK CRL issuer chain', given, memory.certificates, 'remembered')
+  await verifyChain(chains.tcb, 'TCB info issuer chain', given, memory.certificates, 'remembered')
+  await verifyChain(chains.qe, 'QE identity issuer chain', given, memory.certificates, 'remembered')
 
   const lists = await verifyRevocation(collateral, pckChain, chains, given.now, memory)
   const tcbSigned = await verifySigned(

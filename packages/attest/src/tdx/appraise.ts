@@ -118,7 +118,7 @@ async function verifyPckChain(chain: Chain, given: Given, memory: TdxMemory): Pr
     'CHAIN_INVALID',
     'PCK chain: not issued by a PCK platform or processor CA',
   )
-  return await verifyChain(chain, 'PCK chain', given, memory.certificates)
+  return await verifyChain(chain, 'PCK chain', given, memory.certificates, 'anew')
 }
 
 /**

@@ -20,7 +20,7 @@ export type Chain = readonly Certificate[]
 
 /** What appraisals remember about certificates: what they say, and which signatures hold. */
 export class CertificateMemory {
-  /** Signatures by keys of authorities. */
+  /** Signatures by keys of authorities and of Intel's signers. */
   readonly signatures = new SignatureMemory()
   readonly #certificates = new Recall<Certificate>()
   readonly #chains = new Recall<Chain>()
@@ -71,7 +71,7 @@ export function earliest(times: readonly UnixSeconds[]): UnixSeconds {
  * Checks a chain to one of `anchors` and gives that anchor's name.
  *
  * In this order: names, authority and path lengths; the root's key; every signature; every validity.
- * The leaf's own signature is computed anew each time, those of authorities are remembered.
+ * A PCK certificate's own signature is computed anew each time, all others are remembered.
  * Spec: RFC 5280 section 6.1; Intel SGX PCK Certificate and CRL Profile, section 1.
  *
  * @throws {Refusal} CHAIN_INVALID, UNTRUSTED_ROOT, CHAIN_SIGNATURE or CERT_EXPIRED_OR_NOT_YET_VALID.
@@ -81,6 +81,7 @@ export async function verifyChain(
   what: string,
   given: { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds },
   memory: CertificateMemory,
+  leaf: 'anew' | 'remembered',
 ): Promise<string> {
   const root = checkStructure(chain, what)
   const digest = await memory.spkiSha256(root)
@@ -91,7 +92,7 @@ export async function verifyChain(
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1] ?? certificate // The root is its own issuer.
     const holds =
-      index === 0
+      index === 0 && leaf === 'anew'
         ? await issuer.key.verify(certificate.tbs, certificate.signature)
         : await memory.signatures.holds(certificate, issuer)
     refuseUnless(holds, 'CHAIN_SIGNATURE', () => `${what}: signature of ${quoted(certificate)}`)
