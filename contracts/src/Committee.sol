@@ -27,7 +27,7 @@ contract Committee is ICommittee, Deployed, MemberSets {
 
     constructor(ILedger ledger_, IStaking staking_, address[] memory genesis, uint256 stakeMinWei_)
         Deployed(ledger_)
-        MemberSets(genesis)
+        MemberSets(0, genesis)
     {
         staking = staking_;
         stakeMinWei = stakeMinWei_;

@@ -23,8 +23,9 @@ abstract contract MemberSets is IMemberSets {
     /// @dev A member's position in its set, plus one.
     mapping(uint64 epoch => mapping(address member => uint256)) private _seats;
 
-    constructor(address[] memory genesis) {
-        _seat(0, genesis);
+    constructor(uint64 genesisEpoch, address[] memory genesis) {
+        epoch = genesisEpoch;
+        _seat(genesisEpoch, genesis);
     }
 
     /// @inheritdoc IMemberSets

@@ -39,7 +39,10 @@ abstract contract Proofs is ISettlement, Deployed {
         SettlementConfig memory config_
     ) {
         require(config_.judgeSeconds > 0 && config_.challengeSeconds > 0, ConfigOutOfRange());
-        uint64 needed = config_.judgeSeconds + config_.challengeSeconds;
+        // Stake that leaves when an attempt begins must still be there when its challenge window
+        // ends.
+        uint64 needed =
+            market_.config().attemptSecondsMax + config_.judgeSeconds + config_.challengeSeconds;
         uint64 unbondSeconds = staking_.unbondSeconds();
         require(unbondSeconds >= needed, UnbondingTooShort(unbondSeconds, needed));
         staking = staking_;

@@ -16,8 +16,8 @@ import {SpokeToken} from "./SpokeToken.sol";
 /// total never falls.
 ///
 /// ROLES: a quorum of the committee is trusted to sign only roots that the home chain's Ledger
-/// owes, since this chain can't see it. The set follows the home committee by signed handovers.
-/// Nobody else can mint.
+/// owes, since this chain can't see it. The set and its epoch follow the home committee by signed
+/// handovers. Nobody else can mint.
 ///
 /// LIVENESS: a claim depends on nobody once its root is posted, and can't be paused. If the
 /// committee stops signing, what was earned since the last root waits in the home chain's lockbox.
@@ -32,9 +32,9 @@ contract SpokePayout is ISpokePayout, EIP712, MemberSets {
     uint256 public mintedWei;
     PayoutRoot private _current;
 
-    constructor(uint256 homeChainId_, address[] memory genesis)
+    constructor(uint256 homeChainId_, uint64 genesisEpoch, address[] memory genesis)
         EIP712("Cloister", "1")
-        MemberSets(genesis)
+        MemberSets(genesisEpoch, genesis)
     {
         homeChainId = homeChainId_;
         token = new SpokeToken(address(this));

@@ -25,7 +25,8 @@ interface IMemberSets {
         bytes[] calldata signatures
     ) external;
 
-    /// @notice The current epoch. The set named in the constructor is epoch 0.
+    /// @notice The current epoch. The home committee begins with 0, a spoke with the epoch it was
+    /// deployed in.
     function epoch() external view returns (uint64);
     function membersHashAt(uint64 epoch) external view returns (bytes32);
     function membersAt(uint64 epoch) external view returns (address[] memory);

@@ -4028,6 +4028,7 @@ export const spokePayoutAbi = [
     type: 'constructor',
     inputs: [
       { name: 'homeChainId_', type: 'uint256', internalType: 'uint256' },
+      { name: 'genesisEpoch', type: 'uint64', internalType: 'uint64' },
       { name: 'genesis', type: 'address[]', internalType: 'address[]' },
     ],
     stateMutability: 'nonpayable',
