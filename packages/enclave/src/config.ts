@@ -1,8 +1,4 @@
-import {
-  insecureDevnetAnchor,
-  productionAnchor,
-  type Anchor,
-} from '@cloister/attest'
+import { insecureDevnetAnchor, productionAnchor, type Anchor } from '@cloister/attest'
 import { OperationError, type Bytes, parseUtf8 } from '@cloister/codec'
 import {
   addressField,
@@ -31,9 +27,9 @@ const configFile = objectField({
     chainId: integerField(1, Number.MAX_SAFE_INTEGER),
     ledger: addressField,
     market: addressField,
-    assets: addressField,
-    nodes: addressField,
-    apps: addressField,
+    assetRegistry: addressField,
+    nodeRegistry: addressField,
+    appRegistry: addressField,
     committee: addressField,
   }),
   genesis: objectField({
@@ -108,14 +104,12 @@ function toAnchor(
   { kind, name }: EnclaveConfigFile['anchors'][number],
   insecureDevnet: boolean,
 ): Anchor {
-  switch (kind) {
-    case 'insecure-devnet':
-      if (!insecureDevnet) refuse('a devnet anchor needs insecureDevnet: true')
-      return insecureDevnetAnchor(name)
-    case 'production':
-      if (name !== 'intel-sgx-root-ca') refuse(`there is no production anchor named ${name}`)
-      return productionAnchor(name)
+  if (kind === 'production') {
+    if (name === 'intel-sgx-root-ca') return productionAnchor(name)
+    return refuse(`there is no production anchor named ${name}`)
   }
+  if (!insecureDevnet) return refuse('a devnet anchor needs insecureDevnet: true')
+  return insecureDevnetAnchor(name)
 }
 
 function refuse(detail: string): never {

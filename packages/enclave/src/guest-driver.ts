@@ -1,6 +1,13 @@
 import { request, type IncomingMessage } from 'node:http'
 
-import { encodeHex, OperationError, parseHex, parseJson, parseUtf8, type Bytes } from '@cloister/codec'
+import {
+  encodeHex,
+  OperationError,
+  parseHex,
+  parseJson,
+  parseUtf8,
+  type Bytes,
+} from '@cloister/codec'
 
 /** What signs evidence for this trusted domain. */
 export type GuestDriver = {

@@ -23,16 +23,16 @@ export function bubblewrapOptions(program: SandboxProgram, tmpBytes: number): st
     ...program.files,
   ]
   return [
-    ...['--unshare-all', '--die-with-parent', '--new-session', '--clearenv'],
-    ...['--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534', '--hostname', 'app'],
-    ...['--setenv', 'HOME', '/tmp', '--setenv', 'ORT_DISABLE_TELEMETRY', '1'],
-    ...reads.flatMap(({ from, to }) => ['--ro-bind', from, to]),
-    ...['--proc', '/proc', '--dev', '/dev'],
+    words('--unshare-all', '--die-with-parent', '--new-session', '--clearenv'),
+    words('--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534', '--hostname', 'app'),
+    words('--setenv', 'HOME', '/tmp', '--setenv', 'ORT_DISABLE_TELEMETRY', '1'),
+    reads.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    words('--proc', '/proc', '--dev', '/dev'),
     // Started by root, the app would be root to the kernel's settings: they are hidden.
-    ...['--tmpfs', '/proc/sys', '--remount-ro', '/proc/sys'],
-    ...['--size', `${tmpBytes}`, '--tmpfs', '/tmp'],
-    ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/tmp'],
-  ]
+    words('--tmpfs', '/proc/sys', '--remount-ro', '/proc/sys'),
+    words('--size', `${tmpBytes}`, '--tmpfs', '/tmp'),
+    words('--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/tmp'),
+  ].flat()
 }
 
 /** Which sandbox this machine can give: bubblewrap is tried once with the real options, not looked up by name. */
@@ -48,3 +48,7 @@ export function probeSandbox(node: string): 'bubblewrap' | 'none' {
 
 /** Where system programs are looked for, whatever the environment says. */
 export const systemPath = '/usr/sbin:/usr/bin:/sbin:/bin'
+
+function words(...given: readonly string[]): readonly string[] {
+  return given
+}

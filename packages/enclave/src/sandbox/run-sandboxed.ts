@@ -168,10 +168,13 @@ function endOf(
   return { kind: 'exited', status }
 }
 
+// The kernel lets a group go only once its last process is gone, which takes it a moment.
 async function removeWhenEmpty(group: ControlGroup | undefined): Promise<void> {
-  for (let look = 0; group !== undefined && look < 50; look++) {
+  if (group === undefined) return
+  for (let look = 0; look < 50; look++) {
     try {
-      return group.remove()
+      group.remove()
+      return
     } catch {
       for (const member of group.members()) signal(member)
       await new Promise((resolve) => setTimeout(resolve, 20))

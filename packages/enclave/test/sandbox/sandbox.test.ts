@@ -94,10 +94,6 @@ describe.skipIf(kind === 'none')('inside the sandbox', () => {
     await new Promise((resolve) => unix.once('listening', resolve))
     const address = tcp.address()
     const port = typeof address === 'object' ? address?.port : undefined
-    const connect = (to: string) =>
-      attempt(
-        `new Promise((ok, no) => net.connect(${to}).on('error', no).on('connect', () => ok('connected')))`,
-      )
     expect(await connect(`${port}, '127.0.0.1'`)).toMatch(/^blocked /)
     expect(await connect(JSON.stringify(path))).toMatch(/^blocked /)
     tcp.close()
@@ -172,6 +168,12 @@ describe.skipIf(kind === 'none')('inside the sandbox', () => {
     expect(output).toBe('ENOSPC')
   })
 })
+
+function connect(to: string): Promise<string> {
+  return attempt(
+    `new Promise((ok, no) => net.connect(${to}).on('error', no).on('connect', () => ok('connected')))`,
+  )
+}
 
 function processesRunning(script: string): number {
   const commands = readdirSync('/proc').filter((name) => /^\d+$/.test(name))

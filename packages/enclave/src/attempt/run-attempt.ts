@@ -1,0 +1,119 @@
+import type { Json } from '@cloister/codec'
+import {
+  encodeBundle,
+  inputsRoot,
+  messageDigest,
+  messageToJson,
+  releasesRoot,
+  sortReleases,
+  type SignedRelease,
+} from '@cloister/protocol'
+import { generateEnvelopeKeyPair, type EnvelopePrivateKey } from '@cloister/seal'
+import type { Hex } from 'viem'
+
+import type { EnclaveContext } from '../enclave-context.ts'
+import type { EngineInput } from '../engine/messages.ts'
+import type { AttemptEvidence } from '../keeper/attempt-request.ts'
+import { writeObject } from '../object-store.ts'
+import { collectShares } from './collect-shares.ts'
+import { makeEvidence } from './make-evidence.ts'
+import { openInput, wipe } from './open-inputs.ts'
+import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
+import { runApp, type AppRuntime } from './run-app.ts'
+import { sealOutput } from './seal-output.ts'
+
+/**
+ * Runs one attempt from the chain's word that it is this node's to the signed receipt.
+ *
+ * @throws {OperationError} where a step fails; with signed refusals as data where keepers refuse.
+ */
+export async function runAttempt(
+  context: EnclaveContext,
+  runtime: AppRuntime,
+  { task, attempt }: { readonly task: Hex; readonly attempt: number },
+): Promise<Json> {
+  const { host } = context
+  const prepared = await prepareAttempt(context, task, attempt)
+  host.progress(task, 'checked')
+  const fresh = await generateEnvelopeKeyPair({ extractable: false })
+  const evidence = await makeEvidence(context, prepared, fresh.publicKey)
+  host.progress(task, 'attested')
+  const { inputs, releases } = await openInputs(context, prepared, evidence, fresh.privateKey)
+  host.progress(task, 'opened')
+  let output
+  try {
+    const result = await runApp(runtime, prepared.manifest, inputs)
+    host.progress(task, 'ran')
+    output = await sealOutput(context, prepared, result)
+  } finally {
+    wipe(inputs)
+  }
+  const outputDigest = await writeObject(host, output)
+  const sorted = sortReleases(
+    releases.map(({ release }) => release),
+    prepared.order,
+  ).flatMap((release) => releases.filter((signed) => signed.release === release))
+  // Read again: the records of the keepers that released were proven since the evidence was made.
+  const bundle = encodeBundle({ ...evidence, proofs: prepared.view.proofs(), releases: sorted })
+  const bundleDigest = await writeObject(host, bundle)
+  const receipt = {
+    ...receiptFields(context, prepared, evidence, sorted),
+    outputDigest,
+    outputBytes: BigInt(output.length),
+  }
+  const receiptSignature = await context.identity.sign('Receipt', receipt)
+  host.progress(task, 'signed')
+  return { receipt: messageToJson('Receipt', receipt), receiptSignature, bundleDigest }
+}
+
+async function openInputs(
+  context: EnclaveContext,
+  prepared: PreparedAttempt,
+  evidence: AttemptEvidence,
+  freshKey: EnvelopePrivateKey,
+) {
+  const collected = await Promise.all(
+    prepared.assets.map((asset) => collectShares(context, prepared, evidence, asset, freshKey)),
+  )
+  context.host.progress(prepared.task, 'released')
+  const inputs: EngineInput[] = []
+  for (const [index, shares] of collected.entries()) {
+    const asset = requireAsset(prepared, index)
+    inputs.push(
+      await openInput(
+        context,
+        asset,
+        shares.map(({ share }) => share),
+      ),
+    )
+    for (const { share } of shares) share.fill(0)
+  }
+  return { inputs, releases: collected.flat().map(({ signed }) => signed) }
+}
+
+function requireAsset({ assets }: PreparedAttempt, index: number): AttemptAsset {
+  const asset = assets[index]
+  if (asset === undefined) throw new RangeError(`There is no asset ${index}`)
+  return asset
+}
+
+function receiptFields(
+  { config }: EnclaveContext,
+  { task, attempt, order, orderDigest, assets, view }: PreparedAttempt,
+  { binding }: AttemptEvidence,
+  releases: readonly SignedRelease[],
+) {
+  const digests = releases.map(({ release }) => messageDigest(config.domain, 'Release', release))
+  return {
+    task,
+    attempt,
+    orderDigest,
+    app: order.app,
+    binding: messageDigest(config.domain, 'AttemptBinding', binding),
+    inputsRoot: inputsRoot(assets.map(({ facts }) => facts.root)),
+    releasesRoot: releasesRoot(digests),
+    checkpoint: view.digest,
+    time: view.now,
+    nonce: binding.nonce,
+  }
+}

@@ -1,0 +1,25 @@
+import type { Appraiser } from '@cloister/attest'
+
+import type { Chain } from './chain/chain-view.ts'
+import type { ChainFacts } from './chain/facts.ts'
+import type { EnclaveConfig } from './config.ts'
+import type { GuestDriver } from './guest-driver.ts'
+import type { HostCalls } from './host-calls.ts'
+import type { Identity } from './identity.ts'
+import type { KeeperState } from './keeper/keeper-state.ts'
+import type { ReleaseLog } from './keeper/release-log.ts'
+import type { ShareStore } from './keeper/share-store.ts'
+
+/** What every part of one running enclave works with. */
+export type EnclaveContext = {
+  readonly config: EnclaveConfig
+  readonly identity: Identity
+  readonly driver: GuestDriver
+  readonly host: HostCalls
+  readonly chain: Chain
+  readonly facts: ChainFacts
+  readonly appraiser: Appraiser
+  readonly shares: ShareStore
+  readonly state: KeeperState
+  readonly log: ReleaseLog
+}

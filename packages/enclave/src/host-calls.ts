@@ -1,0 +1,155 @@
+import { OperationError, type Bytes, type Json } from '@cloister/codec'
+import {
+  addressField,
+  bytes32Field,
+  handoverField,
+  hexBetween,
+  hexField,
+  integerField,
+  jsonField,
+  limits,
+  listField,
+  messageField,
+  messageToJson,
+  objectField,
+  orNull,
+  publicKeyBytes,
+  signatureField,
+  type FieldValue,
+  type Message,
+  type Peer,
+} from '@cloister/protocol'
+import type { Address, Hex } from 'viem'
+
+const checkpointAnswer = objectField({
+  checkpoint: messageField('Checkpoint'),
+  signatures: listField(signatureField, limits.committeeMembersMax),
+  headers: listField(hexBetween(1, limits.headerBytesMax), limits.headersMax, 1),
+  handovers: listField(handoverField, limits.handoversMax),
+})
+const proofNodes = listField(hexBetween(1, limits.proofNodeBytesMax), limits.proofNodesMax)
+const proofAnswer = objectField({
+  accountProof: proofNodes,
+  storageProofs: listField(
+    objectField({ slot: bytes32Field, proof: proofNodes }),
+    limits.proofSlotsMax,
+  ),
+})
+const orderAnswer = objectField({
+  order: messageField('Order'),
+  grants: listField(messageField('Grant'), limits.listMax, 1),
+  grantSignatures: listField(hexBetween(65, 4096), limits.listMax, 1),
+  manifest: jsonField,
+})
+const keepersAnswer = objectField({
+  salt: bytes32Field,
+  commitments: listField(bytes32Field, 3, 3),
+  operators: listField(addressField, 3, 3),
+  threshold: integerField(2, 2),
+  policy: orNull(messageField('KeeperPolicy')),
+  policySignature: orNull(hexBetween(65, 4096)),
+  nodes: listField(
+    objectField({
+      operator: addressField,
+      receiptKey: addressField,
+      sharePublicKey: hexField(publicKeyBytes),
+    }),
+    16,
+  ),
+})
+const storeAnswer = objectField({ size: integerField(0, Number.MAX_SAFE_INTEGER) })
+
+/** What the host answers to `chain.checkpoint`. Nothing of it is believed yet. */
+export type CheckpointAnswer = FieldValue<typeof checkpointAnswer>
+/** What the host answers to `chain.proof`. Nothing of it is believed yet. */
+export type ProofAnswer = FieldValue<typeof proofAnswer>
+/** What the host answers to `chain.order`. Nothing of it is believed yet. */
+export type OrderAnswer = FieldValue<typeof orderAnswer>
+/** What the host answers to `chain.keepers`. Nothing of it is believed yet. */
+export type KeepersAnswer = FieldValue<typeof keepersAnswer>
+/** What an enclave asks of another keeper's enclave, through both hosts. */
+export type KeeperMethod = 'release' | 'countersign' | 'recovery.blind' | 'recovery.part'
+
+/** Bytes of one part of an object, on the way in or out. */
+export const partBytes: number = 1 << 20
+
+/**
+ * What this enclave asks its host for: bytes in the right shape and of bounded size, after a bounded wait. No answer is
+ * believed for what it says. Spec: docs/protocol.md section 10.
+ */
+export class HostCalls {
+  readonly #peer: Pick<Peer, 'request'>
+
+  constructor(peer: Pick<Peer, 'request'>) {
+    this.#peer = peer
+  }
+
+  async checkpoint(nonce: Hex): Promise<CheckpointAnswer> {
+    const { result } = await this.#peer.request('chain.checkpoint', { nonce })
+    return checkpointAnswer.parse(result, 'chain.checkpoint')
+  }
+
+  async proof(height: bigint, account: Address, slots: readonly Hex[]): Promise<ProofAnswer> {
+    const params = { height: height.toString(), account: account.toLowerCase(), slots }
+    const { result } = await this.#peer.request('chain.proof', params)
+    return proofAnswer.parse(result, 'chain.proof')
+  }
+
+  async order(task: Hex): Promise<OrderAnswer> {
+    const { result } = await this.#peer.request('chain.order', { task })
+    return orderAnswer.parse(result, 'chain.order')
+  }
+
+  async keepers(asset: Hex): Promise<KeepersAnswer> {
+    const { result } = await this.#peer.request('chain.keepers', { asset })
+    return keepersAnswer.parse(result, 'chain.keepers')
+  }
+
+  /** Asks the keeper that `operator` runs. It may be dead, slow or lying. */
+  async keeper(operator: Address, method: KeeperMethod, body: Json): Promise<Json> {
+    const params = { operator: operator.toLowerCase(), method, body }
+    const waiting = { timeoutMilliseconds: 60_000 }
+    return (await this.#peer.request('keeper.call', params, waiting)).result
+  }
+
+  async collateral(fmspc: string, ca: 'processor' | 'platform'): Promise<Json> {
+    return (await this.#peer.request('collateral', { fmspc, ca })).result
+  }
+
+  /** Returns once the entry is on the host's disk, as the host says. */
+  async journal(entry: Json): Promise<void> {
+    await this.#peer.request('journal.append', { entry })
+  }
+
+  /** Tells how far an attempt is. It does not matter whether anybody listens. */
+  progress(task: Hex, phase: string): void {
+    this.#peer.request('progress', { task, phase }).catch(() => undefined)
+  }
+
+  async part(digest: Hex, offset: number, length: number) {
+    const params = { digest: digest.slice(2), offset, length }
+    const { result, bytes } = await this.#peer.request('store.get', params)
+    const { size } = storeAnswer.parse(result, 'store.get')
+    if (bytes.length !== Math.min(length, Math.max(size - offset, 0)))
+      throw new OperationError(
+        'store-failed',
+        `Cannot read object ${digest} at byte ${offset}: got ${bytes.length} bytes of ${length}`,
+        { retryable: true },
+      )
+    return { size, bytes }
+  }
+
+  async putPart(upload: string, offset: number, bytes: Bytes, last: Hex | undefined) {
+    const digest = last === undefined ? null : last.slice(2)
+    const params = { upload, offset, last: last !== undefined, digest }
+    await this.#peer.request('store.put', params, { bytes })
+  }
+}
+
+/** A message and its signature as they stand in an answer to the host. */
+export function signedJson<N extends 'ShareAck' | 'Refusal' | 'Receipt' | 'Release'>(
+  name: N,
+  message: Message<N>,
+): Json {
+  return messageToJson(name, message)
+}

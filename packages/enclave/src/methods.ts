@@ -1,0 +1,114 @@
+import { OperationError, type Json } from '@cloister/codec'
+import {
+  addressField,
+  bytes32Field,
+  integerField,
+  messageToJson,
+  objectField,
+  reportData,
+  type Field,
+  type Handler,
+} from '@cloister/protocol'
+import { bytesToHex, type Address, type Hex } from 'viem'
+
+import { runAttempt } from './attempt/run-attempt.ts'
+import type { AppRuntime } from './attempt/run-app.ts'
+import type { EnclaveContext } from './enclave-context.ts'
+import { releaseRequestField } from './keeper/attempt-request.ts'
+import { countersignRecord, countersignRequestField, SeenRecords } from './keeper/countersign.ts'
+import {
+  blindForRecovery,
+  blindRequestField,
+  partForRecovery,
+  partRequestField,
+  RecoverySessions,
+} from './keeper/help-recovery.ts'
+import { releaseShare } from './keeper/release.ts'
+import { depositField, depositShare } from './keeper/share-store.ts'
+import { recoverOwnShare, recoveryRequestField } from './keeper/start-recovery.ts'
+
+const nodeEvidenceParams = objectField({ operator: addressField, beacon: bytes32Field })
+const keepEvidenceParams = objectField({ asset: bytes32Field, ownerNonce: bytes32Field })
+const attemptParams = objectField({ task: bytes32Field, attempt: integerField(1, 0xffff_ffff) })
+
+const attemptsMax = 4
+
+/** What this enclave answers its host. Parameters are read strictly. Spec: docs/protocol.md section 10. */
+export function enclaveMethods(
+  context: EnclaveContext,
+  runtime: AppRuntime,
+): Readonly<Record<string, Handler>> {
+  const seen = new SeenRecords()
+  const sessions = new RecoverySessions()
+  const running = new Set<string>()
+  return {
+    'node.evidence': method(nodeEvidenceParams, ({ operator, beacon }) =>
+      nodeEvidence(context, operator, beacon),
+    ),
+    'keep.evidence': method(keepEvidenceParams, async ({ asset, ownerNonce }) => {
+      const { receiptKey, shareKeyHash } = context.identity
+      const binding = { receiptKey, shareKeyHash, ownerNonce, asset }
+      const data = reportData(context.config.domain, 'KeepBinding', binding)
+      return { quote: bytesToHex(await context.driver.quote(data)) }
+    }),
+    'share.deposit': method(depositField, async (deposit) => {
+      const { config, identity, shares } = context
+      const { ack, signature } = await depositShare(config, identity, shares, deposit)
+      return { ack: messageToJson('ShareAck', ack), signature }
+    }),
+    release: method(releaseRequestField, (request) => releaseShare(context, request)),
+    countersign: method(countersignRequestField, (request) =>
+      countersignRecord(context, seen, request),
+    ),
+    'attempt.run': method(attemptParams, (asked) =>
+      oneAtATime(running, `${asked.task} ${asked.attempt}`, () =>
+        runAttempt(context, runtime, asked),
+      ),
+    ),
+    'recovery.start': method(recoveryRequestField, (request) => recoverOwnShare(context, request)),
+    'recovery.blind': method(blindRequestField, (request) =>
+      blindForRecovery(context, sessions, request),
+    ),
+    'recovery.part': method(partRequestField, (request) =>
+      partForRecovery(context, sessions, request),
+    ),
+  }
+}
+
+function method<T>(field: Field<T>, answer: (params: T) => Promise<Json>): Handler {
+  return async (params) => ({ result: await answer(field.parse(params, '')) })
+}
+
+// A second run of one attempt would make a second quote, which keepers refuse and charge to this node.
+async function oneAtATime(
+  running: Set<string>,
+  key: string,
+  run: () => Promise<Json>,
+): Promise<Json> {
+  if (running.size >= attemptsMax || running.has(key))
+    throw new OperationError(
+      'attempt-busy',
+      'Cannot run this attempt: it, or too many others, run',
+      {
+        retryable: true,
+      },
+    )
+  running.add(key)
+  try {
+    return await run()
+  } finally {
+    running.delete(key)
+  }
+}
+
+async function nodeEvidence(
+  { config, driver, identity }: EnclaveContext,
+  operator: Address,
+  beacon: Hex,
+): Promise<Json> {
+  const { receiptKey, shareKeyHash } = identity
+  const { nodeRegistry: registry } = config.contracts
+  const binding = { registry, operator, receiptKey, shareKeyHash, beacon }
+  const data = reportData(config.domain, 'NodeBinding', binding)
+  return { quote: bytesToHex(await driver.quote(data)) }
+}

@@ -1,0 +1,142 @@
+import { createServer, type Server, type Socket } from 'node:net'
+
+import { createAppraiser } from '@cloister/attest'
+import { OperationError } from '@cloister/codec'
+import { createPeer, limits, wireVersion, type Peer } from '@cloister/protocol'
+import { bytesToHex } from 'viem'
+
+import type { AppRuntime } from './attempt/run-app.ts'
+import { Chain } from './chain/chain-view.ts'
+import { ChainFacts } from './chain/facts.ts'
+import type { EnclaveConfig } from './config.ts'
+import type { EnclaveContext } from './enclave-context.ts'
+import type { GuestDriver } from './guest-driver.ts'
+import { HostCalls } from './host-calls.ts'
+import { createIdentity } from './identity.ts'
+import { KeeperState } from './keeper/keeper-state.ts'
+import { ReleaseLog } from './keeper/release-log.ts'
+import { ShareStore } from './keeper/share-store.ts'
+import { enclaveMethods } from './methods.ts'
+
+/** What an enclave is started with. */
+export type EnclaveOptions = {
+  readonly config: EnclaveConfig
+  readonly driver: GuestDriver
+  readonly runtime: AppRuntime
+  /** Unix socket for the host. */
+  readonly socketPath: string
+}
+
+/** An enclave that listens for its host. */
+export type RunningEnclave = { readonly close: () => Promise<void> }
+
+const answerMilliseconds = 30_000
+
+/**
+ * Makes fresh keys and listens for the host, one connection at a time. When a connection ends the keys stay, so that a host
+ * may restart without its enclave.
+ */
+export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
+  const { config, driver, runtime, socketPath } = options
+  const start = Math.floor(Date.now() / 1000)
+  const identity = await createIdentity(config.domain, driver, config.anchors, start)
+  const current: { peer: Peer | undefined } = { peer: undefined }
+  const host = new HostCalls({
+    request: (...asked) => {
+      if (current.peer === undefined)
+        throw new OperationError('no-host', 'Cannot ask the host: it is not connected', {
+          retryable: true,
+        })
+      return current.peer.request(...asked)
+    },
+  })
+  const context: EnclaveContext = {
+    config,
+    identity,
+    driver,
+    host,
+    chain: new Chain(config, host, () => performance.now(), sleep),
+    facts: new ChainFacts(config),
+    appraiser: createAppraiser(),
+    shares: new ShareStore(),
+    state: new KeeperState(),
+    log: new ReleaseLog(config.domain, identity, host),
+  }
+  const handlers = enclaveMethods(context, runtime)
+  const hello = async () => ({
+    version: wireVersion,
+    receiptKey: identity.receiptKey.toLowerCase(),
+    sharePublicKey: bytesToHex(identity.sharePublicKey),
+    machineId: identity.machineId,
+    measurement: identity.measurement,
+    sandbox: runtime.sandbox,
+  })
+  const server = createServer((socket) => {
+    if (current.peer !== undefined) {
+      socket.destroy()
+      return
+    }
+    current.peer = connectPeer(socket, handlers, hello, () => {
+      current.peer = undefined
+    })
+  })
+  await listen(server, socketPath)
+  return {
+    close: () => {
+      current.peer?.close(new OperationError('closed', 'The enclave is stopping'))
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}
+
+function connectPeer(
+  socket: Socket,
+  handlers: ReturnType<typeof enclaveMethods>,
+  hello: Parameters<typeof createPeer>[0]['hello'],
+  ended: () => void,
+): Peer {
+  const peer = createPeer({
+    send: (frame) => {
+      // A host that does not read what it asked for is not waited for with unbounded memory.
+      if (socket.writableLength > limits.frameBytesMax * 4)
+        throw new OperationError('host-too-slow', 'The host does not read its answers')
+      socket.write(frame)
+    },
+    handlers,
+    hello,
+    after: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds)
+      return () => clearTimeout(timer)
+    },
+    timeoutMilliseconds: answerMilliseconds,
+    frameBytesMax: limits.frameBytesMax,
+    closed: () => {
+      ended()
+      socket.destroy()
+    },
+  })
+  const gone = () => peer.close(new OperationError('host-gone', 'The host closed its connection'))
+  socket.on('data', (chunk) => peer.receive(new Uint8Array(chunk)))
+  socket.on('error', gone)
+  socket.on('close', gone)
+  // Both sides greet first; a host that does not is of no use, and its questions are refused anyway.
+  peer.greet().catch(() => undefined)
+  return peer
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new OperationError('listen-failed', `Cannot listen on ${path}: choose another path`, {
+          cause,
+        }),
+      ),
+    )
+    server.listen({ path }, resolve)
+  })
+}
