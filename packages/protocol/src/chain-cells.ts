@@ -3,8 +3,8 @@ import type { Address, Hex } from 'viem'
 import { storageStructs, storageVariables } from './generated/storage.ts'
 import { mappingSlot, packedField, structSlot } from './storage-slots.ts'
 
-/** A contract whose storage the generated layout describes. */
-export type ContractName = keyof typeof storageVariables
+/** A contract of the home chain, by its name in a deployment's manifest. */
+export type ContractName = Exclude<keyof typeof storageVariables, 'spokeToken' | 'spokePayout'>
 
 /** Where one value lies: a contract's slot, and the bytes of it, counted from its low end. */
 export type StorageCell = {

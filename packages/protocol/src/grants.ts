@@ -4,6 +4,7 @@ import type { Address, Hex } from 'viem'
 import { sameHex } from './ids.ts'
 import { limits } from './limits.ts'
 import type { Grant } from './messages.ts'
+import type { Problem } from './problems.ts'
 import { refusalReasons, type RefusalReason } from './refusal-reasons.ts'
 import { tcbRankMax } from './tcb.ts'
 
@@ -45,9 +46,6 @@ export type GrantDecision =
       readonly field: keyof Grant
       readonly detail: string
     }
-
-/** One thing wrong with the structure of a message. */
-export type Problem = { readonly field: string; readonly detail: string }
 
 /**
  * Decides whether `grant` covers `request`. Pure; the same in keepers, in the SDK's pre-flight and in verifiers.

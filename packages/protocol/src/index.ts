@@ -109,7 +109,6 @@ export {
   type GrantDecision,
   type GrantFacts,
   type GrantRequest,
-  type Problem,
 } from './grants.ts'
 export { parseHeader, parseHeaderChain, type HeadBlock, type Header } from './header.ts'
 export {
@@ -176,6 +175,7 @@ export {
   type PeerOptions,
   type RequestOptions,
 } from './peer.ts'
+export type { Problem } from './problems.ts'
 export {
   compareSlots,
   proveChain,
@@ -185,12 +185,19 @@ export {
 } from './proven-chain.ts'
 export { verifyAccountProof, verifyStorageProof, type Account } from './proof.ts'
 export {
+  receiptFactNames,
+  verifyReceiptFile,
+  type Fact,
+  type ReceiptFactName,
+} from './receipt-facts.ts'
+export {
   encodeReceiptFile,
   parseReceiptFile,
   receiptFileField,
   trimReceiptFile,
   type ReceiptFile,
 } from './receipt-file.ts'
+export { receiptFileNeeds, type ReceiptFileNeeds } from './receipt-needs.ts'
 export {
   checkBinding,
   checkPosting,

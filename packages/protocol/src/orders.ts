@@ -1,10 +1,10 @@
 import type { Hex } from 'viem'
 
 import { messageDigest, type Domain } from './digest.ts'
-import type { Problem } from './grants.ts'
 import { sameHex, taskId, zeroHash } from './ids.ts'
 import { limits } from './limits.ts'
 import type { Grant, Order } from './messages.ts'
+import type { Problem } from './problems.ts'
 import { ownersPartDown } from './split.ts'
 
 /** What is structurally wrong with an order; nothing when it is well formed. Spec: docs/protocol.md section 4. */

@@ -2,9 +2,9 @@ import { keccak256, type Address, type Hex } from 'viem'
 
 import type { AttemptBinding } from './bindings.ts'
 import { messageDigest, type Domain } from './digest.ts'
-import type { Problem } from './grants.ts'
 import { attemptNonce, grantsRoot, inputsRoot, releasesRoot, sameHex, taskId } from './ids.ts'
 import type { Checkpoint, Order, Posting, Receipt, Release } from './messages.ts'
+import { differs, unless, type Problem } from './problems.ts'
 import { signerOf } from './signatures.ts'
 
 /** What an operator posts for one attempt, and what its enclave signed. Spec: docs/protocol.md section 8. */
@@ -83,9 +83,11 @@ export function checkBinding(
     ...differs('binding.app', binding.app, order.app),
     ...differs('binding.grantsRoot', binding.grantsRoot, grantsRoot(order.grants)),
     ...differs('binding.nonce', binding.nonce, nonce),
-    ...(binding.notAfter > checkpoint.blockTime
-      ? []
-      : [{ field: 'binding.notAfter', detail: 'not after the checkpoint it ran under' }]),
+    ...unless(
+      binding.notAfter > checkpoint.blockTime,
+      'binding.notAfter',
+      'not after the checkpoint it ran under',
+    ),
   ]
 }
 
@@ -173,20 +175,10 @@ export async function checkReleaseSignatures(
   return [
     ...differs('signature', keeper ?? 'nobody', signed.release.keeper),
     ...differs('countersignature', countersigner ?? 'nobody', signed.countersigner),
-    ...(sameHex(signed.countersigner, signed.release.keeper)
-      ? [{ field: 'countersigner', detail: 'is the keeper itself' }]
-      : []),
+    ...unless(
+      !sameHex(signed.countersigner, signed.release.keeper),
+      'countersigner',
+      'is the keeper itself',
+    ),
   ]
-}
-
-function differs(
-  field: string,
-  actual: string | number | bigint,
-  expected: string | number | bigint | undefined,
-): readonly Problem[] {
-  const same =
-    typeof actual === 'string' && typeof expected === 'string'
-      ? sameHex(actual, expected)
-      : actual === expected
-  return same ? [] : [{ field, detail: `got ${actual}, expected ${expected}` }]
 }
