@@ -28,6 +28,10 @@ interface Vm {
         external
         pure
         returns (bytes32[] memory);
+    function parseJsonKeys(string calldata json, string calldata key)
+        external
+        pure
+        returns (string[] memory);
     function parseJsonString(string calldata json, string calldata key)
         external
         pure
