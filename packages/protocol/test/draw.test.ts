@@ -9,22 +9,8 @@ import { keccak256, type Hex } from 'viem'
 import { expect, test } from 'vitest'
 
 import { address, word } from './examples.ts'
+import { poolEntry } from './pool.ts'
 
-const entry = (byte: number, weight: bigint): PoolEntry => ({
-  node: address(byte),
-  operator: address(byte + 0x80),
-  measurement: word(0x41),
-  weight,
-  replaced: false,
-  retired: false,
-  expiry: 1_000n,
-  paused: false,
-  running: 0,
-  capacity: 1,
-  tier: 1,
-  tcb: 0,
-  tags: 0b11,
-})
 const demand: DrawDemand = {
   tierMin: 1,
   tcbFloor: 0,
@@ -46,7 +32,7 @@ test('a seed names block, task and attempt', () => {
 })
 
 test('weights lie end to end in the pool’s order', () => {
-  const pool = [entry(1, 10n), entry(2, 0n), entry(3, 30n)]
+  const pool = [poolEntry(1, 10n), poolEntry(2, 0n), poolEntry(3, 30n)]
   for (let attempt = 0; attempt < 50; attempt++) {
     const seed = drawSeed(word(7), word(8), attempt)
     const at = point(seed, 0, 40n)
@@ -55,7 +41,7 @@ test('weights lie end to end in the pool’s order', () => {
 })
 
 test('candidates that may not run it are skipped with the reason, and the next is tried', () => {
-  const pool = [{ ...entry(1, 50n), paused: true }, entry(2, 50n)]
+  const pool = [{ ...poolEntry(1, 50n), paused: true }, poolEntry(2, 50n)]
   let skipped = 0
   for (let attempt = 0; attempt < 50; attempt++) {
     const { chosen, tries } = explainDraw(pool, demand, drawSeed(word(7), word(8), attempt))
@@ -69,14 +55,14 @@ test('candidates that may not run it are skipped with the reason, and the next i
 })
 
 test('after 32 candidates nobody is chosen', () => {
-  const result = explainDraw([{ ...entry(1, 1n), paused: true }], demand, word(1))
+  const result = explainDraw([{ ...poolEntry(1, 1n), paused: true }], demand, word(1))
   expect(result.chosen).toBeUndefined()
   expect(result.tries.length).toBe(32)
 })
 
 test('an empty pool, or one without weight, chooses nobody', () => {
   expect(explainDraw([], demand, word(1))).toEqual({ chosen: undefined, tries: [] })
-  expect(explainDraw([entry(1, 0n)], demand, word(1))).toEqual({ chosen: undefined, tries: [] })
+  expect(explainDraw([poolEntry(1, 0n)], demand, word(1))).toEqual({ chosen: undefined, tries: [] })
 })
 
 test.for<{
@@ -111,5 +97,5 @@ test.for<{
   { name: 'retired', entry: { retired: true }, reason: 'retired' },
   { name: 'tried before', demand: { tried: [address(1)] }, reason: 'tried-before' },
 ])('a node that is $name: $reason', ({ entry: change, demand: wish, reason }) => {
-  expect(skipReason({ ...entry(1, 1n), ...change }, { ...demand, ...wish })).toBe(reason)
+  expect(skipReason({ ...poolEntry(1, 1n), ...change }, { ...demand, ...wish })).toBe(reason)
 })
