@@ -14,14 +14,15 @@ import {
   checkReleases,
   checkReleaseSignatures,
   decideGrant,
+  deploymentOf,
   digestOf,
   keepersHash,
   keyHash,
   messageDigest,
   policyForGrants,
-  recoverSigner,
   reportData,
   sameHex,
+  signerOf,
   tcbRank,
   verifyQuorum,
   zeroHash,
@@ -33,7 +34,7 @@ import {
   type SignedReceipt,
   type Vote,
 } from '@cloister/protocol'
-import type { Address, Hex } from 'viem'
+import { keccak256, type Address, type Hex } from 'viem'
 
 /** What the chain says about one posting, all of it as of the block that posted it. */
 export type PostingFacts = {
@@ -66,7 +67,8 @@ export type PostingFacts = {
   /** The most bytes that the app may put out under its manifest. */
   readonly outputBytesMax: number
   readonly floor: CollateralFloor
-  readonly committee: CommitteeSet
+  /** The sets that may have signed the attempt's checkpoint: in office when it was posted, and the one before. */
+  readonly committees: readonly CommitteeSet[]
 }
 
 /** What was fetched for one posting; undefined where it cannot be had. */
@@ -96,7 +98,11 @@ export type Judgement = {
 
 /**
  * Judges one posting. Equal facts and material give equal votes on every machine: nothing here asks a clock,
- * a network or a cache. The first rule broken, in the order of the reasons' list below, is the vote's reason.
+ * a network or a cache. The vote's reason is the first that applies, in this order: receipt withheld (5), its
+ * signature (1), bundle withheld (5), contradiction (2), evidence (3), releases (6), output withheld (4).
+ *
+ * A receipt that is not the one the posting commits to counts as withheld: what a host serves to one verifier and
+ * not to another must never make a vote that the chain can prove false.
  *
  * Revocation is not asked again: it stops releases, never the payment of work whose keys were released before.
  */
@@ -115,7 +121,7 @@ export async function judge(
     appraisal,
   })
   const { signed, bundle } = material
-  if (signed === undefined)
+  if (signed === undefined || !isCommitted(facts.domain, facts.task.posting, signed))
     return refuse(refuseReasons.bundleWithheld, [missing('receipt', 'the receipt cannot be had')])
   const forged = await receiptProblems(facts, signed)
   if (forged.length > 0) return refuse(refuseReasons.receiptSignature, forged)
@@ -158,20 +164,26 @@ function voteOf(
   return { task: id, attempt, posting, ...rest }
 }
 
-// Reason 1 is provable on chain, so it means exactly one thing: the signature that the operator
-// signed for is not the registered key's.
+/** Whether this is the receipt, and the signature, byte for byte, that the posting on chain commits to. */
+export function isCommitted(
+  domain: Domain,
+  digest: Hex,
+  { posting, receipt, receiptSignature }: Omit<SignedReceipt, 'operatorSignature'>,
+): boolean {
+  return (
+    sameHex(messageDigest(domain, 'Posting', posting), digest) &&
+    sameHex(messageDigest(domain, 'Receipt', receipt), posting.receiptDigest) &&
+    sameHex(keccak256(receiptSignature), posting.receiptSignatureHash)
+  )
+}
+
+// Reason 1 is provable on chain, so it means exactly one thing: the signature that the operator signed for is not the
+// registered key's. Only canonical signatures count, as in Settlement: another spelling is forged there too.
 async function receiptProblems(
-  facts: PostingFacts,
-  signed: SignedReceipt,
+  { domain, task }: PostingFacts,
+  { receipt, receiptSignature }: SignedReceipt,
 ): Promise<readonly Problem[]> {
-  const { domain, task } = facts
-  if (!sameHex(messageDigest(domain, 'Posting', signed.posting), task.posting)) return [] // Not what was posted: a contradiction, said below.
-  const signer = await recoverSigner(
-    domain,
-    'Receipt',
-    signed.receipt,
-    signed.receiptSignature,
-  ).catch(() => undefined)
+  const signer = await signerOf(messageDigest(domain, 'Receipt', receipt), receiptSignature)
   return sameHex(task.node, signer)
     ? []
     : [{ field: 'receiptSignature', detail: `by ${signer ?? 'nobody'}, expected ${task.node}` }]
@@ -185,7 +197,11 @@ function consistencyProblems(
   const { domain, task, node, assets } = facts
   const { order, binding, checkpoint, releases } = bundle
   return [
-    ...same('posting', messageDigest(domain, 'Posting', signed.posting), task.posting),
+    ...same('deployment', bundle.deployment, deploymentOf(domain)),
+    ...same('checkpoint.chainId', String(checkpoint.chainId), String(domain.chainId)),
+    ...(checkpoint.blockTime <= BigInt(facts.postedAt)
+      ? []
+      : [missing('checkpoint.blockTime', 'after the posting')]),
     ...same('order', messageDigest(domain, 'Order', order), task.orderDigest),
     ...same('binding.attempt', String(binding.attempt), String(task.attempt)),
     ...same('binding.receiptKey', binding.receiptKey, task.node),
@@ -233,20 +249,24 @@ async function evidenceProblems(
       appraisal,
       problems: appraisal.reasons.map(({ code, detail }) => missing('quote', `${code}: ${detail}`)),
     }
-  const quorum = await verifyQuorum(
-    domain,
-    'Checkpoint',
-    bundle.checkpoint,
-    bundle.checkpointSignatures,
-    facts.committee,
-  )
   return {
     appraisal,
     problems: [
-      ...(quorum.reached ? [] : [missing('checkpointSignatures', quorum.detail)]),
+      ...(await checkpointProblems(facts, bundle)),
       ...grantProblems(facts, bundle, appraisal.claims),
     ],
   }
+}
+
+async function checkpointProblems(
+  { domain, committees }: PostingFacts,
+  { checkpoint, checkpointSignatures }: Bundle,
+): Promise<readonly Problem[]> {
+  const set = committees.find(({ epoch }) => epoch === checkpoint.committee)
+  if (set === undefined)
+    return [missing('checkpoint.committee', `epoch ${checkpoint.committee} was not in office`)]
+  const quorum = await verifyQuorum(domain, 'Checkpoint', checkpoint, checkpointSignatures, set)
+  return quorum.reached ? [] : [missing('checkpointSignatures', quorum.detail)]
 }
 
 function grantProblems(facts: PostingFacts, bundle: Bundle, claims: Claims): readonly Problem[] {

@@ -1,0 +1,264 @@
+import { isAccepted, strictPolicy, appraisalDigest, type Appraisal } from '@cloister/attest'
+import { canonicalJson, encodeHex, encodeUtf8, OperationError, parseHex, unixSeconds } from '@cloister/codec'
+import { fetchJson, type BlockHead } from '@cloister/io'
+import {
+  addressField,
+  bytes32Field,
+  collateralField,
+  digestOf,
+  hexBetween,
+  hexField,
+  integerField,
+  keyHash,
+  limits,
+  messageDigest,
+  nodeRegistryAbi,
+  objectField,
+  publicKeyBytes,
+  reportData,
+  sameHex,
+  tcbRank,
+  tcbStatusesUpTo,
+  textField,
+  type Admission,
+  type FieldValue,
+} from '@cloister/protocol'
+import type { Hex } from 'viem'
+
+import { heightField, signDigest } from './checkpoints.ts'
+import type { VerifierContext } from './context.ts'
+import { isHttpUrl } from './peers.ts'
+
+/** Body of `POST /v1/admissions`. */
+export const admissionRequestField = objectField({ url: textField(200, 1) })
+
+const bundle = objectField({
+  operator: addressField,
+  receiptKey: addressField,
+  sharePublicKey: hexField(publicKeyBytes),
+  beaconBlock: heightField,
+  beacon: bytes32Field,
+  quote: hexBetween(1, limits.quoteBytesMax),
+  collateral: collateralField,
+  tags: integerField(0, 0xffff_ffff),
+  url: textField(200),
+})
+
+/** What a host shows for its node: `GET /v1/admission`. Spec: docs/protocol.md section 8. */
+export type AdmissionBundle = FieldValue<typeof bundle>
+
+/** How an {@link AdmissionBundle} stands in JSON. */
+export const admissionBundleField: typeof bundle = bundle
+
+/** Why a node is not admitted: one rule, in a code for programs and a sentence for people. */
+export type AdmissionProblem = { readonly code: string; readonly detail: string }
+
+/** How old a beacon may be. Spec: docs/protocol.md section 3. */
+const beaconBlocksMax = 256n
+const bundleBytesMax = 4 * 2 ** 20
+const fetchMs = 10_000
+const openMax = 8
+/** ConfigurationAndSWHardeningNeeded: the worst that is admitted. */
+const tcbRankAdmitted = 3
+
+/**
+ * Admits nodes by their evidence. All that an admission says follows from the bundle and from the chain as it was after
+ * the beacon's block, so that all members sign the same one.
+ */
+export class Admissions {
+  readonly #context: VerifierContext
+  #open = 0
+
+  constructor(context: VerifierContext) {
+    this.#context = context
+  }
+
+  /** @throws {OperationError} `bad-request`, `busy`, `peer-unreachable`, or `refused` with every reason. */
+  async admit(
+    url: string,
+  ): Promise<{ readonly admission: Admission; readonly signature: Hex }> {
+    if (!isHttpUrl(url))
+      throw new OperationError(
+        'bad-request',
+        'Cannot ask that host: its URL must be http or https, without credentials, query or fragment',
+      )
+    if (this.#open >= openMax)
+      throw new OperationError('busy', `Cannot appraise now: ${openMax} nodes are being appraised`, {
+        retryable: true,
+      })
+    this.#open++
+    try {
+      const given = await this.#fetch(url.replace(/\/+$/, ''))
+      const { admission, problems } = await this.appraise(given)
+      if (admission === undefined)
+        throw new OperationError(
+          'refused',
+          `Cannot admit ${given.receiptKey}: ${problems.map(({ code, detail }) => `${code} (${detail})`).join('; ')}`,
+        )
+      const text = encodeUtf8(canonicalJson(bundle.encode(given)))
+      await this.#context.store.put(admission.bundleDigest.slice(2), text)
+      const digest = messageDigest(this.#context.domain, 'Admission', admission)
+      return { admission, signature: await signDigest(this.#context, digest) }
+    } finally {
+      this.#open--
+    }
+  }
+
+  /** The admission that a bundle deserves, or everything against it. */
+  async appraise(given: AdmissionBundle): Promise<{
+    readonly admission: Admission | undefined
+    readonly problems: readonly AdmissionProblem[]
+  }> {
+    const { home, config } = this.#context
+    const head = await home.chain.block()
+    if (given.beaconBlock > head.number || head.number - given.beaconBlock > beaconBlocksMax)
+      return none(
+        'beacon-too-old',
+        `block ${given.beaconBlock}, the head is ${head.number}, at most ${beaconBlocksMax} before it`,
+      )
+    const block = await home.chain.block(given.beaconBlock)
+    if (!sameHex(block.hash, given.beacon))
+      return none('beacon-unknown', `block ${given.beaconBlock} is ${block.hash}`)
+
+    const appraisal = await this.#appraiseQuote(given, block)
+    const problems = [...evidenceProblems(appraisal)]
+    if (appraisal.authentic === false) return { admission: undefined, problems }
+    const { claims } = appraisal
+    const measurement: Hex = `0x${claims.measurement}`
+    const machineId: Hex = `0x${claims.machineId}`
+    problems.push(...(await this.#standingProblems(given, measurement, machineId, block)))
+    const tcb = claims.tcbStatus === undefined ? undefined : tcbRank(claims.tcbStatus)
+    const end = Number(block.timestamp) + config.registrationSeconds
+    const expiry = BigInt(Math.min(appraisal.until, end))
+    if (problems.length > 0 || tcb === undefined) return { admission: undefined, problems }
+    const admission = {
+      operator: given.operator,
+      receiptKey: given.receiptKey,
+      shareKeyHash: keyHash(parseHex(given.sharePublicKey)),
+      machineId,
+      measurement,
+      tcb,
+      tier: claims.anchor.startsWith('insecure-devnet:') ? 0 : 1,
+      tags: given.tags,
+      expiry,
+      bundleDigest: digestOf(encodeUtf8(canonicalJson(bundle.encode(given)))),
+      appraisalDigest: `0x${encodeHex(await appraisalDigest(appraisal))}` as const,
+      beacon: given.beacon,
+    }
+    return { admission, problems: [] }
+  }
+
+  async #fetch(url: string): Promise<AdmissionBundle> {
+    try {
+      const json = await fetchJson(`${url}/v1/admission`, {
+        timeoutMs: fetchMs,
+        answerBytesMax: bundleBytesMax,
+      })
+      return bundle.parse(json, 'bundle')
+    } catch (cause) {
+      // What the host said is not passed on: the asker chose the address, and may be after what answers there.
+      const code = cause instanceof OperationError ? cause.code : 'peer-malformed'
+      throw new OperationError(
+        code === 'peer-unreachable' ? code : 'peer-refused',
+        `Cannot read the evidence at ${url}/v1/admission: ${code === 'peer-unreachable' ? 'no complete answer' : 'it gives no admission bundle'}`,
+        { cause, retryable: true },
+      )
+    }
+  }
+
+  async #appraiseQuote(given: AdmissionBundle, beacon: BlockHead): Promise<Appraisal> {
+    const { home, domain, anchors, appraise, manifest } = this.#context
+    const floor = await home.floor(beacon.number)
+    const expected = reportData(domain, 'NodeBinding', {
+      registry: home.contracts.nodeRegistry,
+      operator: given.operator,
+      receiptKey: given.receiptKey,
+      shareKeyHash: keyHash(parseHex(given.sharePublicKey)),
+      beacon: given.beacon,
+    })
+    return appraise(
+      { tee: 'tdx', quote: parseHex(given.quote) },
+      {
+        collateral: given.collateral,
+        anchors,
+        policy: strictPolicy({
+          measurements: manifest.measurements.map((each) => each.slice(2).toLowerCase()),
+          reportData: encodeHex(expected),
+          machineIds: 'any', // There is no record yet; who else has the machine is asked below.
+          tcbStatuses: tcbStatusesUpTo(tcbRankAdmitted),
+          advisories: 'any', // Every status but the best comes with some.
+          minTcbEvaluationDataNumber: floor.tcbEvaluationDataNumber,
+          minRootCrlNumber: Number(floor.rootCrlNumber),
+          minPckCrlNumber: Number(floor.pckCrlNumber),
+        }),
+        now: unixSeconds(Number(beacon.timestamp)),
+      },
+    )
+  }
+
+  async #standingProblems(
+    given: AdmissionBundle,
+    measurement: Hex,
+    machineId: Hex,
+    beacon: BlockHead,
+  ): Promise<readonly AdmissionProblem[]> {
+    const { home } = this.#context
+    const at = beacon.number
+    const problems: AdmissionProblem[] = []
+    if (!(await home.isApproved(measurement, at)))
+      problems.push(problem('measurement-not-approved', `${measurement} is not approved on chain`))
+    if ((await home.node(given.receiptKey, at)) !== undefined)
+      problems.push(problem('key-known', `${given.receiptKey} was admitted before`))
+    const current = await this.#currentNode(machineId, at)
+    const isTakeover = current !== undefined && sameHex(current.operator, given.operator)
+    if (current !== undefined && !isTakeover && current.expiry > beacon.timestamp)
+      problems.push(problem('machine-taken', `machine ${machineId} is operator ${current.operator}'s`))
+    const count = (await home.nodesOf(given.operator, at)).length + (isTakeover ? 0 : 1)
+    const neededWei = (await home.nodeStakeMinWei(at)) * BigInt(count)
+    const bondedWei = await home.bondedOf(given.operator, at)
+    if (bondedWei < neededWei)
+      problems.push(
+        problem(
+          'stake-too-low',
+          `operator ${given.operator} has bonded ${bondedWei} wei, ${neededWei} are needed for ${count} nodes`,
+        ),
+      )
+    return problems
+  }
+
+  /** Who has a machine after a block: the key admitted last for it, unless it has retired. */
+  async #currentNode(machineId: Hex, at: bigint) {
+    const { home } = this.#context
+    const logs = await home.chain.ask('read admissions', (client) =>
+      client.getContractEvents({
+        address: home.contracts.nodeRegistry,
+        abi: nodeRegistryAbi,
+        eventName: 'NodeAdmitted',
+        args: { machineId },
+        fromBlock: home.fromBlock,
+        toBlock: at,
+        strict: true,
+      }),
+    )
+    const newest = logs.at(-1)?.args.receiptKey
+    const record = newest === undefined ? undefined : await home.node(newest, at)
+    return record === undefined || record.retired ? undefined : record
+  }
+}
+
+function evidenceProblems(appraisal: Appraisal): readonly AdmissionProblem[] {
+  if (appraisal.authentic === false)
+    return [problem('not-authentic', `${appraisal.reject}: ${appraisal.where}`)]
+  if (isAccepted(appraisal)) return []
+  return appraisal.reasons.map(({ code, detail, actual, expected }) =>
+    problem(code, `${detail}; got ${actual.slice(0, 200)}, expected ${expected.slice(0, 400)}`),
+  )
+}
+
+function problem(code: string, detail: string): AdmissionProblem {
+  return { code, detail }
+}
+
+function none(code: string, detail: string) {
+  return { admission: undefined, problems: [problem(code, detail)] }
+}
