@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 
 import { OperationError } from '@cloister/codec'
-import type { Hex, LocalAccount } from 'viem'
+import type { Hex, PrivateKeyAccount } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 
 import { Secret } from './secret.ts'
@@ -79,7 +79,7 @@ export function readKeyFile(path: string): Secret<Hex> {
 }
 
 /** The account that signs with a key. */
-export function accountOf(key: Secret<Hex>): LocalAccount {
+export function accountOf(key: Secret<Hex>): PrivateKeyAccount {
   return privateKeyToAccount(key.expose())
 }
 

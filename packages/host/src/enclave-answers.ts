@@ -1,0 +1,248 @@
+import { createHash } from 'node:crypto'
+
+import { canonicalJson, OperationError, type Json } from '@cloister/codec'
+import type { Journal, Log, ObjectStore } from '@cloister/io'
+import {
+  addressField,
+  booleanField,
+  bytes32Field,
+  decimalField,
+  hexBetween,
+  integerField,
+  jsonField,
+  limits,
+  listField,
+  messageToJson,
+  objectField,
+  oneOf,
+  orNull,
+  sameHex,
+  textField,
+  type Handler,
+} from '@cloister/protocol'
+import type { Hex } from 'viem'
+
+import type { ChainIndex } from './chain-index.ts'
+import { getCheckpoint } from './checkpoints.ts'
+import type { CollateralClient } from './collateral.ts'
+import type { DeploymentFile } from './deployment-file.ts'
+import type { EnclaveLink } from './enclave-link.ts'
+import type { Faults } from './faults.ts'
+import type { KeptShares } from './kept-shares.ts'
+import type { NodeChain } from './node-chain.ts'
+import { keeperRoutes, type Peers } from './peers.ts'
+import type { Uploads } from './uploads.ts'
+
+/** What answering an enclave needs. `enclave` is for calls that an enclave makes of its own node. */
+export type AnswerContext = {
+  readonly chain: NodeChain
+  readonly index: ChainIndex
+  readonly deployment: DeploymentFile
+  readonly store: ObjectStore
+  readonly uploads: Uploads
+  readonly journal: Journal
+  readonly collateral: CollateralClient
+  readonly peers: Peers
+  readonly shares: () => KeptShares
+  readonly enclave: () => EnclaveLink
+  readonly faults: Faults
+  readonly log: Log
+}
+
+const partBytesMax = 2 ** 20
+const digestField = textField(64, 64)
+const noBytes = new Uint8Array(0)
+
+const fields = {
+  'store.get': objectField({
+    digest: digestField,
+    offset: integerField(0, 2 ** 40),
+    length: integerField(0, partBytesMax),
+  }),
+  'store.put': objectField({
+    upload: textField(64, 1),
+    offset: integerField(0, 2 ** 40),
+    last: booleanField,
+    digest: orNull(digestField),
+  }),
+  'chain.checkpoint': objectField({ nonce: bytes32Field }),
+  'chain.proof': objectField({
+    height: decimalField(64),
+    account: addressField,
+    slots: listField(bytes32Field, limits.proofSlotsMax),
+  }),
+  'chain.order': objectField({ task: bytes32Field }),
+  'chain.keepers': objectField({ asset: bytes32Field }),
+  'keeper.call': objectField({ operator: addressField, method: textField(64, 1), body: jsonField }),
+  collateral: objectField({ fmspc: textField(12, 12), ca: oneOf('processor', 'platform') }),
+  'journal.append': objectField({ entry: jsonField }),
+  progress: objectField({ task: bytes32Field, phase: textField(200) }),
+} as const
+
+/** What the host answers to its enclave's requests. Spec: docs/protocol.md section 10. */
+export function answerEnclave(context: AnswerContext): Readonly<Record<string, Handler>> {
+  return { ...answerStore(context), ...answerChain(context), ...answerOthers(context) }
+}
+
+function answerStore({ store, uploads, peers }: AnswerContext): Record<string, Handler> {
+  return {
+    'store.get': async (params) => {
+      const { digest, offset, length } = fields['store.get'].parse(params, 'store.get')
+      if (!(await peers.obtain(digest)))
+        throw new OperationError(
+          'object-absent',
+          `Cannot find object ${digest} here or at any peer`,
+          {
+            retryable: true,
+          },
+        )
+      const size = (await store.size(digest)) ?? 0
+      const bytes = length === 0 ? noBytes : await store.get(digest, { offset, length })
+      return { result: { size }, bytes }
+    },
+    'store.put': async (params, bytes) => {
+      const { upload, offset, last, digest } = fields['store.put'].parse(params, 'store.put')
+      if (last !== (digest !== undefined))
+        throw new OperationError(
+          'upload-order',
+          'Cannot take a part: its digest comes with the last, and only then',
+        )
+      await uploads.take(upload, offset, bytes, digest)
+      return { result: {} }
+    },
+  }
+}
+
+function answerChain({
+  chain,
+  index,
+  deployment,
+  faults,
+  shares,
+  peers,
+}: AnswerContext): Record<string, Handler> {
+  return {
+    'chain.checkpoint': async (params) => {
+      const { nonce } = fields['chain.checkpoint'].parse(params, 'chain.checkpoint')
+      const answer = await getCheckpoint(chain, index, nonce, deployment.value.depth)
+      return { result: faults.staleCheckpoint?.(answer) ?? answer }
+    },
+    'chain.proof': async (params) => {
+      const { height, account, slots } = fields['chain.proof'].parse(params, 'chain.proof')
+      const proof = await chain.chain.proof(account, slots, height)
+      const storageProofs = slots.map((slot) => {
+        const found = proof.storageProof.find(({ key }) => BigInt(key) === BigInt(slot))
+        return { slot, proof: found?.proof ?? [] }
+      })
+      const answer = { accountProof: proof.accountProof, storageProofs }
+      return { result: faults.forgeProof?.(answer) ?? answer }
+    },
+    'chain.order': async (params) => {
+      const { task } = fields['chain.order'].parse(params, 'chain.order')
+      const open = index.tasks.get(task)
+      if (open === undefined)
+        throw new OperationError(
+          'task-unknown',
+          `Cannot find task ${task}: no order placed it, or it is over`,
+          {
+            retryable: true,
+          },
+        )
+      const { order, grants, grantSignatures } = open
+      return {
+        result: {
+          order: messageToJson('Order', order),
+          grants: grants.map((grant) => messageToJson('Grant', grant)),
+          grantSignatures,
+          manifest: deployment.manifest(order.app),
+        },
+      }
+    },
+    'chain.keepers': async (params) => {
+      const { asset } = fields['chain.keepers'].parse(params, 'chain.keepers')
+      return { result: await keepersOf(asset, index, shares(), peers) }
+    },
+  }
+}
+
+function answerOthers(context: AnswerContext): Record<string, Handler> {
+  const { chain, collateral, journal, log } = context
+  return {
+    'keeper.call': async (params) => {
+      const { operator, method, body } = fields['keeper.call'].parse(params, 'keeper.call')
+      if (!Object.hasOwn(keeperRoutes, method))
+        throw new OperationError('unknown-method', `Cannot call ${method} of a keeper: unknown`)
+      const sent = await relayed(context, body)
+      // A node may keep a share for the very attempt it runs.
+      const result = sameHex(operator, chain.account.address)
+        ? await context.enclave().ask(method, sent)
+        : await context.peers.callKeeper(operator, method, sent)
+      return { result }
+    },
+    collateral: async (params) => {
+      return { result: await collateral.get(fields.collateral.parse(params, 'collateral')) }
+    },
+    'journal.append': async (params) => {
+      const body = canonicalJson(fields['journal.append'].parse(params, 'journal.append').entry)
+      // Named by its content: the same entry sent twice is one entry.
+      journal.recordOnce('enclave', createHash('sha256').update(body).digest('hex'), body)
+      return { result: {} }
+    },
+    progress: async (params) => {
+      const { task, phase } = fields.progress.parse(params, 'progress')
+      log.info('An attempt goes on', { task, phase })
+      return { result: {} }
+    },
+  }
+}
+
+async function keepersOf(
+  asset: Hex,
+  index: ChainIndex,
+  shares: KeptShares,
+  peers: Peers,
+): Promise<Json> {
+  const known = index.assets.get(asset)
+  if (known === undefined)
+    throw new OperationError('asset-unknown', `Cannot find asset ${asset}: it is not registered`, {
+      retryable: true,
+    })
+  const nodes = await Promise.all(
+    known.operators.map(async (operator) => {
+      const node = await peers.currentNode(operator)
+      const sharePublicKey = node && (await peers.sharePublicKey(node))
+      if (node === undefined || sharePublicKey === undefined) return []
+      return [
+        {
+          operator: operator.toLowerCase(),
+          receiptKey: node.receiptKey.toLowerCase(),
+          sharePublicKey,
+        },
+      ]
+    }),
+  )
+  const signed = shares.policyOf(asset)
+  return {
+    salt: known.salt,
+    commitments: [...known.commitments],
+    operators: known.operators.map((operator) => operator.toLowerCase()),
+    threshold: known.threshold,
+    policy: signed === undefined ? null : messageToJson('KeeperPolicy', signed.policy),
+    policySignature: signed?.policySignature ?? null,
+    nodes: nodes.flat(),
+  }
+}
+
+// Honest unless a fault is injected: then another machine's quote stands in the request.
+async function relayed({ faults, peers }: AnswerContext, body: Json): Promise<Json> {
+  if (faults.relayQuote === undefined || !isObject(body)) return body
+  const bundle = body['bundle'] ?? null
+  if (!isObject(bundle)) return body
+  const own = hexBetween(1, limits.quoteBytesMax).parse(bundle['quote'] ?? null, 'bundle.quote')
+  const quote = await faults.relayQuote(own, () => peers.otherQuotes())
+  return { ...body, bundle: { ...bundle, quote } }
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

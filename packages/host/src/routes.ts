@@ -1,0 +1,123 @@
+import { OperationError, parseHex, type Json } from '@cloister/codec'
+import { createHttpApp, defaultServerLimits, readJsonBody, type Log } from '@cloister/io'
+import { AnswerError, bytes32Field, integerField, limits, objectField } from '@cloister/protocol'
+import type { Context, Hono } from 'hono'
+
+import type { NodeAdmission } from './admission.ts'
+import type { Attempts } from './attempts.ts'
+import { platformOf, type CollateralClient } from './collateral.ts'
+import type { EnclaveLink } from './enclave-link.ts'
+import type { KeptShares } from './kept-shares.ts'
+import type { NodeChain } from './node-chain.ts'
+import { addObjectRoutes, type ObjectRoutesContext } from './object-routes.ts'
+import { keeperRoutes } from './peers.ts'
+
+/** What the routes of a node lean on. */
+export type RoutesContext = ObjectRoutesContext & {
+  readonly chain: NodeChain
+  readonly enclave: EnclaveLink
+  readonly admission: NodeAdmission
+  readonly attempts: Attempts
+  readonly collateral: CollateralClient
+  readonly shares: KeptShares
+  readonly log: Log
+}
+
+/** The version of the HTTP interface. */
+export const httpVersion = '1'
+
+/** A release request carries the attempt's evidence bundle, which may have 4 MiB, and some fields. */
+const keeperLimits = { ...defaultServerLimits, bodyBytesMax: limits.bundleBytesMax + 2 ** 16 }
+
+const keepEvidenceBody = objectField({ asset: bytes32Field, ownerNonce: bytes32Field })
+const attemptPath = objectField({ task: bytes32Field, attempt: integerField(1, 0xffff_ffff) })
+
+/** The routes of a node. Spec: docs/protocol.md section 8. */
+export function createRoutes(context: RoutesContext): Hono {
+  const app = createHttpApp(context.log, {
+    'too-many-requests': 429,
+    'enclave-gone': 503,
+    closed: 503,
+    timeout: 503,
+  })
+  addStatusRoutes(app, context)
+  addKeeperRoutes(app, context)
+  addObjectRoutes(app, context)
+  return app
+}
+
+function addStatusRoutes(app: Hono, { chain, enclave, admission, attempts }: RoutesContext): void {
+  app.get('/v1/status', async (c) => {
+    const { receiptKey, sharePublicKey, machineId, measurement } = enclave.hello
+    const { number, hash } = await chain.head()
+    return c.json({
+      version: httpVersion,
+      role: 'node',
+      deployment: chain.deployment,
+      operator: chain.account.address.toLowerCase(),
+      receiptKey: receiptKey.toLowerCase(),
+      sharePublicKey,
+      machineId,
+      measurement,
+      head: { height: number.toString(), blockHash: hash },
+    })
+  })
+  app.get('/v1/admission', async (c) => json(c, await admission.bundle()))
+  app.get('/v1/tasks/:task/:attempt', (c) => {
+    const path = { task: c.req.param('task'), attempt: Number(c.req.param('attempt')) }
+    const { task, attempt } = attemptPath.parse(path, 'path')
+    const posted = attempts.postedJson(task, attempt)
+    if (posted === undefined)
+      throw new OperationError(
+        'not-found',
+        `This node posted nothing for attempt ${attempt} of task ${task}`,
+      )
+    return json(c, posted)
+  })
+}
+
+function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: RoutesContext): void {
+  app.post('/v1/keep-evidence', async (c) => {
+    const { asset, ownerNonce } = keepEvidenceBody.parse(await readJsonBody(c), 'body')
+    const { receiptKey, sharePublicKey } = enclave.hello
+    const quote = await enclave.keepEvidence(asset, ownerNonce)
+    return json(c, {
+      receiptKey: receiptKey.toLowerCase(),
+      sharePublicKey,
+      operator: chain.account.address.toLowerCase(),
+      quote,
+      collateral: await collateral.get(platformOf(parseHex(quote, 'quote'))),
+    })
+  })
+  app.post('/v1/shares', async (c) => {
+    const body = await readJsonBody(c)
+    return askEnclave(c, async () => {
+      const answer = await enclave.ask('share.deposit', body)
+      shares.acknowledged(body)
+      return answer
+    })
+  })
+  for (const [method, route] of Object.entries(keeperRoutes))
+    app.post(route, async (c) => {
+      const body = await readJsonBody(c, keeperLimits)
+      return askEnclave(c, () => enclave.ask(method, body))
+    })
+}
+
+// What the enclave refuses is an answer to the asker's request, not a failure of this host.
+async function askEnclave(c: Context, ask: () => Promise<Json>): Promise<Response> {
+  try {
+    return json(c, await ask())
+  } catch (error) {
+    if (!(error instanceof AnswerError)) throw error
+    const { code, message } = error
+    return c.json(
+      { error: { code, message } },
+      code === 'malformed' ? 400 : error.retryable ? 503 : 422,
+    )
+  }
+}
+
+function json(c: Context, value: Json): Response {
+  return c.body(JSON.stringify(value), 200, { 'content-type': 'application/json' })
+}
