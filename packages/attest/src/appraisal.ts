@@ -77,18 +77,3 @@ export function encodeAppraisal(appraisal: Appraisal): Bytes {
 export function appraisalDigest(appraisal: Appraisal): Promise<Bytes> {
   return sha256(encodeAppraisal(appraisal))
 }
-
-/** An appraisal in words, one line for the verdict and one for each reason. */
-export function describeAppraisal(appraisal: Appraisal): string {
-  if (appraisal.authentic === false)
-    return `Not authentic: ${appraisal.reject} (${appraisal.where})`
-  const status = appraisal.claims.tcbStatus ?? 'unknown without collateral'
-  const verdict = isAccepted(appraisal) ? 'Accepted' : 'Authentic, but refused by the policy'
-  return [
-    `${appraisal.authentic === true ? verdict : 'Signatures hold, nothing more is known'}: TCB ${status}, valid until ${new Date(appraisal.until * 1000).toISOString()}`,
-    ...appraisal.reasons.map(
-      ({ code, detail, actual, expected }) =>
-        `- ${code}: ${detail}; got ${actual}, expected ${expected}`,
-    ),
-  ].join('\n')
-}

@@ -1,3 +1,4 @@
+export { adviseReason, adviseReject } from './advice.ts'
 export {
   anchorName,
   anchorSpkiSha256,
@@ -9,7 +10,6 @@ export {
 } from './anchors.ts'
 export {
   appraisalDigest,
-  describeAppraisal,
   encodeAppraisal,
   isAccepted,
   reasonCodes,
@@ -20,6 +20,7 @@ export {
   type ReasonCode,
 } from './appraisal.ts'
 export { appraise, createAppraiser, type Appraiser } from './appraise.ts'
+export { describeAppraisal } from './describe.ts'
 export type { Claims } from './claims.ts'
 export { parseCollateral, type Collateral } from './collateral.ts'
 export type { ComponentStatus, TcbStatus } from './dcap/tcb-status.ts'

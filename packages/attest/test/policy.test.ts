@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import {
+  adviseReason,
+  adviseReject,
   appraise,
   describeAppraisal,
   isAccepted,
   policyDigest,
   reasonCodes,
+  rejectCodes,
   type Claims,
   type Policy,
   type ReasonCode,
@@ -231,5 +234,12 @@ test('an appraisal in words names the verdict, the end and each reason', async (
     `- MACHINE: which machine; got ${base.machineId}, expected ${other}`,
   )
   const forged = await appraise({ tee: 'tdx', quote }, { ...given, anchors: [] })
-  expect(describeAppraisal(forged)).toMatch(/^Not authentic: UNTRUSTED_ROOT \(PCK chain: root key/)
+  expect(describeAppraisal(forged)).toMatch(
+    /^Not authentic: UNTRUSTED_ROOT \(PCK chain: root key .* is not an anchor\); pass the anchor/,
+  )
+})
+
+test('there is advice for every reason and every reject code', () => {
+  for (const advice of [...reasonCodes.map(adviseReason), ...rejectCodes.map(adviseReject)])
+    expect(advice).toMatch(/^\w.{10,}$/)
 })
