@@ -1,1 +1,85 @@
-export {}
+export { appIdOf, checkManifest, isAppListed, type App } from './apps.ts'
+export {
+  openAsset,
+  openAssetStream,
+  sealAsset,
+  sealAssetStream,
+  type AssetName,
+  type AssetSecrets,
+  type SealedAsset,
+} from './asset.ts'
+export type { Chain } from './chain.ts'
+export { connect, type Client, type ConnectOptions, type Progress } from './client.ts'
+export { explainTask, type ExplainedDraw, type TaskExplanation } from './explain.ts'
+export {
+  encodeSignedGrant,
+  parseSignedGrant,
+  revokeAll,
+  revokeGrant,
+  signGrant,
+  type GrantTerms,
+  type SignedGrant,
+} from './grants.ts'
+export {
+  appraiseKeeper,
+  isAppraisedKeeper,
+  type AppraisedKeeper,
+  type KeeperDemand,
+} from './keeper.ts'
+export { balances, deposit, setPayoutChain, withdraw, type Balances } from './money.ts'
+export { listNodes, type NodeOnChain } from './nodes.ts'
+export {
+  placeOrder,
+  prepareOrder,
+  type OrderTerms,
+  type PlacedOrder,
+  type PlaceOptions,
+  type PreparedOrder,
+} from './order.ts'
+export { fetchOutput, openOutput, type FetchedOutput, type OpenedOutput } from './output.ts'
+export { claimOnSpoke, type Claim } from './payout.ts'
+export type { Fetch } from './peer.ts'
+export { findReceipt, type FoundReceipt } from './posted-receipt.ts'
+export {
+  preflightOrder,
+  type Candidate,
+  type OrderProblem,
+  type OrderToCheck,
+  type Preflight,
+} from './preflight.ts'
+export {
+  assetOnChain,
+  registerAsset,
+  signKeeperPolicy,
+  type KeeperRule,
+  type Registration,
+} from './registry.ts'
+export { sdkErrorCodes, type SdkErrorCode } from './sdk-error.ts'
+export { SecretBytes } from './secret-bytes.ts'
+export {
+  isRegistered,
+  shareAsset,
+  type KeeperAddress,
+  type ShareAssetOptions,
+  type SharedAsset,
+} from './share-asset.ts'
+export {
+  depositShare,
+  sealShare,
+  type Deposit,
+  type ShareAcknowledgement,
+  type SignedKeeperPolicy,
+} from './shares.ts'
+export {
+  readTask,
+  taskEvents,
+  watchTask,
+  type AttemptEnding,
+  type PaidRole,
+  type TaskEvent,
+  type TaskState,
+  type WatchOptions,
+} from './task.ts'
+export { fetchObject, uploadObject, uploadSealed, type Upload } from './upload.ts'
+export { generateEnvelopeKeyPair, serializeEnvelopePrivateKey } from '@cloister/seal'
+export { encodeReceiptFile, parseReceiptFile, verifyReceiptFile } from '@cloister/protocol'

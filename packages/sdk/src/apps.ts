@@ -1,0 +1,65 @@
+import { canonicalJson, encodeUtf8, type Bytes, type Json } from '@cloister/codec'
+import { parseManifest, readManifest, type AppManifest } from '@cloister/learn'
+import { appId, appRegistryAbi, digestOf } from '@cloister/protocol'
+import type { Hex } from 'viem'
+
+import { askChain } from './chain.ts'
+import type { Client } from './client.ts'
+
+/** An app as orders and grants name it. */
+export type App = {
+  readonly id: Hex
+  readonly manifest: AppManifest
+  /** The object that nodes read it from: its canonical JSON, and the digest of that. */
+  readonly bytes: Bytes
+  readonly digest: Hex
+  /** Most bytes that all its outputs may have together. */
+  readonly outputBytesMax: number
+}
+
+/**
+ * Reads an app's manifest strictly and computes what names it.
+ *
+ * @throws {MalformedError} naming the field that is missing, unknown or wrong.
+ */
+export function checkManifest(manifest: string | Json): App {
+  const read = typeof manifest === 'string' ? parseManifest(manifest) : readManifest(manifest)
+  const text = canonicalJson(jsonOf(read))
+  const bytes = encodeUtf8(text)
+  return {
+    id: appId(jsonOf(read)),
+    manifest: read,
+    bytes,
+    digest: digestOf(bytes),
+    outputBytesMax: read.outputs.reduce((sum, output) => sum + output.bytesMax, 0),
+  }
+}
+
+/** The identifier of an app. @throws {MalformedError} naming the manifest's field that is wrong. */
+export function appIdOf(manifest: string | Json): Hex {
+  return checkManifest(manifest).id
+}
+
+/** Whether orders may name the app in this deployment. @throws {OperationError} `chain-down`. */
+export async function isAppListed(client: Client, app: Hex): Promise<boolean> {
+  const listed = 1
+  const status = await askChain(client.chain, `ask for app ${app}`, (reader) =>
+    reader.readContract({
+      address: client.deployment.home.contracts.appRegistry,
+      abi: appRegistryAbi,
+      functionName: 'statusOf',
+      args: [app],
+    }),
+  )
+  return status === listed
+}
+
+// Every field of a manifest is JSON; spelled out, because a type's optional fields are not JSON to the compiler.
+function jsonOf(manifest: AppManifest): Json {
+  return {
+    ...manifest,
+    inputs: manifest.inputs.map((input) => ({ ...input })),
+    outputs: manifest.outputs.map((output) => ({ ...output })),
+    limits: { ...manifest.limits },
+  }
+}

@@ -1,0 +1,155 @@
+import { canonicalJson, encodeHex } from '@cloister/codec'
+import {
+  addressField,
+  assetRegistryAbi,
+  checkGrant,
+  hexBetween,
+  limits,
+  messageDigest,
+  messageField,
+  objectField,
+  oneOf,
+  parseField,
+  type Grant,
+} from '@cloister/protocol'
+import type { Address, Hex } from 'viem'
+
+import { chainTime, sendCall } from './chain.ts'
+import { accountOf, type Client } from './client.ts'
+import { sdkError } from './sdk-error.ts'
+import { signMessage } from './sign.ts'
+
+/** A grant as its owner hands it to a requester. */
+export type SignedGrant = { readonly grant: Grant; readonly signature: Hex; readonly digest: Hex }
+
+/** What an owner permits. What is not said gets the strictest reading, or is asked for by the compiler. */
+export type GrantTerms = {
+  readonly asset: Hex
+  readonly apps: readonly Hex[]
+  /** Accepted enclaves; what the deployment lists, where nothing else is said. */
+  readonly measurements?: readonly Hex[]
+  /** Worst TCB rank accepted; 0 (UpToDate) where nothing else is said. */
+  readonly tcbFloor?: number
+  readonly tierMin?: number
+  /** Whose nodes may run it: a list, or `any`, spelled out. */
+  readonly operators: readonly Address[] | 'any'
+  /** Who may ask: a list, or `any`, spelled out. */
+  readonly requesters: readonly Address[] | 'any'
+  readonly purpose: string
+  readonly priceWei: bigint
+  readonly usesMax: number
+  /** Unix seconds of the chain; from now on, where nothing else is said. */
+  readonly notBefore?: bigint
+  readonly expiry: bigint
+  readonly outputBytesMax: number
+  /** {@link revokeAll} revokes by it; made from the chain's time, where nothing else is said. */
+  readonly nonce?: bigint
+}
+
+/**
+ * Writes and signs a grant. It costs nothing and is not on chain until an order uses it.
+ *
+ * @throws {OperationError} `grant-refused` where it is malformed, `no-account`, `chain-down`.
+ */
+export async function signGrant(client: Client, terms: GrantTerms): Promise<SignedGrant> {
+  const { operators, requesters } = terms
+  const now = await chainTime(client.chain)
+  const grant: Grant = {
+    owner: accountOf(client, 'sign a grant').address,
+    asset: terms.asset,
+    apps: terms.apps,
+    measurements: terms.measurements ?? client.deployment.measurements,
+    tcbFloor: terms.tcbFloor ?? 0,
+    tierMin: terms.tierMin ?? 0,
+    anyNode: operators === 'any',
+    operators: operators === 'any' ? [] : operators,
+    anyRequester: requesters === 'any',
+    requesters: requesters === 'any' ? [] : requesters,
+    purpose: terms.purpose,
+    priceWei: terms.priceWei,
+    usesMax: terms.usesMax,
+    notBefore: terms.notBefore ?? now,
+    expiry: terms.expiry,
+    outputBytesMax: terms.outputBytesMax,
+    nonce: terms.nonce ?? nonceAt(now),
+  }
+  const problems = checkGrant(grant)
+  if (problems.length > 0)
+    throw sdkError(
+      'grant-refused',
+      `Cannot sign the grant: ${problems.map(({ field, detail }) => `${field}: ${detail}`).join('; ')}; correct it`,
+    )
+  const signature = await signMessage(client, 'Grant', grant)
+  return { grant, signature, digest: messageDigest(client.domain, 'Grant', grant) }
+}
+
+/** Revokes one grant, for ever: no share is released for it after the transaction. @throws {OperationError}. */
+export async function revokeGrant(client: Client, digest: Hex): Promise<Hex> {
+  return revoke(client, `revoke grant ${digest}`, 'revokeGrant', digest)
+}
+
+/**
+ * Revokes every grant of the account's whose nonce is below `nonceMin`: all that {@link signGrant} made up to now, where
+ * nothing is said. Grants that are signed in later blocks hold.
+ */
+export async function revokeAll(client: Client, nonceMin?: bigint): Promise<Hex> {
+  const { address } = accountOf(client, 'revoke grants')
+  const bound = nonceMin ?? nonceAfter(await chainTime(client.chain))
+  return revoke(client, `revoke the grants of ${address} below nonce ${bound}`, 'revokeAll', bound)
+}
+
+const signedGrantField = objectField({
+  format: oneOf('cloister-grant/1'),
+  grant: messageField('Grant'),
+  signature: hexBetween(65, 4096),
+  ledger: addressField,
+})
+
+/** A signed grant as a text to hand over. */
+export function encodeSignedGrant(client: Client, { grant, signature }: SignedGrant): string {
+  const ledger = client.deployment.home.contracts.ledger
+  return canonicalJson(
+    signedGrantField.encode({ format: 'cloister-grant/1', grant, signature, ledger }),
+  )
+}
+
+/**
+ * Reads a signed grant that somebody handed over. Whether it holds is {@link preflightOrder}'s question.
+ *
+ * @throws {MalformedError} naming the field. @throws {OperationError} `grant-refused`, for another deployment.
+ */
+export function parseSignedGrant(client: Client, text: string): SignedGrant {
+  const caps = { charactersMax: limits.bodyBytesMax, depthMax: limits.jsonDepthMax }
+  const { grant, signature, ledger } = parseField(signedGrantField, text, 'grant', caps)
+  const expected = client.deployment.home.contracts.ledger
+  if (ledger !== expected)
+    throw sdkError(
+      'grant-refused',
+      `Cannot use the grant: it was signed for the deployment of Ledger ${ledger}, this is ${expected}; ask its owner for another`,
+    )
+  return { grant, signature, digest: messageDigest(client.domain, 'Grant', grant) }
+}
+
+// Nonces rise with the chain's time, so that one number revokes all that were signed until then.
+function nonceAt(time: bigint): bigint {
+  return (time << 24n) | BigInt(`0x${encodeHex(crypto.getRandomValues(new Uint8Array(3)))}`)
+}
+
+function nonceAfter(time: bigint): bigint {
+  return (time + 1n) << 24n
+}
+
+async function revoke(
+  client: Client,
+  action: string,
+  functionName: 'revokeGrant' | 'revokeAll',
+  argument: Hex | bigint,
+): Promise<Hex> {
+  const receipt = await sendCall(client.chain, action, {
+    address: client.deployment.home.contracts.assetRegistry,
+    abi: assetRegistryAbi,
+    functionName,
+    args: [argument],
+  })
+  return receipt.transactionHash
+}

@@ -1,0 +1,313 @@
+import {
+  appRegistryAbi,
+  assetRegistryAbi,
+  checkOrder,
+  checkOrderGrants,
+  decideGrant,
+  grantBookAbi,
+  ledgerAbi,
+  marketAbi,
+  sameHex,
+  signerOf,
+  skipReason,
+  splitFee,
+  type Grant,
+  type GrantFacts,
+  type GrantRequest,
+  type Order,
+  type Split,
+} from '@cloister/protocol'
+import type { Address } from 'viem'
+
+import type { App } from './apps.ts'
+import { askChain, chainTime } from './chain.ts'
+import type { Client } from './client.ts'
+import type { SignedGrant } from './grants.ts'
+import { listNodes, type NodeOnChain } from './nodes.ts'
+import type { SdkErrorCode } from './sdk-error.ts'
+
+/** Something that would keep an order from being met, and what to do about it. */
+export type OrderProblem = { readonly code: SdkErrorCode; readonly detail: string }
+
+/** Whether a node could run the order, and why not. */
+export type Candidate = {
+  readonly receiptKey: Address
+  readonly operator: Address
+  readonly url: string
+  readonly weightWei: bigint
+  /** Everything that speaks against it; empty where it may be drawn. */
+  readonly reasons: readonly string[]
+}
+
+/** What is known about an order before it costs anything. */
+export type Preflight = {
+  /** Empty where the order can be met. */
+  readonly problems: readonly OrderProblem[]
+  readonly candidates: readonly Candidate[]
+  readonly feeWei: bigint
+  /** In the requester's Ledger balance. */
+  readonly balanceWei: bigint
+  /** Who would get what, with two keepers and every verifier of the deployment. */
+  readonly split: Split
+}
+
+/** What a preflight looks at. */
+export type OrderToCheck = {
+  readonly order: Order
+  readonly app: App
+  readonly grants: readonly SignedGrant[]
+}
+
+/**
+ * Looks whether an order can be met: its form, each grant (by the same function that keepers decide with), the fee, the balance, and which
+ * nodes could be drawn. Nothing is sent.
+ *
+ * A draw may still skip a node that is free now; what the chain says can change until the order stands on it.
+ *
+ * @throws {OperationError} `chain-down`.
+ */
+export async function preflightOrder(client: Client, given: OrderToCheck): Promise<Preflight> {
+  const { order, app, grants } = given
+  const now = await chainTime(client.chain)
+  const facts = await Promise.all(grants.map((signed) => grantFacts(client, signed)))
+  const market = await marketFacts(client, order)
+  const nodes = await listNodes(client)
+  const request = requestOf(order, app, now)
+  const candidates = nodes.map((node) => candidateOf(node, given, facts, request))
+  const problems = [
+    ...formProblems(client, given, now, market),
+    ...grants.flatMap((signed, index) => grantProblems(index, signed.grant, facts[index], request)),
+    ...fundsProblems(order, market.balanceWei),
+    ...nodeProblems(candidates),
+  ]
+  const split = splitFee({
+    feeWei: order.feeWei,
+    pricesWei: grants.map(({ grant }) => grant.priceWei),
+    keepers: 2,
+    verifiers: client.deployment.verifiers.length,
+  })
+  return { problems, candidates, feeWei: order.feeWei, balanceWei: market.balanceWei, split }
+}
+
+type Facts = GrantFacts & { readonly uses: number }
+type Request = Omit<
+  GrantRequest,
+  'asset' | 'operator' | 'measurement' | 'tcb' | 'tier' | 'usesBefore'
+>
+type MarketFacts = Awaited<ReturnType<typeof marketFacts>>
+
+async function grantFacts(
+  client: Client,
+  { grant, digest, signature }: SignedGrant,
+): Promise<Facts> {
+  const { assetRegistry, market } = client.deployment.home.contracts
+  const assets = { address: assetRegistry, abi: assetRegistryAbi } as const
+  return askChain(
+    client.chain,
+    `read what the chain says about grant ${digest}`,
+    async (reader) => {
+      const book = await reader.readContract({
+        address: market,
+        abi: marketAbi,
+        functionName: 'grantBook',
+      })
+      const [asset, revoked, uses] = await Promise.all([
+        reader.readContract({ ...assets, functionName: 'assetOf', args: [grant.asset] }),
+        reader.readContract({
+          ...assets,
+          functionName: 'isRevoked',
+          args: [grant.owner, digest, grant.nonce],
+        }),
+        reader.readContract({
+          address: book,
+          abi: grantBookAbi,
+          functionName: 'usesOf',
+          args: [digest],
+        }),
+      ])
+      // A contract's account says itself what it signed (ERC-1271); a key's signature is recovered here.
+      const signatureValid =
+        sameHex(grant.owner, await signerOf(digest, signature)) ||
+        ((await reader.getCode({ address: grant.owner })) !== undefined &&
+          (await reader.verifyHash({ address: grant.owner, hash: digest, signature })))
+      return { assetOwner: asset.owner, signatureValid, revoked, uses }
+    },
+  )
+}
+
+async function marketFacts(client: Client, order: Order) {
+  const { market, ledger, appRegistry } = client.deployment.home.contracts
+  return askChain(client.chain, 'read what the market accepts', async (reader) => {
+    const [bounds, balanceWei, appStatus] = await Promise.all([
+      reader.readContract({ address: market, abi: marketAbi, functionName: 'config' }),
+      reader.readContract({
+        address: ledger,
+        abi: ledgerAbi,
+        functionName: 'balanceOf',
+        args: [order.requester],
+      }),
+      reader.readContract({
+        address: appRegistry,
+        abi: appRegistryAbi,
+        functionName: 'statusOf',
+        args: [order.app],
+      }),
+    ])
+    return { bounds, balanceWei, appListed: appStatus === 1 }
+  })
+}
+
+function formProblems(
+  client: Client,
+  { order, app, grants }: OrderToCheck,
+  now: bigint,
+  { bounds, appListed }: MarketFacts,
+): readonly OrderProblem[] {
+  const problems: OrderProblem[] = []
+  const rule = (code: SdkErrorCode, holds: boolean, detail: string) => {
+    if (!holds) problems.push({ code, detail })
+  }
+  const { inputs } = app.manifest
+  const least = inputs.reduce((sum, input) => sum + input.countMin, 0)
+  const most = inputs.reduce((sum, input) => sum + input.countMax, 0)
+  const count = order.assets.length
+  const signed = grants.map(({ grant }) => grant)
+  for (const { field, detail } of [
+    ...checkOrder(order),
+    ...checkOrderGrants(client.domain, order, signed),
+  ])
+    rule('order-refused', false, `${field}: ${detail}; correct the order`)
+  rule(
+    'order-refused',
+    sameHex(order.app, app.id),
+    `app: the order names ${order.app}, the manifest is ${app.id}; name one app`,
+  )
+  rule(
+    'order-refused',
+    appListed,
+    `app: ${app.manifest.name} is not listed in this deployment; order one that is`,
+  )
+  rule(
+    'order-refused',
+    count >= least && count <= most,
+    `assets: ${app.manifest.name} takes ${least} to ${most} inputs, the order has ${count}; name others`,
+  )
+  rule(
+    'order-refused',
+    order.feeWei >= bounds.feeMinWei,
+    `feeWei: ${order.feeWei}, the market takes ${bounds.feeMinWei} or more; raise it`,
+  )
+  rule(
+    'order-refused',
+    order.attemptSeconds >= bounds.attemptSecondsMin &&
+      order.attemptSeconds <= bounds.attemptSecondsMax,
+    `attemptSeconds: ${order.attemptSeconds}, the market takes ${bounds.attemptSecondsMin} to ${bounds.attemptSecondsMax}`,
+  )
+  rule(
+    'expired',
+    order.expiry > now,
+    `expiry: ${order.expiry} has passed, it is ${now}; prepare the order anew`,
+  )
+  rule(
+    'order-refused',
+    order.expiry <= now + BigInt(bounds.orderSecondsMax),
+    `expiry: ${order.expiry} is more than ${bounds.orderSecondsMax} s away; choose an earlier one`,
+  )
+  return problems
+}
+
+function fundsProblems(order: Order, balanceWei: bigint): readonly OrderProblem[] {
+  if (balanceWei >= order.feeWei) return []
+  const detail = `the fee is ${order.feeWei} wei, ${order.requester} has ${balanceWei} wei in the Ledger; deposit ${order.feeWei - balanceWei} wei`
+  return [{ code: 'insufficient-funds', detail }]
+}
+
+function nodeProblems(candidates: readonly Candidate[]): readonly OrderProblem[] {
+  if (candidates.some(({ reasons }) => reasons.length === 0)) return []
+  const said = candidates.map(({ operator, reasons }) => `${operator}: ${reasons.join(', ')}`)
+  const detail = `no node can run this (${said.join('; ') || 'none is certified'}); wait, ask for less, or get grants that name other nodes`
+  return [{ code: 'no-eligible-node', detail }]
+}
+
+function requestOf(order: Order, app: App, now: bigint): Request {
+  return { app: order.app, requester: order.requester, outputBytesMax: app.outputBytesMax, now }
+}
+
+// What the owner's side allows: asked with a node that this grant itself would choose.
+function grantProblems(
+  index: number,
+  grant: Grant,
+  facts: Facts | undefined,
+  request: Request,
+): readonly OrderProblem[] {
+  if (facts === undefined) return []
+  const decision = decideGrant(
+    grant,
+    {
+      ...request,
+      asset: grant.asset,
+      operator: grant.operators[0] ?? request.requester,
+      measurement: grant.measurements[0] ?? '0x',
+      tcb: 0,
+      tier: 255,
+      usesBefore: facts.uses,
+    },
+    facts,
+  )
+  if (decision.kind === 'allowed') return []
+  const code = decision.field === 'expiry' ? 'expired' : 'grant-refused'
+  const detail = `grant ${index} (${grant.purpose || grant.asset}) does not cover this: ${decision.field}: ${decision.detail}; ask ${grant.owner} for another`
+  return [{ code, detail }]
+}
+
+function candidateOf(
+  node: NodeOnChain,
+  { order, grants }: OrderToCheck,
+  facts: readonly Facts[],
+  request: Request,
+): Candidate {
+  const { record, receiptKey, url, weightWei } = node
+  const entry = { ...record, node: receiptKey, weight: weightWei, replaced: false }
+  const demand = {
+    tierMin: order.tierMin,
+    tcbFloor: Math.min(...grants.map(({ grant }) => grant.tcbFloor), 255),
+    tags: order.tags,
+    operatorLists: [],
+    measurementLists: [],
+    tried: [],
+    now: request.now,
+  }
+  const skipped = skipReason(entry, demand)
+  const refused = grants.flatMap(({ grant }, index) =>
+    nodeRefusal(grant, facts[index], node, request),
+  )
+  const reasons = [
+    ...(weightWei > 0n ? [] : ['too little stake']),
+    ...(skipped === undefined ? [] : [skipped]),
+    ...refused,
+  ]
+  return { receiptKey, operator: record.operator, url, weightWei, reasons: [...new Set(reasons)] }
+}
+
+function nodeRefusal(
+  grant: Grant,
+  facts: Facts | undefined,
+  { record }: NodeOnChain,
+  request: Request,
+): readonly string[] {
+  if (facts === undefined) return []
+  const { operator, measurement, tcb, tier } = record
+  const asked = {
+    ...request,
+    asset: grant.asset,
+    operator,
+    measurement,
+    tcb,
+    tier,
+    usesBefore: facts.uses,
+  }
+  const decision = decideGrant(grant, asked, facts)
+  const isOfNode: readonly string[] = ['operators', 'measurements', 'tcbFloor', 'tierMin']
+  if (decision.kind === 'allowed' || !isOfNode.includes(decision.field)) return []
+  return [`${decision.field}: ${decision.detail}`]
+}

@@ -1,0 +1,150 @@
+import type { Bytes } from '@cloister/codec'
+import { sameHex } from '@cloister/protocol'
+import type { Address, Hex } from 'viem'
+
+import { sealAsset, three, type AssetSecrets } from './asset.ts'
+import { accountOf, type Client } from './client.ts'
+import { appraiseKeeper, type AppraisedKeeper } from './keeper.ts'
+import { assetOnChain, registerAsset, signKeeperPolicy, type KeeperRule } from './registry.ts'
+import { sdkError } from './sdk-error.ts'
+import { encodeShareState, parseShareState, type ShareState } from './share-state.ts'
+import { depositShare, type ShareAcknowledgement, type SignedKeeperPolicy } from './shares.ts'
+import { uploadSealed } from './upload.ts'
+
+/** Who shall keep a share, and where its node answers. */
+export type KeeperAddress = { readonly operator: Address; readonly url: string }
+
+/** What {@link shareAsset} does its work with. */
+export type ShareAssetOptions = {
+  /** What is sealed. Not needed any more once a state was saved. */
+  readonly plaintext: Bytes | (() => Promise<Bytes>)
+  /** Three of them, in the order of the share index. */
+  readonly keepers: readonly KeeperAddress[]
+  /** At least two. */
+  readonly stores: readonly string[]
+  readonly rule?: Omit<KeeperRule, 'operators'>
+  readonly metadataHash?: Hex
+  /**
+   * Called before anything is registered and after each share: write the text to a place that only the owner reads,
+   * and let it reach the disk before you return. It holds the data key.
+   */
+  readonly save: (secretState: string) => Promise<void> | void
+  /** What was saved last, to go on after a failure instead of making a second asset. */
+  readonly resume?: string
+}
+
+/** An asset that its owner may now go offline with. */
+export type SharedAsset = AssetSecrets & {
+  readonly keeperPolicy: SignedKeeperPolicy
+  /** Where the sealed object is. */
+  readonly stores: readonly string[]
+  readonly acknowledgements: readonly [
+    ShareAcknowledgement,
+    ShareAcknowledgement,
+    ShareAcknowledgement,
+  ]
+}
+
+/**
+ * Seals an asset, stores it, registers it, and gives each keeper its share, after appraising that keeper. Run it again with
+ * the saved state after any failure: it goes on where it stopped, and never makes a second asset.
+ *
+ * @throws {OperationError} `keeper-refused`, `store-refused`, `asset-incomplete`, `wrong-owner`, `no-account`, `peer-unreachable`,
+ * `peer-refused`, `peer-malformed`, `chain-down`, `reverted`.
+ */
+export async function shareAsset(client: Client, options: ShareAssetOptions): Promise<SharedAsset> {
+  const owner = accountOf(client, 'share an asset').address
+  const keepers = three(options.keepers)
+  const start =
+    options.resume === undefined
+      ? await begin(client, owner, keepers, options)
+      : await parseShareState(client, options.resume)
+  let state = checkState(start, owner, keepers)
+  client.onProgress({ step: 'register', detail: `asset ${state.secrets.asset}` })
+  await registerAsset(client, state.secrets, state.keeperPolicy.policy, options.metadataHash)
+  for (const index of [0, 1, 2] as const) {
+    if (state.acknowledgements[index] !== undefined) continue
+    const keeper = await appraise(client, keepers[index], state.secrets.asset, state.keeperPolicy)
+    client.onProgress({ step: 'deposit-share', detail: `share ${index} to ${keeper.url}` })
+    const given = await depositShare(client, keeper, state.secrets, index, state.keeperPolicy)
+    state = { ...state, acknowledgements: with3(state.acknowledgements, index, given) }
+    await options.save(encodeShareState(client, state))
+  }
+  const acknowledgements = three(state.acknowledgements.filter((each) => each !== undefined))
+  const { secrets, keeperPolicy, stores } = state
+  return { ...secrets, keeperPolicy, stores, acknowledgements }
+}
+
+/** Whether an asset is registered on chain. @throws {OperationError} `chain-down`. */
+export async function isRegistered(client: Client, asset: Hex): Promise<boolean> {
+  return (await assetOnChain(client, asset)) !== undefined
+}
+
+// Until the state is saved nothing is on chain: a run that ends before that leaves only bytes that nobody can open.
+async function begin(
+  client: Client,
+  owner: Address,
+  keepers: readonly KeeperAddress[],
+  options: ShareAssetOptions,
+): Promise<ShareState> {
+  const { plaintext, rule } = options
+  client.onProgress({ step: 'seal', detail: 'under a fresh key' })
+  const bytes = typeof plaintext === 'function' ? await plaintext() : plaintext
+  const { sealed, ...secrets } = await sealAsset(client, bytes, { owner })
+  const operators = keepers.map(({ operator }) => operator)
+  const keeperPolicy = await signKeeperPolicy(client, secrets.asset, { ...rule, operators })
+  // A keeper that would be refused is better known before anything is stored and registered.
+  for (const keeper of keepers) await appraise(client, keeper, secrets.asset, keeperPolicy)
+  client.onProgress({ step: 'upload', detail: `${sealed.length} sealed bytes` })
+  const { stores } = await uploadSealed(client, { sealed, root: secrets.root }, options.stores)
+  const state = {
+    secrets,
+    keeperPolicy,
+    stores,
+    acknowledgements: [undefined, undefined, undefined],
+  } as const
+  await options.save(encodeShareState(client, state))
+  return state
+}
+
+function appraise(
+  client: Client,
+  { operator, url }: KeeperAddress,
+  asset: Hex,
+  { policy }: SignedKeeperPolicy,
+): Promise<AppraisedKeeper> {
+  client.onProgress({ step: 'appraise', detail: `keeper ${operator} at ${url}` })
+  return appraiseKeeper(client, url, asset, policy, operator)
+}
+
+function checkState(
+  state: ShareState,
+  owner: Address,
+  keepers: readonly KeeperAddress[],
+): ShareState {
+  const { secrets, keeperPolicy } = state
+  if (!sameHex(secrets.owner, owner))
+    throw sdkError(
+      'wrong-owner',
+      `Cannot go on with asset ${secrets.asset}: it is ${secrets.owner}'s, the account is ${owner}; connect with the owner's account`,
+    )
+  const operators = keeperPolicy.policy.operators
+  const moved = keepers.findIndex(({ operator }, index) => !sameHex(operator, operators[index]))
+  if (moved >= 0)
+    throw sdkError(
+      'asset-incomplete',
+      `Cannot go on with asset ${secrets.asset}: share ${moved} belongs to ${operators[moved]}, ${keepers[moved]?.operator} was named; name the same keepers, or begin without the saved state`,
+    )
+  return state
+}
+
+type Acknowledgements = ShareState['acknowledgements']
+
+function with3(
+  [first, second, third]: Acknowledgements,
+  index: 0 | 1 | 2,
+  given: ShareAcknowledgement,
+): Acknowledgements {
+  if (index === 0) return [given, second, third]
+  return index === 1 ? [first, given, third] : [first, second, given]
+}
