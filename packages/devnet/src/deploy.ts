@@ -136,7 +136,7 @@ export async function deploySpoke(
     encodeDeployData({
       abi: spokePayoutAbi,
       bytecode: spokePayoutBytecode,
-      args: [BigInt(homeChainId), genesis],
+      args: [BigInt(homeChainId), 0n, genesis],
     }),
   )
   await sendBatch(chain, governance, plan.calls)

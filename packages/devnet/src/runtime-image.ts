@@ -1,0 +1,51 @@
+import { anchorSpkiSha256, type Anchor } from '@cloister/attest'
+import type { TdImage } from '@cloister/emulator'
+import type { CommitteeSet, Contracts } from '@cloister/protocol'
+
+import type { EnclaveBuild } from '../../../scripts/build-enclave.ts'
+
+/** What every TD of a devnet runs; its configuration is measured with it. */
+export type RuntimeImage = TdImage & {
+  /** SHA-256 of each measured file: copies of them that lie around hold no secret. */
+  readonly digests: ReadonlySet<string>
+}
+
+/** Blocks under a checkpoint's head at which enclaves read tasks, assets and nodes. */
+export const devnetDepth = 1
+
+/** Gives a built enclave the configuration of one deployment. */
+export function runtimeImage(
+  { files, runtime, entry }: EnclaveBuild,
+  deployment: {
+    readonly chainId: number
+    readonly contracts: Contracts
+    readonly genesis: CommitteeSet
+    readonly anchor: Anchor
+  },
+): RuntimeImage {
+  const { chainId, contracts, genesis, anchor } = deployment
+  const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee } = contracts
+  return {
+    files: files.map(({ name, path }) => ({ name, path })),
+    runtime,
+    entry,
+    nodeFlags: ['--disable-warning=ExperimentalWarning'],
+    config: {
+      format: 'cloister-enclave/1',
+      insecureDevnet: true,
+      // The devnet goes on without bubblewrap, and says so loudly.
+      requireSandbox: false,
+      guestSocket: '../guest.sock',
+      chain: {
+        chainId,
+        ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee },
+      },
+      genesis: { epoch: String(genesis.epoch), members: genesis.members },
+      anchors: [{ kind: 'insecure-devnet', name: anchorSpkiSha256(anchor) }],
+      depth: devnetDepth,
+      checkpointSeconds: 30,
+      storageLayout: 1,
+    },
+    digests: new Set(files.map(({ sha256 }) => sha256)),
+  }
+}
