@@ -24,7 +24,10 @@ test('rows without labels have none', () => {
   expect(parseCsv(encodeUtf8('1,2\n'), bare).labels).toBeUndefined()
 })
 
+const column: CsvFormat = { header: false, features: 1, classes: undefined }
+
 test.for([
+  ['1\n\n2\n', column, 'CSV line 2', 2],
   ['', labelled, 'CSV', 0],
   ['1,2,no\n\n', labelled, 'CSV line 2', 7],
   ['1,2\n', labelled, 'CSV line 1', 0],

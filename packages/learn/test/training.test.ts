@@ -15,7 +15,7 @@ import {
   type TrainingPlan,
 } from '@cloister/learn'
 import { runtime } from './onnx-runtime.ts'
-import { plainForward } from './plain-network.ts'
+import { plainForward, plainStep, type PlainLayer } from './plain-network.ts'
 
 const model: ModelDefinition = {
   kind: 'mlp',
@@ -67,6 +67,40 @@ test('training learns what no straight line can tell apart', async () => {
   expect(line.accuracy).toBeLessThan(0.75)
 })
 
+test('trained to the end, logistic regression is at the optimum that plain descent finds', async () => {
+  const points = Array.from({ length: 40 }, (_, i) => [Math.sin(i * 1.3) * 2, Math.cos(i * 0.7)])
+  const labels = points.map(([a = 0, b = 0], i) => (a + 0.5 * b + Math.sin(i * 5) > 0 ? 1 : 0))
+  const table = {
+    features: 2,
+    rows: 40,
+    values: Float64Array.from(points.flat()),
+    labels: Int32Array.from(labels),
+  }
+  const settings = { ...plan.settings, epochs: 1500, batchSize: 64, l2: 0.1, standardize: false }
+  const { kind, features, classes } = { ...model, kind: 'logistic' as const }
+  const trained = await train(
+    { name: undefined, model: { kind, features, classes }, settings },
+    table,
+    runtime,
+    () => {},
+  )
+
+  const layer: PlainLayer = { weights: [[0, 0], [0, 0]], bias: [0, 0] } // prettier-ignore
+  const batch = { x: points, y: labels, activation: 'tanh', l2: 0.1 } as const
+  for (let step = 0; step < 3000; step++) {
+    const [gradient] = plainStep([layer], batch).gradients
+    for (const [i, row] of layer.weights.entries())
+      for (const j of row.keys()) row[j]! -= 0.3 * gradient!.weights[i]![j]!
+    for (const j of layer.bias.keys()) layer.bias[j]! -= 0.3 * gradient!.bias[j]!
+  }
+  expect(trained.loss).toBeCloseTo(plainStep([layer], batch).loss, 4)
+  const { probabilities } = await predict(trained.model, table, 2, runtime)
+  for (const [row, point] of points.entries()) {
+    const expected = plainForward([layer], point, 'tanh').probabilities[1]!
+    expect(Math.abs(probabilities[row * 2 + 1]! - expected)).toBeLessThan(2e-3)
+  }
+})
+
 test('equal plans and tables give equal bytes, another seed gives others', async () => {
   const short = { ...plan, settings: { ...plan.settings, epochs: 3 } }
   const run = (seed: number) =>
@@ -114,6 +148,21 @@ test('the inference graph is the network over (x - mean) * scale', async () => {
     ).probabilities
     expect(probabilities[row * 2]).toBeCloseTo(expected[0]!, 5)
     expect(probabilities[row * 2 + 1]).toBeCloseTo(expected[1]!, 5)
+  }
+})
+
+test('more rows than fit into one run come out in their order, and of equal classes the first wins', async () => {
+  const rows = 2500
+  const line: ModelDefinition = { kind: 'logistic', features: 1, classes: ['low', 'high'] }
+  const weights = { name: 'weights0', shape: [1, 2], values: Float32Array.of(-1, 1) }
+  const bias = { name: 'bias0', shape: [2], values: new Float32Array(2) }
+  const bytes = inferenceGraph(line, [weights, bias], noNormalisation(1))
+  const values = Float64Array.from({ length: rows }, (_, row) => (row - 1250) / 500)
+  const table = { features: 1, rows, values, labels: undefined }
+  const { probabilities, labels } = await predict(bytes, table, 2, runtime)
+  for (const [row, x] of values.entries()) {
+    expect(probabilities[row * 2 + 1]).toBeCloseTo(1 / (1 + Math.exp(-2 * x)), 5)
+    expect(labels[row]).toBe(x > 0 ? 1 : 0)
   }
 })
 
