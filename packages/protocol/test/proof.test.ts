@@ -11,21 +11,10 @@ import {
 } from '@cloister/protocol'
 import { RLP } from '@ethereumjs/rlp'
 import * as fc from 'fast-check'
-import {
-  concatHex,
-  createTestClient,
-  http,
-  keccak256,
-  publicActions,
-  toHex,
-  toRlp,
-  walletActions,
-  type Address,
-  type Hex,
-} from 'viem'
+import { concatHex, keccak256, toHex, toRlp, type Address, type Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { startAnvil } from './anvil.ts'
+import { startAnvil, type TestChain } from './anvil.ts'
 import { address, word } from './examples.ts'
 
 const holder = address(0xee)
@@ -39,116 +28,60 @@ const values: readonly Hex[] = [
   word(0x33),
 ]
 
-let chain: { url: string; stop: () => Promise<void> }
-let head: { height: bigint; blockHash: Hex; blockTime: bigint }
+let chain: TestChain
+let head: { height: bigint; blockHash: Hex; blockTime: bigint; stateRoot: Hex }
 let headers: Hex[]
 let stateRoot: Hex
 let accountProof: Hex[]
 let codeHash: Hex
 let storageRoot: Hex
 let proofs: Hex[][]
-let absentProof: Hex[]
 let absentAccount: Hex[]
 let plainAccount: { address: Address; balance: bigint; nonce: number; proof: Hex[] }
 
 beforeAll(async () => {
   chain = await startAnvil()
-  const client = createTestClient({ mode: 'anvil', transport: http(chain.url) })
-    .extend(publicActions)
-    .extend(walletActions)
-  await client.setCode({ address: holder, bytecode: '0x6001600155' })
   for (const [index, slot] of slots.entries())
-    await client.setStorageAt({ address: holder, index: slotHex(slot), value: values[index]! })
-  const [sender] = await client.getAddresses()
+    await chain.store(holder, slotHex(slot), values[index]!)
+  await chain.store(holder, slotHex(98n), word(0)) // Anvil keeps what becomes zero.
+  const [sender] = await chain.client.getAddresses()
   for (let count = 0; count < 3; count++) {
-    const hash = await client.sendTransaction({
+    const hash = await chain.client.sendTransaction({
       account: sender!,
       to: address(1),
       value: 5n,
       chain: null,
     })
-    await client.waitForTransactionReceipt({ hash })
+    await chain.client.waitForTransactionReceipt({ hash })
   }
-  await client.mine({ blocks: 3 })
+  await chain.mine(3)
 
-  const block = await client.getBlock()
-  head = { height: block.number, blockHash: block.hash, blockTime: block.timestamp }
+  head = await chain.head()
+  stateRoot = head.stateRoot
   headers = []
-  for (let back = 0n; back < 4n; back++) headers.push(await headerOf(head.height - back))
-  const blockNumber = block.number
-  const proof = await client.getProof({
-    address: holder,
-    storageKeys: [...slots, 99n].map(slotHex),
-    blockNumber,
+  for (let back = 0n; back < 4n; back++) headers.push(await chain.header(head.height - back))
+  const shown = await chain.proof(holder, [...slots, 98n, 99n].map(slotHex), head.height)
+  accountProof = shown.accountProof
+  proofs = shown.storageProofs.map(({ proof }) => proof)
+  absentAccount = (await chain.proof(address(0x77), [], head.height)).accountProof
+  const plain = await chain.client.getProof({
+    address: sender!,
+    storageKeys: [],
+    blockNumber: head.height,
   })
-  stateRoot = block.stateRoot
-  accountProof = proof.accountProof
-  storageRoot = proof.storageHash
-  codeHash = proof.codeHash
-  proofs = proof.storageProof.slice(0, slots.length).map((each) => each.proof)
-  absentProof = proof.storageProof.at(-1)!.proof
-  absentAccount = (await client.getProof({ address: address(0x77), storageKeys: [], blockNumber }))
-    .accountProof
-  const plain = await client.getProof({ address: sender!, storageKeys: [], blockNumber })
   plainAccount = {
     address: sender!,
     balance: plain.balance,
     nonce: plain.nonce,
     proof: plain.accountProof,
   }
-
-  // The header field by field, as the execution specs order them, from what the node says in JSON.
-  async function headerOf(number: bigint): Promise<Hex> {
-    const response = await fetch(chain.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        jsonrpc: '2.0',
-        id: 1,
-        method: 'eth_getBlockByNumber',
-        params: [toHex(number), false],
-      }),
-    })
-    const { result }: { result: Record<string, Hex> } = JSON.parse(await response.text())
-    const minimal = (name: string): Hex => {
-      const digits = BigInt(result[name]!).toString(16)
-      return digits === '0' ? '0x' : `0x${digits.length % 2 === 0 ? digits : `0${digits}`}`
-    }
-    const numbers = [
-      'difficulty',
-      'number',
-      'gasLimit',
-      'gasUsed',
-      'timestamp',
-      'baseFeePerGas',
-      'blobGasUsed',
-      'excessBlobGas',
-    ]
-    const names = [
-      'parentHash',
-      'sha3Uncles',
-      'miner',
-      'stateRoot',
-      'transactionsRoot',
-      'receiptsRoot',
-      'logsBloom',
-      'difficulty',
-      'number',
-      'gasLimit',
-      'gasUsed',
-      'timestamp',
-      'extraData',
-      'mixHash',
-      'nonce',
-      'baseFeePerGas',
-      'withdrawalsRoot',
-      'blobGasUsed',
-      'excessBlobGas',
-      'parentBeaconBlockRoot',
-      'requestsHash',
-    ]
-    return toRlp(names.map((name) => (numbers.includes(name) ? minimal(name) : result[name]!)))
-  }
+  const said = await chain.client.getProof({
+    address: holder,
+    storageKeys: [],
+    blockNumber: head.height,
+  })
+  storageRoot = said.storageHash
+  codeHash = said.codeHash
 })
 
 afterAll(() => chain.stop())
@@ -223,7 +156,8 @@ test('that there is no account is proven, too', async () => {
 test('words are proven under the storage root, zero among them', async () => {
   for (const [index, slot] of slots.entries())
     expect(slotHex(await verifyStorageProof(storageRoot, slot, proofs[index]!))).toBe(values[index])
-  expect(await verifyStorageProof(storageRoot, 99n, absentProof)).toBe(0n)
+  expect(await verifyStorageProof(storageRoot, 98n, proofs.at(-2)!)).toBe(0n)
+  expect(await verifyStorageProof(storageRoot, 99n, proofs.at(-1)!)).toBe(0n)
 })
 
 test('an account without storage has zero everywhere', async () => {

@@ -1,0 +1,22 @@
+import { slotsByContract, type ChainProofs, type SlotPlace } from '@cloister/protocol'
+import type { Hex } from 'viem'
+
+import type { TestChain } from './anvil.ts'
+
+/** What a chain proves of these places, with the headers from `height` so many blocks down. */
+export async function proofsAt(
+  chain: TestChain,
+  height: bigint,
+  below: number,
+  places: readonly SlotPlace[],
+): Promise<ChainProofs> {
+  const headers: Hex[] = []
+  for (let back = 0; back <= below; back++) headers.push(await chain.header(height - BigInt(back)))
+  const accounts = []
+  for (const { address: account, slots } of slotsByContract(places))
+    accounts.push({
+      depth: below,
+      ...(await chain.proof(account, slots, height - BigInt(below))),
+    })
+  return { headers, accounts }
+}
