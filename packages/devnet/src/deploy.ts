@@ -42,7 +42,7 @@ import {
 /** What a devnet's contracts ask for: seconds where a real deployment has hours or days. */
 export const devnetTerms = {
   supplyWei: parseEther('1000000000'),
-  unbondSeconds: 120n,
+  unbondSeconds: 900n,
   verifierStakeWei: parseEther('10000'),
   nodeStakeWei: parseEther('5000'),
   feeMinWei: parseEther('1'),

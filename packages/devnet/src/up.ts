@@ -128,8 +128,8 @@ async function start(
     Promise.all(indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults }))),
     ...deployment.verifiers.map(async ({ url }, index) => {
       const faults = options.verifierFaults?.[index] ?? []
-      const place = { index, faults, port: Number(new URL(url).port) }
-      const child = await startVerifier(ground.verifierNetwork, folders, place)
+      const place = { index, faults, port: Number(new URL(url).port), homeUrl: home.url }
+      const child = await startVerifier(folders, place)
       closers.push(() => child.stop())
     }),
   ])
@@ -172,15 +172,9 @@ async function layGround(folders: Folders, closers: Closers, count: number) {
   const known = { home, spoke, contracts, spokeContracts, genesis, anchor, measurement, manifests }
   const deployment = describe({ ...known, verifiers, nodePorts: nodePorts.slice(0, count) })
   writeFileSync(folders.deploymentFile, encodeDeployment(deployment))
-  const { spokePayout } = spokeContracts
   return {
     ...{ home, spoke, contracts, manufacturer, image, deployment, nodePorts },
     network: nodeNetwork(manufacturer, collateral, home, folders),
-    verifierNetwork: {
-      home: { url: home.url, chainId: homeChainId, fromBlock: 0, contracts },
-      spokes: [{ chainId: spokeChainId, spokePayout }],
-      ...{ anchor, measurements: [measurement], apps: manifests, verifiers },
-    },
   }
 }
 
