@@ -9,6 +9,7 @@ export {
   type SealedAsset,
 } from './asset.ts'
 export type { Chain } from './chain.ts'
+export { collectReceipt, type CollectOptions } from './collect-receipt.ts'
 export { connect, type Client, type ConnectOptions, type Progress } from './client.ts'
 export { explainTask, type ExplainedDraw, type TaskExplanation } from './explain.ts'
 export {

@@ -102,7 +102,11 @@ async function provenPayout(
   claimedWei: bigint,
 ): Promise<Proven> {
   const failures: string[] = []
-  const answers = await askVerifiers(client, spoke.id, failures)
+  const first = await askVerifiers(client, spoke.id, failures)
+  // Members count up to a recent height of their own choice; where they differ, they are asked for the lowest.
+  const [lowest] = first.map(({ payout }) => payout.sequence).toSorted((a, b) => (a < b ? -1 : 1))
+  const differ = first.some(({ payout }) => payout.sequence !== lowest)
+  const answers = differ ? await askVerifiers(client, spoke.id, failures, lowest) : first
   const domain = cloisterDomain(spoke.id, contract)
   const set = await membersOf(spoke, contract)
   const groups = new Map<Hex, Answer[]>()
@@ -111,18 +115,18 @@ async function provenPayout(
     groups.set(digest, [...(groups.get(digest) ?? []), answer])
   }
   for (const [digest, group] of groups) {
-    const [first] = group
-    const leaf = first?.leaves.find((each) => sameHex(each.account, account))
-    const proof = first === undefined ? undefined : payoutProof(first.leaves, account)
-    if (first === undefined || leaf === undefined || proof === undefined) {
+    const [one] = group
+    const leaf = one?.leaves.find((each) => sameHex(each.account, account))
+    const proof = one === undefined ? undefined : payoutProof(one.leaves, account)
+    if (one === undefined || leaf === undefined || proof === undefined) {
       failures.push(`a root without a leaf of ${account}`)
       continue
     }
     const given = group.map(({ signature }) => signature)
     const signatures = await sortSignatures(digest, given)
-    const quorum = await verifyQuorum(domain, 'PayoutRoot', first.payout, signatures, set)
+    const quorum = await verifyQuorum(domain, 'PayoutRoot', one.payout, signatures, set)
     if (quorum.reached && leaf.cumulativeWei > claimedWei)
-      return { payout: first.payout, signatures, cumulativeWei: leaf.cumulativeWei, proof }
+      return { payout: one.payout, signatures, cumulativeWei: leaf.cumulativeWei, proof }
     failures.push(quorum.reached ? 'a root that is older than the last claim' : quorum.detail)
   }
   throw sdkError(
@@ -136,10 +140,14 @@ async function askVerifiers(
   client: Client,
   chainId: number,
   failures: string[],
+  height?: bigint,
 ): Promise<readonly Answer[]> {
   const asked = await Promise.allSettled(
     client.deployment.verifiers.map(({ url }) =>
-      askPeer(client.fetch, peerUrl(url, '/v1/payouts'), answerField, { chainId }),
+      askPeer(client.fetch, peerUrl(url, '/v1/payouts'), answerField, {
+        chainId,
+        ...(height === undefined ? {} : { height: height.toString() }),
+      }),
     ),
   )
   return asked.flatMap((result, index) => {

@@ -1,6 +1,7 @@
 import {
   bytes32Field,
   checkPosting,
+  hexBetween,
   messageDigest,
   messageField,
   objectField,
@@ -32,7 +33,7 @@ export type FoundReceipt = {
 
 const answerField = objectField({
   posting: messageField('Posting'),
-  operatorSignature: signatureField,
+  operatorSignature: hexBetween(65, 4096),
   receipt: messageField('Receipt'),
   receiptSignature: signatureField,
   bundleDigest: bytes32Field,
@@ -76,6 +77,7 @@ export async function findReceipt(client: Client, task: Hex): Promise<FoundRecei
           node: posted.node,
           urls,
           posting: posted.posting,
+          operatorSignature: posted.operatorSignature,
         }
       failures.push(`${source} gave another receipt (${wrong})`)
     } catch (error) {

@@ -100,26 +100,21 @@ async function grantFacts(
   client: Client,
   { grant, digest, signature }: SignedGrant,
 ): Promise<Facts> {
-  const { assetRegistry, market } = client.deployment.home.contracts
+  const { assetRegistry, grantBook } = client.deployment.home.contracts
   const assets = { address: assetRegistry, abi: assetRegistryAbi } as const
   return askChain(
     client.chain,
     `read what the chain says about grant ${digest}`,
     async (reader) => {
-      const book = await reader.readContract({
-        address: market,
-        abi: marketAbi,
-        functionName: 'grantBook',
-      })
-      const [asset, revoked, uses] = await Promise.all([
-        reader.readContract({ ...assets, functionName: 'assetOf', args: [grant.asset] }),
+      const [assetOwner, revoked, uses] = await Promise.all([
+        reader.readContract({ ...assets, functionName: 'ownerOf', args: [grant.asset] }),
         reader.readContract({
           ...assets,
           functionName: 'isRevoked',
           args: [grant.owner, digest, grant.nonce],
         }),
         reader.readContract({
-          address: book,
+          address: grantBook,
           abi: grantBookAbi,
           functionName: 'usesOf',
           args: [digest],
@@ -130,7 +125,7 @@ async function grantFacts(
         sameHex(grant.owner, await signerOf(digest, signature)) ||
         ((await reader.getCode({ address: grant.owner })) !== undefined &&
           (await reader.verifyHash({ address: grant.owner, hash: digest, signature })))
-      return { assetOwner: asset.owner, signatureValid, revoked, uses }
+      return { assetOwner, signatureValid, revoked, uses }
     },
   )
 }

@@ -9,7 +9,7 @@ import {
 import type { Address, Hex } from 'viem'
 
 import { sharing, three, type AssetSecrets } from './asset.ts'
-import { askChain, chainTime, sendCall } from './chain.ts'
+import { askChain, chainTime, revertOf, sendCall } from './chain.ts'
 import { accountOf, type Client } from './client.ts'
 import { sdkError } from './sdk-error.ts'
 import type { SignedKeeperPolicy } from './shares.ts'
@@ -103,13 +103,17 @@ export async function registerAsset(
 
 /** An asset as the chain has it; undefined where it has none. @throws {OperationError} `chain-down`. */
 export async function assetOnChain(client: Client, asset: Hex) {
-  const found = await askChain(client.chain, `read asset ${asset}`, (reader) =>
-    reader.readContract({
-      address: client.deployment.home.contracts.assetRegistry,
-      abi: assetRegistryAbi,
-      functionName: 'assetOf',
-      args: [asset],
-    }),
-  )
-  return BigInt(found.owner) === 0n ? undefined : found
+  try {
+    return await askChain(client.chain, `read asset ${asset}`, (reader) =>
+      reader.readContract({
+        address: client.deployment.home.contracts.assetRegistry,
+        abi: assetRegistryAbi,
+        functionName: 'assetOf',
+        args: [asset],
+      }),
+    )
+  } catch (error) {
+    if (revertOf(error)?.name === 'AssetUnknown') return undefined
+    throw error
+  }
 }
