@@ -1,0 +1,103 @@
+// Runs every benchmark of the project, one after another, and writes what came out to docs/performance.md.
+// Ratios are taken inside one run each; absolute figures belong to the machine that is named.
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+import { assert, parseJson, type Json } from '@cloister/codec'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** One promise about speed, the figure that a run gave, and whether it holds. */
+type Figure = {
+  readonly what: string
+  readonly target: string
+  readonly measured: string
+  readonly holds: boolean
+}
+
+const appraisal = lastLine('packages/attest/test/tdx-bench.ts')
+const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
+const devnet = lastLine('scripts/devnet-bench.ts')
+const demo = lastLine('packages/devnet/src/demo.ts', '--json')
+
+const figures: readonly Figure[] = [
+  atLeast(
+    'TDX appraisal, CA, collateral and PCK leaf cached: ratio to `@phala/dcap-qvl`',
+    10,
+    number(appraisal, 'warm'),
+  ),
+  atMost(
+    'training step inside the sandbox: ratio to the same step outside',
+    1.05,
+    number(sandbox, 'sandboxOfPlain'),
+  ),
+  atMost('devnet up, seconds', 15, number(devnet, 'seconds')),
+  atMost('demo after install, seconds, all that it compiles included', 60, number(demo, 'seconds')),
+]
+
+const others: readonly Omit<Figure, 'target' | 'holds'>[] = [
+  {
+    what: 'TDX appraisal, nothing cached: ratio to `@phala/dcap-qvl`',
+    measured: `${number(appraisal, 'cold').toFixed(2)}x`,
+  },
+  {
+    what: 'TDX appraisal, cached as above: part of three bare P-256 verifications',
+    measured: `${(number(appraisal, 'warmOfFloor') * 100).toFixed(0)} %`,
+  },
+]
+
+writeFileSync(`${root}/docs/performance.md`, page())
+for (const { what, target, measured, holds } of figures)
+  console.log(`${holds ? 'holds ' : 'MISSED'}  ${what}: ${measured} (target ${target})`)
+
+/** Runs a program of the project and reads the JSON object in its last line of standard output. */
+function lastLine(program: string, ...args: readonly string[]): Json {
+  console.log(`> ${program} ${args.join(' ')}`)
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', program, ...args],
+    { cwd: root, encoding: 'utf8', maxBuffer: 64 * 2 ** 20, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  assert(status === 0, `${program} ends with 0, and not ${status}`)
+  return parseJson(stdout.trimEnd().split('\n').at(-1) ?? '', program, {
+    charactersMax: 2 ** 20,
+    depthMax: 16,
+  })
+}
+
+function number(value: Json, name: string): number {
+  const found = Object.entries(value ?? {}).find(([key]) => key === name)?.[1]
+  assert(typeof found === 'number', `a benchmark gives the number ${name}`)
+  return found
+}
+
+function atLeast(what: string, target: number, measured: number): Figure {
+  return { what, target: `>= ${target}`, measured: measured.toFixed(2), holds: measured >= target }
+}
+
+function atMost(what: string, target: number, measured: number): Figure {
+  return { what, target: `<= ${target}`, measured: measured.toFixed(2), holds: measured <= target }
+}
+
+function page(): string {
+  const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}`
+  return `# Performance
+
+Written by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}. Losses stand here like wins.
+
+| what | target | measured | holds |
+| --- | --- | --- | --- |
+${figures.map(({ what, target, measured, holds }) => `| ${what} | ${target} | ${measured} | ${holds ? 'yes' : '**no**'} |`).join('\n')}
+${others.map(({ what, measured }) => `| ${what} | | ${measured} | |`).join('\n')}
+
+How each is measured:
+
+- Appraisal: \`packages/attest/test/tdx-bench.ts\`. Emulated UpToDate quote; medians of processor time over rounds that take turns. All three signatures of the
+  quote are recomputed and the policy is evaluated each time; authorities, collateral and the parsed PCK certificate are kept.
+- Sandbox: \`packages/enclave/test/sandbox-bench.ts\`. The demo's training with 1,000 epochs; time between progress messages, so that starting is not in it.
+- Devnet: \`scripts/devnet-bench.ts\`: \`startDevnet\` until all nodes are certified. Blocks are made once a second, so no figure can be better than the number of blocks it waits for.
+- Demo: \`npm run demo -- --json\`, its own \`seconds\`.
+`
+}
