@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { OperationError, type Json } from '@cloister/codec'
 import { fetchJson } from '@cloister/io'
 import {
@@ -20,7 +22,8 @@ const answerField = objectField({
 })
 
 const deadlineMs = 6_000
-const attemptsMax = 3
+const attemptsMax = 4
+const lagMs = 150
 
 /**
  * A checkpoint of the chain's head that the committee signed for an enclave's nonce, with the headers beneath it and the
@@ -42,6 +45,7 @@ export async function getCheckpoint(
       if (attempt === attemptsMax || !(error instanceof OperationError) || !error.retryable)
         throw error
     }
+    await sleep(lagMs)
   }
 }
 

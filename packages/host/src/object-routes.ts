@@ -52,7 +52,7 @@ export function addObjectRoutes(
   app.get('/v1/objects/:digest', async (c) => {
     const digest = c.req.param('digest')
     const local = c.req.header('x-cloister-local') !== undefined || c.req.method === 'HEAD'
-    if (!(local ? await store.has(digest) : await peers.obtain(digest)))
+    if (!(local ? await store.has(digest) : await peers.obtain(digest, 'stranger')))
       throw new OperationError('object-absent', `This node has no object ${digest}`)
     const size = (await store.size(digest)) ?? 0
     const range = readRange(c.req.header('range'), size)

@@ -25,6 +25,7 @@ export const keeperRoutes: Readonly<Record<string, string>> = {
 const callMs = 60_000
 const statusMs = 5_000
 const fetchMs = 10 * 60_000
+const strangersFetchesMax = 4
 
 /** Other nodes and verifiers: where they are, and what is fetched from them. None of it is believed. */
 export class Peers {
@@ -119,8 +120,10 @@ export class Peers {
   }
 
   /** Whether an object is held here, after asking the other nodes and the verifiers for it where it was not. */
-  async obtain(digest: string): Promise<boolean> {
+  async obtain(digest: string, asker: 'own' | 'stranger' = 'own'): Promise<boolean> {
     if (await this.#store.has(digest)) return true
+    // A stranger may name any number of objects that nobody has.
+    if (asker === 'stranger' && this.#fetching.size >= strangersFetchesMax) return false
     const running = this.#fetching.get(digest) ?? this.#fetch(digest)
     this.#fetching.set(digest, running)
     try {

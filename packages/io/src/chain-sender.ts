@@ -115,8 +115,10 @@ export class ChainSender {
 
   async #simulate({ to, data, value }: Transaction, action: string): Promise<void> {
     await this.#chain.ask(action, (client) =>
+      // As the next block would see it: its number, its time, and what is already on its way.
       client.call({
         account: this.account.address,
+        blockTag: 'pending',
         ...(to === undefined ? {} : { to }),
         ...(data === undefined ? {} : { data }),
         ...(value === undefined ? {} : { value }),
@@ -132,7 +134,11 @@ export class ChainSender {
     }
     const [gas, fees] = await Promise.all([
       this.#chain.ask(action, (client) =>
-        client.estimateGas({ account: this.account.address, ...request }),
+        client.estimateGas({
+          account: this.account.address,
+          blockTag: 'pending',
+          ...request,
+        }),
       ),
       this.#chain.ask(`${action} (reading the fee)`, (client) => client.estimateFeesPerGas()),
     ])

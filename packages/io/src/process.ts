@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { OperationError, parseJson, type Json } from '@cloister/codec'
 
-import { isRunning, signalTree } from './process-tree.ts'
+import { descendantsOf, isRunning, signalTree } from './process-tree.ts'
 
 /** How a child is started and how it says that it is ready. */
 export type ChildOptions = {
@@ -77,11 +77,15 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     )
   remember(pid, exited)
   const end = async (graceMs: number): Promise<ChildExit> => {
+    // Once the child is gone nobody can tell any more which processes were its own.
+    const descendants = descendantsOf(pid)
     if (graceMs > 0) {
       signalTree(pid, 'SIGTERM')
       await Promise.race([exited, sleep(graceMs, undefined, { ref: false })])
     }
     signalTree(pid, 'SIGKILL')
+    for (const descendant of descendants)
+      if (isRunning(descendant)) signalTree(descendant, 'SIGKILL')
     return exited
   }
   try {

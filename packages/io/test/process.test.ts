@@ -20,12 +20,12 @@ async function gone(pid: number): Promise<boolean> {
 }
 
 const tree = `
+  process.on('SIGTERM', () => 0)
   const { spawn } = require('node:child_process')
   const inGroup = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)'])
   const outside = spawn(process.execPath, ['-e', 'setInterval(() => 0, 1000)'], { detached: true })
   console.log('not ready yet')
   console.log(JSON.stringify({ pids: [inGroup.pid, outside.pid] }))
-  process.on('SIGTERM', () => 0)
   setInterval(() => 0, 1000)`
 
 test('stopping ends a child that ignores SIGTERM, its children and those that left its group', async () => {
@@ -34,6 +34,22 @@ test('stopping ends a child that ignores SIGTERM, its children and those that le
   expect([child.pid, ...pids].map(isRunning)).toEqual([true, true, true])
   expect(await child.stop(200)).toEqual({ code: undefined, signal: 'SIGKILL' })
   expect(await Promise.all(pids.map(gone))).toEqual([true, true])
+})
+
+test('a grandchild that outlives a child which ended when asked is ended too', async () => {
+  const stubborn = `process.on('SIGTERM', () => 0); console.log('{}'); setInterval(() => 0, 1000)`
+  const child = await startChild(
+    node(`
+      const { spawn } = require('node:child_process')
+      const inner = spawn(process.execPath, ['-e', ${JSON.stringify(stubborn)}], { detached: true })
+      inner.stdout.once('data', () => console.log(JSON.stringify({ inner: inner.pid })))
+      process.on('SIGTERM', () => process.exit(0))
+      setInterval(() => 0, 1000)`),
+  )
+  const { inner }: { inner: number } = JSON.parse(JSON.stringify(child.ready))
+  expect(isRunning(inner)).toBe(true)
+  expect(await child.stop(1_000)).toEqual({ code: 0, signal: undefined })
+  expect(await gone(inner)).toBe(true)
 })
 
 test('a child that ends before it is ready tells how, with its last words', async () => {
