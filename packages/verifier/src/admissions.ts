@@ -1,5 +1,12 @@
 import { isAccepted, strictPolicy, appraisalDigest, type Appraisal } from '@cloister/attest'
-import { canonicalJson, encodeHex, encodeUtf8, OperationError, parseHex, unixSeconds } from '@cloister/codec'
+import {
+  canonicalJson,
+  encodeHex,
+  encodeUtf8,
+  OperationError,
+  parseHex,
+  unixSeconds,
+} from '@cloister/codec'
 import { fetchJson, type BlockHead } from '@cloister/io'
 import {
   addressField,
@@ -74,18 +81,20 @@ export class Admissions {
   }
 
   /** @throws {OperationError} `bad-request`, `busy`, `peer-unreachable`, or `refused` with every reason. */
-  async admit(
-    url: string,
-  ): Promise<{ readonly admission: Admission; readonly signature: Hex }> {
+  async admit(url: string): Promise<{ readonly admission: Admission; readonly signature: Hex }> {
     if (!isHttpUrl(url))
       throw new OperationError(
         'bad-request',
         'Cannot ask that host: its URL must be http or https, without credentials, query or fragment',
       )
     if (this.#open >= openMax)
-      throw new OperationError('busy', `Cannot appraise now: ${openMax} nodes are being appraised`, {
-        retryable: true,
-      })
+      throw new OperationError(
+        'busy',
+        `Cannot appraise now: ${openMax} nodes are being appraised`,
+        {
+          retryable: true,
+        },
+      )
     this.#open++
     try {
       const given = await this.#fetch(url.replace(/\/+$/, ''))
@@ -111,7 +120,9 @@ export class Admissions {
   }> {
     const { home, config } = this.#context
     const head = await home.chain.block()
-    if (given.beaconBlock > head.number || head.number - given.beaconBlock > beaconBlocksMax)
+    if (given.beaconBlock > head.number)
+      return none('beacon-unknown', `block ${given.beaconBlock}, the head is ${head.number}`)
+    if (head.number - given.beaconBlock > beaconBlocksMax)
       return none(
         'beacon-too-old',
         `block ${given.beaconBlock}, the head is ${head.number}, at most ${beaconBlocksMax} before it`,
@@ -212,7 +223,9 @@ export class Admissions {
     const current = await this.#currentNode(machineId, at)
     const isTakeover = current !== undefined && sameHex(current.operator, given.operator)
     if (current !== undefined && !isTakeover && current.expiry > beacon.timestamp)
-      problems.push(problem('machine-taken', `machine ${machineId} is operator ${current.operator}'s`))
+      problems.push(
+        problem('machine-taken', `machine ${machineId} is operator ${current.operator}'s`),
+      )
     const count = (await home.nodesOf(given.operator, at)).length + (isTakeover ? 0 : 1)
     const neededWei = (await home.nodeStakeMinWei(at)) * BigInt(count)
     const bondedWei = await home.bondedOf(given.operator, at)

@@ -69,7 +69,9 @@ export class Checkpoints {
     const { config, manifest, home, domain, account, now } = this.#context
     const { chainId, height, nonce } = request
     if (chainId !== BigInt(manifest.home.chainId))
-      throw refused(`chain ${chainId}: only the home chain ${manifest.home.chainId} is followed here`)
+      throw refused(
+        `chain ${chainId}: only the home chain ${manifest.home.chainId} is followed here`,
+      )
     const head = await home.chain.block()
     if (height > head.number)
       throw refused(`height ${height}: the head is ${head.number}; ask again once it is there`)

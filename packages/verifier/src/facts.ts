@@ -40,8 +40,7 @@ export async function readPostingFacts(
   if (node === undefined)
     throw new OperationError('chain-refused', `Cannot judge: node ${posted.node} has no record`)
   const isOurs =
-    bundle !== undefined &&
-    sameHex(messageDigest(domain, 'Order', bundle.order), task.orderDigest)
+    bundle !== undefined && sameHex(messageDigest(domain, 'Order', bundle.order), task.orderDigest)
   const facts = {
     domain,
     anchors,

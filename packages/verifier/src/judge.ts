@@ -149,7 +149,10 @@ export async function judge(
 }
 
 /** The operators whose keepers released for this attempt: what `Settlement.settle` is given. Sorting is the caller's. */
-export function keepersOf(facts: PostingFacts, bundle: Bundle): readonly Address[] {
+export function keepersOf(
+  facts: Pick<PostingFacts, 'operatorOf'>,
+  bundle: Bundle,
+): readonly Address[] {
   return bundle.releases.flatMap(({ release }) => {
     const operator = facts.operatorOf.get(release.keeper.toLowerCase())
     return operator === undefined ? [] : [operator]

@@ -37,6 +37,9 @@ export type Gathered = {
   readonly outputHeld: boolean
 }
 
+/** How long one source may take, so that one that hangs leaves time for the others, and what ends it all. */
+export type FetchLimit = { readonly sourceMs: number; readonly signal: AbortSignal }
+
 const receiptBytesMax = 64 * 1024
 const receiptMs = 5_000
 const bundleMs = 20_000
@@ -59,10 +62,10 @@ export class MaterialFetcher {
     posted: Posted,
     sources: readonly string[],
     before: Gathered,
-    signal: AbortSignal,
+    limit: FetchLimit,
   ): Promise<Gathered> {
-    const signed = before.signed ?? (await this.#receipt(posted, sources, signal))
-    const bundle = before.bundle ?? (await this.bundle(posted.message.bundleDigest, sources, signal))
+    const signed = before.signed ?? (await this.#receipt(posted, sources, limit))
+    const bundle = before.bundle ?? (await this.bundle(posted.message.bundleDigest, sources, limit))
     const outputHeld =
       before.outputHeld ||
       (signed !== undefined &&
@@ -70,7 +73,7 @@ export class MaterialFetcher {
           signed.receipt.outputDigest,
           signed.receipt.outputBytes,
           sources,
-          signal,
+          limit,
         )))
     return { signed, bundle, outputHeld }
   }
@@ -79,15 +82,15 @@ export class MaterialFetcher {
   async bundle(
     digest: string,
     sources: readonly string[],
-    signal: AbortSignal,
+    limit: FetchLimit,
   ): Promise<Bundle | 'unreadable' | undefined> {
     const name = digest.slice(2)
     if (!(await this.#store.has(name)))
       await this.#first(sources, async (source) => {
         const { bytes } = await fetchBytes(`${source}/v1/objects/${name}`, {
-          timeoutMs: bundleMs,
+          timeoutMs: Math.min(bundleMs, limit.sourceMs),
           answerBytesMax: limits.bundleBytesMax,
-          signal,
+          signal: limit.signal,
         })
         await this.#store.put(name, bytes)
         return true
@@ -107,14 +110,14 @@ export class MaterialFetcher {
   async #receipt(
     posted: Posted,
     sources: readonly string[],
-    signal: AbortSignal,
+    limit: FetchLimit,
   ): Promise<SignedReceipt | undefined> {
     const { task, attempt, digest, message, operatorSignature } = posted
     return this.#first(sources, async (source) => {
       const json: Json = await fetchJson(`${source}/v1/tasks/${task}/${attempt}`, {
-        timeoutMs: receiptMs,
+        timeoutMs: Math.min(receiptMs, limit.sourceMs),
         answerBytesMax: receiptBytesMax,
-        signal,
+        signal: limit.signal,
       })
       const { receipt, receiptSignature } = signedReceiptField.parse(json, 'answer')
       const signed = { posting: message, operatorSignature, receipt, receiptSignature }
@@ -126,15 +129,15 @@ export class MaterialFetcher {
     digest: string,
     bytes: bigint,
     sources: readonly string[],
-    signal: AbortSignal,
+    limit: FetchLimit,
   ): Promise<boolean> {
     const name = digest.slice(2)
     if (!(await this.#store.has(name)))
       await this.#first(sources, async (source) => {
         const { body } = await fetchParts(`${source}/v1/objects/${name}`, {
-          timeoutMs: outputMs,
+          timeoutMs: Math.min(outputMs, limit.sourceMs),
           answerBytesMax: Number(bytes),
-          signal,
+          signal: limit.signal,
         })
         await this.#store.put(name, body)
         return true
@@ -153,7 +156,10 @@ export class MaterialFetcher {
         if (found !== undefined) return found
       } catch (error) {
         if (error instanceof OperationError && error.code.startsWith('store-')) throw error
-        this.#log.debug('A source does not have what was asked for', { source, error: asError(error) })
+        this.#log.debug('A source does not have what was asked for', {
+          source,
+          error: asError(error),
+        })
       }
     return undefined
   }

@@ -1,4 +1,4 @@
-import { OperationError } from '@cloister/codec'
+import { OperationError, type Json } from '@cloister/codec'
 import {
   addressField,
   cloisterDomain,
@@ -31,13 +31,7 @@ export type PayoutRequest = { readonly chainId: bigint; readonly height: bigint 
 
 /** Body of `POST /v1/payouts`: `height` may be left out. */
 export const payoutRequestField: Field<PayoutRequest> = {
-  parse: (value, path) =>
-    request.parse(
-      typeof value === 'object' && value !== null && !Array.isArray(value)
-        ? { height: null, ...value }
-        : value,
-      path,
-    ),
+  parse: (value, path) => request.parse(isObject(value) ? { height: null, ...value } : value, path),
   encode: (value) => request.encode(value),
 }
 
@@ -68,6 +62,7 @@ const readsAtOnce = 32
 export class Payouts {
   readonly #context: VerifierContext
   readonly #standing: Standing
+  readonly #signed = new Map<string, Message<'PayoutRoot'>[]>()
 
   constructor(context: VerifierContext, standing: Standing) {
     this.#context = context
@@ -119,7 +114,8 @@ export class Payouts {
       blockNumber: at,
     })
     if (sameHex(payout, zeroAddress)) throw refused(`chain ${chainId} is no open spoke`)
-    if (chainId > BigInt(Number.MAX_SAFE_INTEGER)) throw refused(`chain ${chainId} is too high an id`)
+    if (chainId > BigInt(Number.MAX_SAFE_INTEGER))
+      throw refused(`chain ${chainId} is too high an id`)
     return payout
   }
 
@@ -192,8 +188,7 @@ export class Payouts {
   #record(chainId: bigint, payout: Message<'PayoutRoot'>): void {
     const { journal } = this.#context
     const kind = `payout/${chainId}`
-    for (const { body } of journal.list(kind, Math.max(0, journal.head.count - 10_000), 10_000)) {
-      const other = parseMessageText('PayoutRoot', body)
+    for (const other of this.#signedFor(kind)) {
       const isWrong =
         other.sequence < payout.sequence
           ? other.totalWei > payout.totalWei
@@ -205,13 +200,34 @@ export class Payouts {
         )
     }
     const text = encodeMessage('PayoutRoot', payout)
-    const { entry } = journal.recordOnce(kind, String(payout.sequence), text)
+    const { entry, isNew } = journal.recordOnce(kind, String(payout.sequence), text)
     if (entry.body !== text)
       throw new OperationError(
         'conflict',
         `Cannot sign another payout root for sequence ${payout.sequence} of chain ${chainId}; name another height`,
       )
+    if (isNew) this.#signedFor(kind).push(payout)
   }
+
+  /** All that was ever signed for a spoke: read from the journal once, then kept. */
+  #signedFor(kind: string): Message<'PayoutRoot'>[] {
+    const known = this.#signed.get(kind)
+    if (known !== undefined) return known
+    const found: Message<'PayoutRoot'>[] = []
+    for (let from = 0; ;) {
+      const page = this.#context.journal.list(kind, from)
+      for (const { body } of page) found.push(parseMessageText('PayoutRoot', body))
+      const last = page.at(-1)
+      if (last === undefined) break
+      from = last.sequence + 1
+    }
+    this.#signed.set(kind, found)
+    return found
+  }
+}
+
+function isObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function refused(detail: string): OperationError {

@@ -79,12 +79,15 @@ export class Standing {
       this.#abstainUpTo = (await home.chain.block()).timestamp
       const untilMs = now() + seconds * 1_000
       this.#state = { kind: 'silent', untilMs, votes: unknown }
-      log.error('SILENT: votes of this key exist that its journal does not know; nothing is signed', {
-        address: account.address,
-        until: new Date(untilMs).toISOString(),
-        tasks: unknown.map(({ task, attempt }) => `${task}/${attempt}`),
-        next: 'find out which process or backup signed them; if the key may be in two places, hand over to a new one',
-      })
+      log.error(
+        'SILENT: votes of this key exist that its journal does not know; nothing is signed',
+        {
+          address: account.address,
+          until: new Date(untilMs).toISOString(),
+          tasks: unknown.map(({ task, attempt }) => `${task}/${attempt}`),
+          next: 'find out which process or backup signed them; if the key may be in two places, hand over to a new one',
+        },
+      )
       await sleep(seconds * 1_000, undefined, { signal }).catch(() => undefined)
       if (signal.aborted) return
       for (const vote of unknown) this.#votes.adopt(vote)

@@ -65,10 +65,7 @@ export class VoteJournal {
     const own = this.find(vote.task, vote.attempt)
     return (
       own !== undefined &&
-      sameHex(
-        messageDigest(this.#domain, 'Vote', own),
-        messageDigest(this.#domain, 'Vote', vote),
-      )
+      sameHex(messageDigest(this.#domain, 'Vote', own), messageDigest(this.#domain, 'Vote', vote))
     )
   }
 

@@ -40,11 +40,13 @@ const postingsMax = 4_096
 export class VotePool {
   readonly #journal: Journal
   readonly #domain: Domain
+  readonly #onSecondVote: (posted: Posted) => void
   readonly #items = new Map<string, Item>()
 
-  constructor(journal: Journal, domain: Domain) {
+  constructor(journal: Journal, domain: Domain, onSecondVote: (posted: Posted) => void) {
     this.#journal = journal
     this.#domain = domain
+    this.#onSecondVote = onSecondVote
   }
 
   /** Begins to take votes on a posting, and takes up those that the journal has. */
@@ -103,6 +105,7 @@ export class VotePool {
       seenKey(item.posted, signer, own.length),
       canonicalJson(signedVoteField.encode(given)),
     )
+    if (own.length > 0) this.#onSecondVote(item.posted)
     return true
   }
 
@@ -138,9 +141,7 @@ export class VotePool {
     const honest = votes.filter(
       ({ signer }) => votes.filter((each) => sameHex(each.signer, signer)).length === 1,
     )
-    return (
-      (await this.#largest(honest, item.set)) ?? (await this.#largest(votes, item.set))
-    )
+    return (await this.#largest(honest, item.set)) ?? (await this.#largest(votes, item.set))
   }
 
   async #largest(
