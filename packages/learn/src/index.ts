@@ -20,6 +20,7 @@ export {
   type Parameter,
 } from './model.ts'
 export { fitNormalisation, noNormalisation, type Normalisation } from './normalisation.ts'
+export { readInitializers } from './onnx-initializers.ts'
 export { scanLimits, scanModel, type ScannedModel } from './onnx-scan.ts'
 export {
   encodeInference,

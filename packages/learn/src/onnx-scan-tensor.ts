@@ -49,3 +49,14 @@ export function scanTensor(slice: ProtobufSlice): void {
       `${data.bytes.length} bytes of data in a shape of ${bytes}`,
     )
 }
+
+/** The float32 numbers of a constant that {@link scanTensor} let pass. */
+export function tensorFloats(slice: ProtobufSlice): readonly number[] {
+  const tensor = readMessage(slice, tensorRules)
+  const [data] = [...tensor.slices('raw'), ...tensor.slices('floats')]
+  if (data === undefined) return []
+  const view = new DataView(data.bytes.buffer, data.bytes.byteOffset, data.bytes.length)
+  return Array.from({ length: data.bytes.length / 4 }, (_, index) =>
+    view.getFloat32(index * 4, true),
+  )
+}

@@ -59,6 +59,13 @@ export function scanModel(bytes: Bytes): ScannedModel {
   return { features, classes, nodes: nodes.length }
 }
 
+/** The constants of a model that passes {@link scanModel}. */
+export function graphInitializers(bytes: Bytes): readonly ProtobufSlice[] {
+  scanModel(bytes)
+  const model = readMessage({ bytes, offset: 0 }, modelRules)
+  return readMessage(model.slice('graph'), graphRules).slices('initializer')
+}
+
 // Fields that are not in these tables (training info, functions, sparse tensors, newer ones) are refused.
 const modelRules: MessageRules = {
   name: 'model',

@@ -38,12 +38,17 @@ export function scanBytes(
  * Scans every file below `root` but those below `except`, and the files' names.
  *
  * `knownDigests` are SHA-256 digests of files that existed before any secret did (the measured runtime): a byte-equal
- * copy of one holds no secret, so it is counted and not searched.
+ * copy of one holds no secret, so it is counted and not searched. `erase` are ciphertexts whose owners opened them: each is taken out
+ * wherever it stands whole, since four of its random bytes equal a float's by chance.
  */
 export function scanFolder(
   root: string,
   needles: readonly Needle[],
-  options: { readonly except: readonly string[]; readonly knownDigests: ReadonlySet<string> },
+  options: {
+    readonly except: readonly string[]
+    readonly knownDigests: ReadonlySet<string>
+    readonly erase?: readonly Buffer[]
+  },
 ): {
   readonly leaks: readonly Leak[]
   readonly filesSearched: number
@@ -63,9 +68,16 @@ export function scanFolder(
       continue
     }
     filesSearched++
-    leaks.push(...scanBytes(bytes, needles, path))
+    leaks.push(...scanBytes(erased(bytes, options.erase ?? []), needles, path))
   }
   return { leaks, filesSearched, filesKnown }
+}
+
+function erased(bytes: Buffer, parts: readonly Buffer[]): Buffer {
+  for (const part of parts.filter(({ length }) => length > 0))
+    for (let at = bytes.indexOf(part); at >= 0; at = bytes.indexOf(part, at + part.length))
+      bytes.fill(0, at, at + part.length)
+  return bytes
 }
 
 function filesBelow(root: string, except: readonly string[]): readonly string[] {

@@ -1,0 +1,56 @@
+import type { Leak } from '../leaks/scan.ts'
+import type { Phase } from './phases.ts'
+
+/** Who got what for a task, and the transaction that gave it to them on the chain they chose. */
+export type PaidLine = {
+  readonly role: string
+  readonly account: string
+  readonly chain: number
+  readonly amount: string
+  readonly tx: string
+}
+
+/** What became of one task. */
+export type TaskReport = {
+  readonly id: string
+  readonly kind: 'train' | 'infer'
+  /** The receipt key of the node that ran it. */
+  readonly node: string
+  readonly tee: string
+  readonly attempts: number
+  readonly judgement: 'accepted' | 'refused' | 'none'
+  /** How many verifiers signed it. */
+  readonly votes: number
+  /** Path of the receipt file; null where there is no receipt. */
+  readonly receipt: string | null
+  readonly phases: readonly Phase[]
+  readonly paid: readonly PaidLine[]
+}
+
+/** How an injected fault ended. */
+export type InjectionReport = {
+  readonly name: string
+  /** Whether the network defended itself as expected: computed from the chain and from logs. */
+  readonly defended: boolean
+  readonly expected: string
+  readonly observed: string
+  readonly txs: readonly string[]
+  readonly slashedWei: string
+  readonly refundedWei: string
+}
+
+/** The object that the demo prints last. Spec: docs/devnet.md. */
+export type DemoReport = {
+  readonly ok: boolean
+  readonly seconds: number
+  readonly tasks: readonly TaskReport[]
+  readonly model: {
+    readonly accuracy: number
+    readonly pooledAccuracy: number
+    readonly ownAccuracies: readonly { readonly name: string; readonly accuracy: number }[]
+  } | null
+  readonly ledger: { readonly driftWei: string }
+  readonly leaks: readonly Leak[]
+  readonly skipped: readonly string[]
+  readonly injected: InjectionReport | null
+}

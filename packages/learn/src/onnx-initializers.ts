@@ -1,0 +1,12 @@
+import type { Bytes } from '@cloister/codec'
+import { graphInitializers } from './onnx-scan.ts'
+import { tensorFloats } from './onnx-scan-tensor.ts'
+
+/**
+ * Every trained number of a classifier, in the order of the file.
+ *
+ * @throws {MalformedError} as `scanModel`.
+ */
+export function readInitializers(bytes: Bytes): readonly number[] {
+  return graphInitializers(bytes).flatMap((tensor) => [...tensorFloats(tensor)])
+}
