@@ -14,7 +14,7 @@ import {
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
-import { chainTime, sendCall } from './chain.ts'
+import { askChain, chainTime, sendCall } from './chain.ts'
 import { accountOf, type Client } from './client.ts'
 import { sdkError } from './sdk-error.ts'
 import { signMessage } from './sign.ts'
@@ -53,9 +53,10 @@ export type GrantTerms = {
  */
 export async function signGrant(client: Client, terms: GrantTerms): Promise<SignedGrant> {
   const { operators, requesters } = terms
+  const owner = accountOf(client, 'sign a grant').address
   const now = await chainTime(client.chain)
   const grant: Grant = {
-    owner: accountOf(client, 'sign a grant').address,
+    owner,
     asset: terms.asset,
     apps: terms.apps,
     measurements: terms.measurements ?? client.deployment.measurements,
@@ -71,7 +72,7 @@ export async function signGrant(client: Client, terms: GrantTerms): Promise<Sign
     notBefore: terms.notBefore ?? now,
     expiry: terms.expiry,
     outputBytesMax: terms.outputBytesMax,
-    nonce: terms.nonce ?? nonceAt(now),
+    nonce: terms.nonce ?? (await nonceFor(client, owner, now)),
   }
   const problems = checkGrant(grant)
   if (problems.length > 0)
@@ -94,7 +95,7 @@ export async function revokeGrant(client: Client, digest: Hex): Promise<Hex> {
  */
 export async function revokeAll(client: Client, nonceMin?: bigint): Promise<Hex> {
   const { address } = accountOf(client, 'revoke grants')
-  const bound = nonceMin ?? nonceAfter(await chainTime(client.chain))
+  const bound = nonceMin ?? (await nonceAbove(client, address))
   return revoke(client, `revoke the grants of ${address} below nonce ${bound}`, 'revokeAll', bound)
 }
 
@@ -130,13 +131,32 @@ export function parseSignedGrant(client: Client, text: string): SignedGrant {
   return { grant, signature, digest: messageDigest(client.domain, 'Grant', grant) }
 }
 
-// Nonces rise with the chain's time, so that one number revokes all that were signed until then.
-function nonceAt(time: bigint): bigint {
-  return (time << 24n) | BigInt(`0x${encodeHex(crypto.getRandomValues(new Uint8Array(3)))}`)
+// Nonces rise with the chain's time, so that one number revokes all that were signed until then; and they stay above
+// what was revoked already, on chains where two blocks have one time.
+const nonceStep = 1n << 24n
+
+async function nonceFor(client: Client, owner: Address, now: bigint): Promise<bigint> {
+  const revokedBelow = await nonceMinOf(client, owner)
+  const start = now * nonceStep
+  const random = BigInt(`0x${encodeHex(crypto.getRandomValues(new Uint8Array(3)))}`)
+  return (start > revokedBelow ? start : revokedBelow) + random
 }
 
-function nonceAfter(time: bigint): bigint {
-  return (time + 1n) << 24n
+async function nonceAbove(client: Client, owner: Address): Promise<bigint> {
+  const above = (await nonceMinOf(client, owner)) + nonceStep
+  const later = ((await chainTime(client.chain)) + 1n) * nonceStep
+  return later > above ? later : above
+}
+
+function nonceMinOf(client: Client, owner: Address): Promise<bigint> {
+  return askChain(client.chain, 'read what is revoked', (reader) =>
+    reader.readContract({
+      address: client.deployment.home.contracts.assetRegistry,
+      abi: assetRegistryAbi,
+      functionName: 'nonceMinOf',
+      args: [owner],
+    }),
+  )
 }
 
 async function revoke(

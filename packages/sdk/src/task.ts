@@ -169,10 +169,10 @@ export async function* watchTask(
       reader.getBlockNumber(),
     )
     if (head >= from) {
-      for (const event of await taskEvents(client, task, from, head)) {
-        yield event
-        if (event.kind === 'settled' || event.kind === 'refunded') return
-      }
+      const events = await taskEvents(client, task, from, head)
+      yield* events
+      // Payments come after the end, in the same transaction.
+      if (events.some(({ kind }) => kind === 'settled' || kind === 'refunded')) return
       from = head + 1n
     }
     if (options.signal?.aborted === true || performance.now() > deadline)

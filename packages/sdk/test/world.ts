@@ -2,6 +2,7 @@ import { unixSeconds } from '@cloister/codec'
 import { createManufacturer, type Manufacturer } from '@cloister/emulator'
 import {
   appRegistryAbi,
+  assetRegistryAbi,
   cloisterDomain,
   encodeDeployment,
   ledgerAbi,
@@ -50,6 +51,8 @@ export type World = {
     from: LocalAccount,
     call: { address: Address; abi: Abi; functionName: string; args: readonly unknown[] },
   ) => Promise<Hex>
+  readonly deploymentId: () => Promise<Hex>
+  readonly rootOf: (asset: Hex) => Promise<Hex>
   readonly close: () => Promise<void>
 }
 
@@ -128,6 +131,21 @@ export async function startWorld(): Promise<World> {
     stranger: person(12),
     client: (account, more = {}) => connect({ deployment: manifest, account, ...more }),
     send,
+    deploymentId: () =>
+      home.client.readContract({
+        address: contracts.ledger,
+        abi: ledgerAbi,
+        functionName: 'deployment',
+      }),
+    rootOf: async (asset) => {
+      const found = await home.client.readContract({
+        address: contracts.assetRegistry,
+        abi: assetRegistryAbi,
+        functionName: 'assetOf',
+        args: [asset],
+      })
+      return found.root
+    },
     close: async () => {
       await Promise.all([...nodes, ...verifiers].map((part) => part.close()))
       await Promise.all([home.child.kill(), spoke.child.kill()])
