@@ -18,11 +18,16 @@ export type ProgramOptions = {
   readonly onLine?: (line: string) => void
 }
 
+const packages = {
+  host: import.meta.resolve('@cloister/host'),
+  verifier: import.meta.resolve('@cloister/verifier'),
+}
+
 /** Starts a program with a configuration file in its own folder, and waits until it is ready. */
 export function startProgram(options: ProgramOptions): Promise<Child> {
   const configFile = join(options.folder, 'config.json')
   writeFileSync(configFile, `${JSON.stringify(options.config, undefined, 2)}\n`, { mode: 0o600 })
-  const main = fileURLToPath(import.meta.resolve(`../../${options.package}/src/main.ts`))
+  const main = fileURLToPath(new URL('main.ts', packages[options.package]))
   return startChild({
     name: options.name,
     command: process.execPath,
