@@ -73,11 +73,15 @@ export async function sendCall(
       'no-account',
       `Cannot ${action}: nobody is there to sign; give connect() an account`,
     )
+  // A contract hands on the errors of those that it calls: all of them have names here.
+  const named = { ...call, abi: [...call.abi, ...chain.errors], account }
   let hash: Hex
   let receipt: TransactionReceipt
   try {
-    await reader.simulateContract({ ...call, account })
-    hash = await wallet.writeContract({ ...call, account, chain: wallet.chain })
+    hash = await inTurn(wallet, async () => {
+      await reader.simulateContract(named)
+      return wallet.writeContract({ ...named, chain: wallet.chain })
+    })
     receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptMs, retryCount: 10 })
   } catch (cause) {
     throw chainError(chain, action, cause)
@@ -88,6 +92,19 @@ export async function sendCall(
     `Cannot ${action}: transaction ${hash} was reverted in block ${receipt.blockNumber}; something changed since it was tried, so try again`,
     { retryable: true },
   )
+}
+
+// One account's transactions are numbered by how many it has sent: two at once would take one number.
+const turns = new WeakMap<WalletClient, Promise<unknown>>()
+
+function inTurn<T>(wallet: WalletClient, act: () => Promise<T>): Promise<T> {
+  const before = turns.get(wallet) ?? Promise.resolve()
+  const result = before.then(act)
+  turns.set(
+    wallet,
+    result.catch(() => undefined),
+  )
+  return result
 }
 
 /** Time of the newest block, Unix seconds. */

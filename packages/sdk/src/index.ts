@@ -38,6 +38,7 @@ export {
   type PreparedOrder,
 } from './order.ts'
 export { fetchOutput, openOutput, type FetchedOutput, type OpenedOutput } from './output.ts'
+export { parseShareState, type ShareState } from './share-state.ts'
 export { claimOnSpoke, type Claim } from './payout.ts'
 export type { Fetch } from './peer.ts'
 export { findReceipt, type FoundReceipt } from './posted-receipt.ts'

@@ -7,7 +7,6 @@ import { askChain, chainTime, sendCall } from './chain.ts'
 import { accountOf, type Client } from './client.ts'
 import type { SignedGrant } from './grants.ts'
 import { deposit } from './money.ts'
-import { knownStores } from './nodes.ts'
 import { preflightOrder, type Preflight } from './preflight.ts'
 import { sdkError } from './sdk-error.ts'
 import { copiesMin, uploadObject } from './upload.ts'
@@ -50,7 +49,7 @@ export type PlacedOrder = {
 
 /** Where an order's objects go, and what may be done to make it succeed. */
 export type PlaceOptions = {
-  /** The deployment's nodes and verifiers, where nothing is said. */
+  /** The deployment's nodes, where nothing is said. */
   readonly stores?: readonly string[]
   /** Move what the fee lacks from the account into the Ledger first. */
   readonly depositMissing?: boolean
@@ -116,7 +115,7 @@ export async function placeOrder(
       problem.code,
       `Cannot place the order: ${found.problems.map(({ detail }) => detail).join('; ')}`,
     )
-  const stores = options.stores ?? knownStores(client)
+  const stores = options.stores ?? client.deployment.nodes.map((node) => node.url)
   const copies = Math.min(copiesMin, new Set(stores).size)
   client.onProgress({ step: 'upload', detail: 'the recipient’s key and the app’s manifest' })
   await uploadObject(client, prepared.recipientPublicKey, stores, copies)

@@ -134,11 +134,8 @@ test('an object with other bytes is passed by for the next store', async () => {
 
 test('an asset sealed as a stream is the object that its root names, and opens again', async () => {
   const client = await world.client(world.owner)
-  async function* source() {
-    for (let index = 0; index < 50; index++) yield new Uint8Array(3001).fill(index)
-  }
   const pieces: Bytes[] = []
-  const asset = await sealAssetStream(client, source(), (piece) => void pieces.push(piece), {
+  const asset = await sealAssetStream(client, plainPieces(), (piece) => void pieces.push(piece), {
     owner: world.owner.address,
   })
   expect(sha256(Buffer.concat(pieces))).toBe(asset.root)
@@ -225,7 +222,8 @@ test('docs/sdk.md lists every error code, and no other', () => {
   const listed = rows.flatMap((row) =>
     [...(row.split('|')[1] ?? '').matchAll(/`([a-z-]+)`/g)].map(([, code]) => code),
   )
-  expect(listed.toSorted()).toEqual([...sdkErrorCodes].toSorted())
+  expect(new Set(listed)).toEqual(new Set(sdkErrorCodes))
+  expect(listed.length).toBe(sdkErrorCodes.length)
 })
 
 function grantTerms(asset: Hex, app: Hex = `0x${'02'.repeat(32)}`) {
@@ -240,6 +238,10 @@ function grantTerms(asset: Hex, app: Hex = `0x${'02'.repeat(32)}`) {
     expiry: 4_000_000_000n,
     outputBytesMax: 2 ** 30,
   } as const
+}
+
+async function* plainPieces() {
+  for (let index = 0; index < 50; index++) yield new Uint8Array(3001).fill(index)
 }
 
 function listen(listener: RequestListener): Promise<Server> {

@@ -81,7 +81,7 @@ export async function startChain(chainId: number): Promise<TestChain> {
     readyMs: 20_000,
     readyLine: (line) => /^Listening on (\S+:\d+)$/.exec(line.trim())?.[1],
   })
-  const url = `http://${String(child.ready)}`
+  const url = `http://${JSON.stringify(child.ready).slice(1, -1)}`
   return { url, client: client(url), child }
 }
 

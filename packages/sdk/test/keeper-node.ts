@@ -55,7 +55,7 @@ export type TestNode = {
   readonly close: () => Promise<void>
 }
 
-/** Three pairs of a number's registers, 48 bytes each. */
+/** Registers that follow from a number, 48 bytes each. */
 export function registers(seed: number): Pick<QuoteRequest, 'mrtd' | 'rtmrs'> {
   const register = (index: number) => new Uint8Array(48).fill(seed * 16 + index)
   return { mrtd: register(0), rtmrs: [register(1), register(2), register(3), register(4)] }
@@ -63,7 +63,6 @@ export function registers(seed: number): Pick<QuoteRequest, 'mrtd' | 'rtmrs'> {
 
 /** The measurement of registers, as contracts and grants name it. */
 export function measurementOf({ mrtd, rtmrs }: Pick<QuoteRequest, 'mrtd' | 'rtmrs'>): Hex {
-  const hex = (bytes: Bytes): Hex => `0x${encodeHex(bytes)}`
   const [a, b, c, d] = rtmrs
   return tdxMeasurement({ mrtd: hex(mrtd), rtmrs: [hex(a), hex(b), hex(c), hex(d)] })
 }
@@ -80,7 +79,7 @@ export async function startNode(
   const receiptAccount = privateKeyToAccount(`0x${secret}`)
   const shareKeys = await generateEnvelopeKeyPair()
   const app = createHttpApp()
-  const state = { server: undefined as HttpServer | undefined }
+  const state: { server?: HttpServer } = {}
   const node: TestNode = {
     get url() {
       return state.server?.url ?? ''
@@ -179,4 +178,8 @@ function addObjectRoutes(app: Hono, node: TestNode): void {
       return c.json({ error: { code: 'object-absent', message: 'not here' } }, 404)
     return c.body(node.tamper.object?.(bytes) ?? bytes)
   })
+}
+
+function hex(bytes: Bytes): Hex {
+  return `0x${encodeHex(bytes)}`
 }

@@ -34,6 +34,8 @@ import {
   type SharedAsset,
   type SignedGrant,
 } from '../src/index.ts'
+import { marketAbi } from '@cloister/protocol'
+import { sendCall } from '../src/chain.ts'
 import { drawNode, playAttempt, settle, type PlayedAttempt } from './attempt.ts'
 import { trainManifest } from './manifest.ts'
 import { startWorld, type World } from './world.ts'
@@ -205,8 +207,12 @@ async function checkClaim() {
   const steal = { payout: () => [{ account: world.stranger.address, cumulativeWei: 10n ** 21n }] }
   for (const verifier of world.verifiers.slice(0, 2)) verifier.tamper = steal
   expect((await failure(claimOnSpoke(owner, 31338))).code).toBe('payout-unproven')
-  for (const verifier of world.verifiers) verifier.tamper = {}
+  // Members that count up to different blocks are asked for one height.
+  await world.home.client.mine({ blocks: 4 })
+  for (const [index, verifier] of world.verifiers.entries())
+    verifier.tamper = { lagBlocks: BigInt(index) }
   const claim = await claimOnSpoke(owner, 31338)
+  for (const verifier of world.verifiers) verifier.tamper = {}
   expect(claim).toMatchObject({ account: world.owner.address, amountWei: earned })
   expect(claim.rootTransaction).toMatch(/^0x/)
   const token = world.deployment.spokes[0]!.contracts.token
@@ -314,6 +320,35 @@ test('too little money is said with the amounts', async () => {
   const error = await failure(placeOrder(requester, prepared, { depositMissing: true }))
   expect(error.code).toBe('insufficient-funds')
   expect((await failure(withdraw(requester, parseEther('9999')))).code).toBe('insufficient-funds')
+})
+
+test('what the chain refuses by itself is named, through the contracts that were called', async () => {
+  const { prepared } = await order({}, { feeWei: parseEther('5000') })
+  const place = (orderToPlace: PreparedOrder) =>
+    sendCall(requester.chain, 'place', {
+      address: world.contracts.market,
+      abi: marketAbi,
+      functionName: 'place',
+      args: [
+        orderToPlace.order,
+        orderToPlace.grants.map(({ grant }) => grant),
+        orderToPlace.grants.map(({ signature }) => signature),
+      ],
+    })
+  expect(await failure(place(prepared))).toMatchObject({ code: 'insufficient-funds' })
+  const refused = await order({ apps: [`0x${'ab'.repeat(32)}`] })
+  const error = await failure(place(refused.prepared))
+  expect(error).toMatchObject({ code: 'reverted' })
+  expect(error.message).toMatch(/GrantOmitsApp/)
+})
+
+test('two transactions of one account at once both get through', async () => {
+  await world.home.client.setAutomine(false)
+  await world.home.client.setIntervalMining({ interval: 1 })
+  const chains = [31338, 31337].map((chainId) => setPayoutChain(owner, chainId))
+  expect(new Set(await Promise.all(chains)).size).toBe(2)
+  await world.home.client.setIntervalMining({ interval: 0 })
+  await world.home.client.setAutomine(true)
 })
 
 async function codes(prepared: PreparedOrder): Promise<readonly string[]> {

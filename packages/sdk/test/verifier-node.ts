@@ -20,6 +20,8 @@ export type TestVerifier = {
   tamper: {
     readonly payout?: (leaves: readonly Payout[]) => readonly Payout[]
     readonly silent?: boolean
+    /** Counts up to so many blocks before the head, where no height is named. */
+    readonly lagBlocks?: bigint
   }
   readonly close: () => Promise<void>
 }
@@ -36,7 +38,7 @@ type Given = {
 export async function startVerifier(account: LocalAccount, given: Given): Promise<TestVerifier> {
   const { home, domain, spokeDomain, contracts, spokeChainId } = given
   const app = createHttpApp()
-  const verifier = { tamper: {} } as { tamper: TestVerifier['tamper'] }
+  const verifier: Pick<TestVerifier, 'tamper'> = { tamper: {} }
   const objects = new Map<string, Uint8Array<ArrayBuffer>>()
   const sign = (hash: Hex) => account.sign!({ hash })
 
@@ -57,12 +59,16 @@ export async function startVerifier(account: LocalAccount, given: Given): Promis
   })
   app.post('/v1/payouts', async (c) => {
     if (verifier.tamper.silent) return c.json({ error: { code: 'unready', message: 'no' } }, 503)
+    const { height }: { height?: string } = await c.req.json()
+    const head = await home.client.getBlockNumber()
+    const at = height === undefined ? head - (verifier.tamper.lagBlocks ?? 0n) : BigInt(height)
     const logs = await home.client.getContractEvents({
       address: contracts.ledger,
       abi: ledgerAbi,
       eventName: 'Owed',
       args: { chainId: BigInt(spokeChainId) },
       fromBlock: 0n,
+      toBlock: at,
       strict: true,
     })
     const owed = new Map<`0x${string}`, bigint>()
@@ -70,8 +76,7 @@ export async function startVerifier(account: LocalAccount, given: Given): Promis
     const honest = [...owed].map(([holder, cumulativeWei]) => ({ account: holder, cumulativeWei }))
     const leaves = verifier.tamper.payout?.(honest) ?? honest
     const totalWei = leaves.reduce((sum, leaf) => sum + leaf.cumulativeWei, 0n)
-    const head = await home.client.getBlockNumber()
-    const payout = { sequence: head, root: payoutRoot(leaves), totalWei, committee: 0n }
+    const payout = { sequence: at, root: payoutRoot(leaves), totalWei, committee: 0n }
     const signature = await sign(messageDigest(spokeDomain, 'PayoutRoot', payout))
     return c.json({
       payout: jsonOf(messageToJson('PayoutRoot', payout)),

@@ -228,7 +228,7 @@ async function admit(
   }
   const hash = messageDigest(domain, 'Admission', admission)
   const signatures = await Promise.all(
-    committee.slice(0, 3).map((member) => member.sign?.({ hash })),
+    committee.slice(0, 3).map(async (member) => member.sign?.({ hash })),
   )
   await home.client.mine({ blocks: 1 })
   await send(node.operator, {
