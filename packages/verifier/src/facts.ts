@@ -51,7 +51,12 @@ export async function readPostingFacts(
       posting: posted.digest,
       node: posted.node,
     },
-    node: { operator: node.operator, machineId: node.machineId, tier: node.tier },
+    node: {
+      operator: node.operator,
+      machineId: node.machineId,
+      measurement: node.measurement,
+      tier: node.tier,
+    },
     assets: isOurs ? await readAssets(home, bundle, at) : [],
     operatorOf: isOurs ? await readOperators(home, bundle, at) : new Map<string, Address>(),
     outputBytesMax: isOurs ? apps.outputBytesMax(bundle.order.app) : 0,

@@ -53,6 +53,7 @@ export type PostingFacts = {
   readonly node: {
     readonly operator: Address
     readonly machineId: Hex
+    readonly measurement: Hex
     readonly tier: number
   }
   /** In the order of the order's assets. */
@@ -255,6 +256,7 @@ async function evidenceProblems(
   return {
     appraisal,
     problems: [
+      ...same('measurement', `0x${appraisal.claims.measurement}`, node.measurement),
       ...(await checkpointProblems(facts, bundle)),
       ...grantProblems(facts, bundle, appraisal.claims),
     ],

@@ -97,11 +97,16 @@ export class Standing {
   }
 
   async #untilKnown(signal: AbortSignal): Promise<readonly Vote[] | undefined> {
-    const { log, config } = this.#context
+    const { log, config, domain } = this.#context
     while (!signal.aborted) {
       try {
         const found = [...(await this.#onChain()), ...(await this.#atPeers(signal))]
-        return found.filter((vote) => !this.#votes.knows(vote))
+        const unknown = found.filter((vote) => !this.#votes.knows(vote))
+        return [
+          ...new Map(
+            unknown.map((vote) => [messageDigest(domain, 'Vote', vote), vote] as const),
+          ).values(),
+        ]
       } catch (error) {
         log.debug('Own votes cannot be looked for yet', {
           error: error instanceof Error ? error : undefined,

@@ -162,7 +162,7 @@ describe('reason 2, a contradiction', () => {
 
   test('is refused: the node has another machine on chain', async () => {
     const facts = factsOf(honest, {
-      node: { operator: operators[0]!.address, machineId: named('other'), tier: 0 },
+      node: { ...factsOf(honest).node, machineId: named('other') },
     })
     expect(await verdict(facts, materialOf(honest))).toEqual({
       verdict: 2,
@@ -199,6 +199,17 @@ describe('reason 3, the evidence', () => {
       verdict: 2,
       reason: 3,
       fields: ['quote'],
+    })
+  })
+
+  test('is refused where the node was admitted with another measurement', async () => {
+    const facts = factsOf(honest, {
+      node: { ...factsOf(honest).node, measurement: named('another runtime') },
+    })
+    expect(await verdict(facts, materialOf(honest))).toEqual({
+      verdict: 2,
+      reason: 3,
+      fields: ['measurement'],
     })
   })
 

@@ -12,6 +12,7 @@ import {
   makeOrder,
   makeShares,
   manifest,
+  measurement,
   named,
   type Attempt,
   type AttemptInput,
@@ -66,7 +67,12 @@ export function factsOf(attempt: Attempt, changed: Partial<PostingFacts> = {}): 
       posting: attempt.posting,
       node: nodes[0]!.key.address,
     },
-    node: { operator: operators[0]!.address, machineId: nodes[0]!.machineId, tier: 0 },
+    node: {
+      operator: operators[0]!.address,
+      machineId: nodes[0]!.machineId,
+      measurement,
+      tier: 0,
+    },
     assets: assets.map(({ root, shares }) => ({
       owner: owner.address,
       root,
