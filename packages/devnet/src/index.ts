@@ -1,1 +1,11 @@
-export {}
+export {
+  accountList,
+  accountOf,
+  devnetMnemonic,
+  privateKeyOf,
+  roles,
+  type Role,
+} from './accounts.ts'
+export type { Folders } from './folders.ts'
+export type { DevnetNode } from './node.ts'
+export { startDevnet, type Devnet, type DevnetOptions } from './up.ts'

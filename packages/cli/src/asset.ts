@@ -1,0 +1,124 @@
+import { OperationError } from '@cloister/codec'
+import { digestOf } from '@cloister/protocol'
+import {
+  openAsset,
+  parseShareState,
+  shareAsset,
+  type Client,
+  type KeeperAddress,
+} from '@cloister/sdk'
+import { existsSync } from 'node:fs'
+
+import type { CommandSpec, Given } from './command.ts'
+import { readInput, readText, refuseExisting, writeOutput } from './files.ts'
+import { forceOption, outOption, writeRule } from './output-options.ts'
+import { deploymentOption, keyOption, openSession, readDeployment } from './session.ts'
+import { deploymentDomain, deploymentOf } from '@cloister/protocol'
+
+// A stored object has at most 256 MiB; sealing adds a header and a tag to each chunk.
+const plaintextBytesMax = 255 * 2 ** 20
+const sealedBytesMax = 256 * 2 ** 20
+const stateBytesMax = 2 ** 20
+
+/** `cloister asset`. */
+export const assetCommands: readonly CommandSpec[] = [
+  {
+    usage: 'share <FILE>',
+    about:
+      'seal a file, store it, register it, and give each keeper its share; run it again to go on after a failure',
+    options: [
+      deploymentOption,
+      keyOption,
+      {
+        flags: '--state <FILE>',
+        about: 'where the data key and the progress are kept: secret, mode 600',
+        required: true,
+      },
+      {
+        flags: '--keeper <OPERATOR>',
+        about: "operators that keep the shares, three; the deployment's first three unless said",
+        many: true,
+      },
+    ],
+    run: async (given, run) => {
+      const state = given.needed('state')
+      const resume = existsSync(state) ? readState(state) : undefined
+      const path = given.argument(0)
+      // Read first: a wrong path is better known before anything else happens.
+      const plaintext = readInput(path, { what: 'file', bytesMax: plaintextBytesMax })
+      const client = await openSession(given, run)
+      if (resume !== undefined) run.say(`${state} exists: going on where it stopped`)
+      const shared = await shareAsset(client, {
+        plaintext,
+        keepers: keepersOf(client, given.texts('keeper')),
+        stores: client.deployment.nodes.map(({ url }) => url),
+        save: (text) => writeOutput(state, text, { what: 'state', force: true }),
+        ...(resume === undefined ? {} : { resume }),
+      })
+      const { asset, root, owner, keeperPolicy } = shared
+      const keepers = keeperPolicy.policy.operators
+      return {
+        schema: 'cloister.asset.share/1',
+        value: { asset, root, owner, keepers },
+        text: asset,
+      }
+    },
+  },
+  {
+    usage: 'open <SEALED>',
+    about: "the owner's own way back: open a sealed object with the state of asset share",
+    options: [
+      deploymentOption,
+      { flags: '--state <FILE>', about: 'the state that asset share kept', required: true },
+      outOption('the plaintext'),
+      forceOption,
+    ],
+    run: async (given) => {
+      const rule = writeRule(given, 'plaintext')
+      const out = given.needed('out')
+      refuseExisting(out, rule)
+      const id = deploymentOf(deploymentDomain(readDeployment(given)))
+      const { secrets } = await parseShareState({ id }, readState(given.needed('state')))
+      const sealed = readInput(given.argument(0), {
+        what: 'sealed object',
+        bytesMax: sealedBytesMax,
+      })
+      const plaintext = await openAsset(secrets, sealed)
+      if (digestOf(sealed) !== secrets.root) throw anotherObject(given, secrets.root)
+      writeOutput(out, plaintext, rule)
+      const value = { asset: secrets.asset, bytes: plaintext.length, path: out }
+      return { schema: 'cloister.asset.open/1', value, text: `${plaintext.length} bytes in ${out}` }
+    },
+  },
+]
+
+function readState(path: string): string {
+  return readText(path, { what: 'state', bytesMax: stateBytesMax, secret: true })
+}
+
+function keepersOf({ deployment }: Client, chosen: readonly string[]): readonly KeeperAddress[] {
+  const { nodes } = deployment
+  const keepers =
+    chosen.length === 0
+      ? nodes.slice(0, 3)
+      : chosen.map((operator) => {
+          const node = nodes.find((each) => each.operator.toLowerCase() === operator.toLowerCase())
+          if (node !== undefined) return node
+          throw new OperationError(
+            'usage',
+            `Cannot use the keeper ${operator.slice(0, 80)}: the deployment names no node of this operator; see cloister node list`,
+          )
+        })
+  if (keepers.length === 3) return keepers
+  throw new OperationError(
+    'usage',
+    `Cannot share among ${keepers.length} keepers: three are needed; name three with --keeper`,
+  )
+}
+
+function anotherObject(given: Given, root: string): OperationError {
+  return new OperationError(
+    'tampered',
+    `Cannot open ${given.argument(0)}: it is not the object ${root} that the state belongs to`,
+  )
+}
