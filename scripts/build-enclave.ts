@@ -123,13 +123,13 @@ function packagesOf({ output }: RolldownOutput): readonly string[] {
     chunk.type === 'chunk' ? Object.entries(chunk.modules) : [],
   )
   return modules.flatMap(([id, { renderedLength }]) =>
-    renderedLength === 0 ? [] : packagesNamed(`//#region ${id}`),
+    renderedLength === 0 ? [] : packagesNamed(`// ${id}`),
   )
 }
 
-// The bundler leaves the path of each module above its code.
+// The bundler leaves the path of each module above its code, in a comment.
 function packagesNamed(bundle: string): readonly string[] {
-  const found = bundle.matchAll(/^\/\/#region .*node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm)
+  const found = bundle.matchAll(/^\/\/(?:#region)? .*node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm)
   return [...found].map(([, name = '']) => name)
 }
 
