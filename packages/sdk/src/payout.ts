@@ -10,11 +10,15 @@ import {
   payoutLeavesMax,
   payoutProof,
   payoutRoot,
+  quorum,
   sameHex,
   signatureField,
+  signerOf,
   sortSignatures,
   spokePayoutAbi,
   verifyQuorum,
+  type CommitteeSet,
+  type Domain,
   type Message,
   type Payout,
 } from '@cloister/protocol'
@@ -102,13 +106,41 @@ async function provenPayout(
   claimedWei: bigint,
 ): Promise<Proven> {
   const failures: string[] = []
-  const first = await askVerifiers(client, spoke.id, failures)
-  // Members count up to a recent height of their own choice; where they differ, they are asked for the lowest.
-  const [lowest] = first.map(({ payout }) => payout.sequence).toSorted((a, b) => (a < b ? -1 : 1))
-  const differ = first.some(({ payout }) => payout.sequence !== lowest)
-  const answers = differ ? await askVerifiers(client, spoke.id, failures, lowest) : first
   const domain = cloisterDomain(spoke.id, contract)
   const set = await membersOf(spoke, contract)
+  const judge = (answers: readonly Answer[]) =>
+    provenAmong(answers, { domain, set, account, claimedWei }, failures)
+  const answers = await askVerifiers(client, spoke.id, failures)
+  const proven = await judge(answers)
+  if (proven !== undefined) return proven
+  // Members count up to a recent height of their own choice. Where they differ, all are asked for the highest one that a
+  // quorum has reached: fewer than that can't pull it anywhere.
+  const heights = answers.map(({ payout }) => payout.sequence).toSorted((a, b) => (a > b ? -1 : 1))
+  const common = heights[quorum(set.members.length) - 1]
+  const again =
+    common === undefined
+      ? undefined
+      : await judge(await askVerifiers(client, spoke.id, failures, common))
+  if (again !== undefined) return again
+  throw sdkError(
+    'payout-unproven',
+    `Cannot claim for ${account} on chain ${spoke.id}: no payout root is signed by a quorum (${failures.join('; ')}); try again later`,
+    { retryable: true },
+  )
+}
+
+type Claimant = {
+  readonly domain: Domain
+  readonly set: CommitteeSet
+  readonly account: Address
+  readonly claimedWei: bigint
+}
+
+async function provenAmong(
+  answers: readonly Answer[],
+  { domain, set, account, claimedWei }: Claimant,
+  failures: string[],
+): Promise<Proven | undefined> {
   const groups = new Map<Hex, Answer[]>()
   for (const answer of answers) {
     const digest = messageDigest(domain, 'PayoutRoot', answer.payout)
@@ -122,18 +154,27 @@ async function provenPayout(
       failures.push(`a root without a leaf of ${account}`)
       continue
     }
-    const given = group.map(({ signature }) => signature)
-    const signatures = await sortSignatures(digest, given)
-    const quorum = await verifyQuorum(domain, 'PayoutRoot', one.payout, signatures, set)
-    if (quorum.reached && leaf.cumulativeWei > claimedWei)
+    const signatures = await membersSignatures(digest, group, set)
+    const result = await verifyQuorum(domain, 'PayoutRoot', one.payout, signatures, set)
+    if (result.reached && leaf.cumulativeWei > claimedWei)
       return { payout: one.payout, signatures, cumulativeWei: leaf.cumulativeWei, proof }
-    failures.push(quorum.reached ? 'a root that is older than the last claim' : quorum.detail)
+    failures.push(result.reached ? 'a root that is older than the last claim' : result.detail)
   }
-  throw sdkError(
-    'payout-unproven',
-    `Cannot claim for ${account} on chain ${spoke.id}: no payout root is signed by a quorum (${failures.join('; ')}); try again later`,
-    { retryable: true },
-  )
+  return undefined
+}
+
+// A stranger's signature among them would make the whole refused.
+async function membersSignatures(
+  digest: Hex,
+  group: readonly Answer[],
+  set: CommitteeSet,
+): Promise<readonly Hex[]> {
+  const given: Hex[] = []
+  for (const { signature } of group) {
+    const signer = await signerOf(digest, signature)
+    if (set.members.some((member) => sameHex(member, signer))) given.push(signature)
+  }
+  return sortSignatures(digest, given)
 }
 
 async function askVerifiers(

@@ -207,10 +207,10 @@ async function checkClaim() {
   const steal = { payout: () => [{ account: world.stranger.address, cumulativeWei: 10n ** 21n }] }
   for (const verifier of world.verifiers.slice(0, 2)) verifier.tamper = steal
   expect((await failure(claimOnSpoke(owner, 31338))).code).toBe('payout-unproven')
-  // Members that count up to different blocks are asked for one height.
+  // Members that count up to different blocks are asked for one height; one far behind does not matter.
   await world.home.client.mine({ blocks: 4 })
   for (const [index, verifier] of world.verifiers.entries())
-    verifier.tamper = { lagBlocks: BigInt(index) }
+    verifier.tamper = { lagBlocks: [0n, 1n, 3n, 40n][index] ?? 0n }
   const claim = await claimOnSpoke(owner, 31338)
   for (const verifier of world.verifiers) verifier.tamper = {}
   expect(claim).toMatchObject({ account: world.owner.address, amountWei: earned })
@@ -324,23 +324,20 @@ test('too little money is said with the amounts', async () => {
 
 test('what the chain refuses by itself is named, through the contracts that were called', async () => {
   const { prepared } = await order({}, { feeWei: parseEther('5000') })
-  const place = (orderToPlace: PreparedOrder) =>
-    sendCall(requester.chain, 'place', {
-      address: world.contracts.market,
-      abi: marketAbi,
-      functionName: 'place',
-      args: [
-        orderToPlace.order,
-        orderToPlace.grants.map(({ grant }) => grant),
-        orderToPlace.grants.map(({ signature }) => signature),
-      ],
-    })
   expect(await failure(place(prepared))).toMatchObject({ code: 'insufficient-funds' })
   const refused = await order({ apps: [`0x${'ab'.repeat(32)}`] })
   const error = await failure(place(refused.prepared))
   expect(error).toMatchObject({ code: 'reverted' })
   expect(error.message).toMatch(/GrantOmitsApp/)
 })
+
+const place = ({ order: placed, grants }: PreparedOrder) =>
+  sendCall(requester.chain, 'place', {
+    address: world.contracts.market,
+    abi: marketAbi,
+    functionName: 'place',
+    args: [placed, grants.map(({ grant }) => grant), grants.map(({ signature }) => signature)],
+  })
 
 test('two transactions of one account at once both get through', async () => {
   await world.home.client.setAutomine(false)

@@ -60,7 +60,7 @@ export async function startVerifier(account: LocalAccount, given: Given): Promis
   app.post('/v1/payouts', async (c) => {
     if (verifier.tamper.silent) return c.json({ error: { code: 'unready', message: 'no' } }, 503)
     const { height }: { height?: string } = await c.req.json()
-    const head = await home.client.getBlockNumber()
+    const head = await home.client.getBlockNumber({ cacheTime: 0 })
     const at = height === undefined ? head - (verifier.tamper.lagBlocks ?? 0n) : BigInt(height)
     const logs = await home.client.getContractEvents({
       address: contracts.ledger,
