@@ -2,13 +2,13 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 
 import type { Json } from '@cloister/codec'
-import { fetchJson, readJsonLine, refusalOf, startChild, type Child } from '@cloister/io'
+import { fetchJson, readJsonLine, startChild, type Child } from '@cloister/io'
 import { messageToJson, type Vote } from '@cloister/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { faultsOf, startVerifier } from '../src/index.ts'
 import { key, named, sign } from './attempt.ts'
-import { configOf, until } from './story.ts'
+import { configOf, refusalAt, until } from './story.ts'
 import { makeWorld, privateKey, type World } from './world.ts'
 
 const program = join(import.meta.dirname, '../src/main.ts')
@@ -25,6 +25,13 @@ const start = (file: string): Promise<Child> =>
     readyMs: 20_000,
     readyLine: readJsonLine,
   })
+
+/** What a start that must fail says. */
+const fails = async (file: string): Promise<string> =>
+  start(file).then(
+    () => 'it started',
+    (error: unknown) => (error instanceof Error ? error.message : ''),
+  )
 
 beforeAll(async () => {
   world = await makeWorld(1)
@@ -74,11 +81,6 @@ describe('the program', () => {
   })
 
   test('does not start with a wrong argument, an absent file, or a chain that is another', async () => {
-    const fails = async (file: string): Promise<string> =>
-      start(file).then(
-        () => 'it started',
-        (error: unknown) => (error instanceof Error ? error.message : ''),
-      )
     expect(await fails('/nonexistent/config.json')).toContain('/nonexistent/config.json')
     const { file } = configOf(world, key('nobody'), named('key/nobody'), {
       chain: { url: 'http://127.0.0.1:1', fromBlock: 0, confirmations: 0, pollMs: 100 },
@@ -95,15 +97,9 @@ describe('what is insecure', () => {
   })
 })
 
+const refusal = (path: string, json?: Json) => refusalAt(`${url}${path}`, json)
+
 describe('strangers', () => {
-  const refusal = async (path: string, json?: Json) => {
-    const error: unknown = await fetchJson(
-      `${url}${path}`,
-      json === undefined ? {} : { json },
-    ).catch((cause: unknown) => cause)
-    const { status, code } = refusalOf(error)!
-    return { status, code }
-  }
   const vote: Vote = {
     task: named('task'),
     attempt: 1,
@@ -117,7 +113,7 @@ describe('strangers', () => {
   test('votes on tasks that the chain does not know are not kept', async () => {
     const signature = await sign(world.committee[0]!, world.domain, 'Vote', vote)
     const json = { vote: messageToJson('Vote', vote), signature }
-    expect(await refusal('/v1/votes', json)).toEqual({ status: 404, code: 'not-found' })
+    expect(await refusal('/v1/votes', json)).toMatchObject({ status: 404, code: 'not-found' })
     expect(await fetchJson(`${url}/v1/votes/${vote.task}/1`)).toEqual({ votes: [] })
   })
 

@@ -1,38 +1,32 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { canonicalJson, encodeHex, encodeUtf8, type Json } from '@cloister/codec'
-import { fetchJson, refusalOf, type Child } from '@cloister/io'
+import type { Json } from '@cloister/codec'
+import { Chain, fetchJson, type Child } from '@cloister/io'
 import {
-  collateralField,
   cloisterDomain,
-  digestOf,
-  keyHash,
   ledgerAbi,
   messageField,
-  nodeRegistryAbi,
   objectField,
   payoutProof,
   recoverSigner,
-  reportData,
   signatureField,
   spokePayoutAbi,
-  stakingAbi,
 } from '@cloister/protocol'
-import { Chain } from '@cloister/io'
-import { encodeDeployData, encodeFunctionData, type Address, type Hex } from 'viem'
+import { encodeDeployData, encodeFunctionData } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { spokePayoutBytecode } from '../../devnet/src/generated/bytecode.ts'
 import { startVerifier, type Verifier } from '../src/index.ts'
 import { payoutLeavesField } from '../src/payouts.ts'
-import { key, makeNode, measurement, named, registers, type TestNode } from './attempt.ts'
+import { named } from './attempt.ts'
 import {
   configOf,
   offer,
   placeAndDraw,
   post,
   readTask,
+  refusalAt,
   serveTestHost,
   setUrl,
   until,
@@ -40,11 +34,11 @@ import {
 } from './story.ts'
 import {
   account,
+  addressOf,
   chainId,
   feeWei,
   makeWorld,
   privateKey,
-  stakeWei,
   startAnvil,
   type World,
 } from './world.ts'
@@ -77,14 +71,10 @@ afterAll(async () => {
   await world?.stop()
 }, 30_000)
 
-/** The status and code that a route refuses with. */
-async function refusal(path: string, json: Json) {
-  const error: unknown = await fetchJson(`${verifier.url}${path}`, { json }).catch(
-    (cause: unknown) => cause,
-  )
-  const { status, code, message } = refusalOf(error)!
-  return { status, code, message }
-}
+const refusal = (path: string, json: Json) => refusalAt(`${verifier.url}${path}`, json)
+
+const ask = (height: bigint, chain = chainId) =>
+  refusal('/v1/checkpoints', { chainId: chain, height: height.toString(), nonce: named('nonce') })
 
 describe('checkpoints', () => {
   const answer = objectField({ checkpoint: messageField('Checkpoint'), signature: signatureField })
@@ -110,8 +100,6 @@ describe('checkpoints', () => {
   test('a height ahead of the head, one too far behind, and another chain are refused', async () => {
     await until('31 blocks', async () => (await world.chain.block()).number > 31n)
     const { number } = await world.chain.block()
-    const ask = (height: bigint, chain = chainId) =>
-      refusal('/v1/checkpoints', { chainId: chain, height: height.toString(), nonce })
     expect(await ask(number + 50n)).toMatchObject({ status: 422, code: 'refused' })
     expect(await ask(number - 31n)).toMatchObject({ status: 422, code: 'refused' })
     expect(await ask(number, 1)).toMatchObject({ status: 422, code: 'refused' })
@@ -124,201 +112,6 @@ describe('checkpoints', () => {
   })
 })
 
-describe('admissions', () => {
-  const answer = objectField({ admission: messageField('Admission'), signature: signatureField })
-  const operator = account(10)
-  const sharePublicKey: Hex = `0x${'09'.repeat(1216)}`
-
-  type Changed = {
-    readonly node?: TestNode
-    readonly operator?: Address
-    readonly debug?: boolean
-    readonly quoted?: Hex
-    readonly registers?: typeof registers
-  }
-
-  async function bundleOf(changed: Changed = {}): Promise<Json> {
-    const { number } = await world.chain.block()
-    const beacon = await world.chain.block(number - 1n)
-    const node = changed.node ?? makeNode(world.manufacturer, 'newcomer', operator)
-    const by = changed.operator ?? operator.address
-    const data = reportData(world.domain, 'NodeBinding', {
-      registry: world.contracts.nodeRegistry,
-      operator: by,
-      receiptKey: node.key.address,
-      shareKeyHash: keyHash(Buffer.from(sharePublicKey.slice(2), 'hex')),
-      beacon: changed.quoted ?? beacon.hash,
-    })
-    const quote = node.platform.quote({
-      ...(changed.registers ?? registers),
-      reportData: data,
-      debug: changed.debug ?? false,
-    })
-    return {
-      operator: by.toLowerCase(),
-      receiptKey: node.key.address.toLowerCase(),
-      sharePublicKey,
-      beaconBlock: beacon.number.toString(),
-      beacon: beacon.hash,
-      quote: `0x${encodeHex(quote)}`,
-      collateral: collateralField.encode(world.manufacturer.collateral()),
-      tags: 3,
-      url: host.url,
-    }
-  }
-
-  const admit = (url = host.url) => refusal('/v1/admissions', { url })
-
-  test('a node whose operator has no stake is refused, and only for that', async () => {
-    host.admission = await bundleOf()
-    const found = await admit()
-    expect(found).toMatchObject({ status: 422, code: 'refused' })
-    expect(found.message).toContain('stake-too-low')
-    expect(found.message).not.toContain(';')
-  })
-
-  test('a node with evidence and stake gets an admission that the registry takes', async () => {
-    await fundAndBond()
-    const bondedAt = (await world.chain.block()).number
-    // Evidence is judged as of its beacon, which is the block below the head.
-    await until('two more blocks', async () => (await world.chain.block()).number > bondedAt + 1n)
-    const given = await bundleOf()
-    host.admission = given
-    const json = await fetchJson(`${verifier.url}/v1/admissions`, { json: { url: host.url } })
-    const { admission, signature } = answer.parse(json, '')
-    const again = await fetchJson(`${verifier.url}/v1/admissions`, {
-      json: { url: `${host.url}/` },
-    })
-    expect(answer.parse(again, '').admission).toEqual(admission)
-
-    const node = makeNode(world.manufacturer, 'newcomer', operator)
-    const beaconBlock = Number(Object(given).beaconBlock)
-    const beacon = await world.chain.block(BigInt(beaconBlock))
-    expect(admission).toMatchObject({
-      operator: operator.address,
-      receiptKey: node.key.address,
-      machineId: node.machineId,
-      measurement,
-      tcb: 0,
-      tier: 0,
-      tags: 3,
-      expiry: beacon.timestamp + 86_400n,
-      bundleDigest: digestOf(encodeUtf8(canonicalJson(given))),
-      beacon: beacon.hash,
-    })
-    await world.send(
-      operator,
-      world.contracts.nodeRegistry,
-      encodeFunctionData({
-        abi: nodeRegistryAbi,
-        functionName: 'admit',
-        args: [admission, host.url, BigInt(beaconBlock), [signature], '0x'],
-      }),
-    )
-    const admittedAt = (await world.chain.block()).number
-    await until('two more blocks', async () => (await world.chain.block()).number > admittedAt + 1n)
-    host.admission = await bundleOf()
-    expect((await admit()).message).toContain('key-known')
-  })
-
-  const cases: readonly [string, string, () => Promise<Json>][] = [
-    [
-      'an out-of-date platform',
-      'TCB_STATUS',
-      () => bundleOf({ node: makeNode(world.manufacturer, 'old', operator, 'OutOfDate') }),
-    ],
-    ['a debug TD', 'DEBUG', () => bundleOf({ node: fresh('debug'), debug: true })],
-    [
-      'another measurement',
-      'MEASUREMENT',
-      () =>
-        bundleOf({
-          node: fresh('altered'),
-          registers: { ...registers, mrtd: new Uint8Array(48).fill(1) },
-        }),
-    ],
-    [
-      'evidence for another beacon',
-      'REPORT_DATA',
-      () => bundleOf({ node: fresh('stale'), quoted: named('another block') }),
-    ],
-    [
-      'a machine of another operator',
-      'machine-taken',
-      () => bundleOf({ node: { ...world.nodes[0]!, key: key('second key') } }),
-    ],
-    [
-      'a beacon that is no block',
-      'beacon-unknown',
-      async () => ({ ...Object(await bundleOf()), beacon: named('no block') }),
-    ],
-    [
-      'a beacon too old',
-      'beacon-too-old',
-      async () => {
-        await world.chain.client.request({
-          method: 'anvil_mine' as never,
-          params: ['0x110'] as never,
-        })
-        return { ...Object(await bundleOf()), beaconBlock: '1' }
-      },
-    ],
-    [
-      'a broken signature',
-      'not-authentic',
-      async () => {
-        const given = Object(await bundleOf())
-        const quote = String(given.quote)
-        const at = 2 + 700 * 2
-        const flipped = quote[at] === '0' ? '1' : '0'
-        return { ...given, quote: quote.slice(0, at) + flipped + quote.slice(at + 1) }
-      },
-    ],
-  ]
-  const fresh = (name: string): TestNode => makeNode(world.manufacturer, name, operator)
-
-  test.for(cases)('%s is refused: %s', async ([, code, make]) => {
-    host.admission = await make()
-    const found = await admit()
-    expect(found).toMatchObject({ status: 422, code: 'refused' })
-    expect(found.message).toContain(code)
-  })
-
-  test('addresses that are no host, and hosts that show nothing, are refused without their words', async () => {
-    for (const url of [
-      'ftp://127.0.0.1/',
-      'file:///etc/passwd',
-      'http://user:pass@127.0.0.1/',
-      'http://127.0.0.1/?a=b',
-      'nonsense',
-    ])
-      expect(await admit(url)).toMatchObject({ status: 400, code: 'bad-request' })
-    expect(await admit('http://127.0.0.1:1')).toMatchObject({
-      status: 502,
-      code: 'peer-unreachable',
-    })
-    host.admission = { secretOfAnInnerService: 'hunter2' }
-    const found = await admit()
-    expect(found).toMatchObject({ status: 502, code: 'peer-refused' })
-    expect(found.message).not.toMatch(/hunter2|secretOf/)
-  })
-
-  async function fundAndBond(): Promise<void> {
-    const { contracts } = world
-    await world.chain.sender(account(0)).sendAndWait({
-      address: contracts.ledger,
-      abi: ledgerAbi,
-      functionName: 'depositFor',
-      args: [operator.address, stakeWei],
-    })
-    await world.send(
-      operator,
-      contracts.staking,
-      encodeFunctionData({ abi: stakingAbi, functionName: 'bond', args: [stakeWei] }),
-    )
-  }
-})
-
 describe('payouts', () => {
   const answer = objectField({
     payout: messageField('PayoutRoot'),
@@ -329,7 +122,7 @@ describe('payouts', () => {
   test('what was earned for a spoke is vouched for once per sequence, and can be claimed there', async () => {
     spoke = await startAnvil(spokeId)
     const chain = await Chain.connect({
-      url: `http://${String(spoke.ready)}`,
+      url: addressOf(spoke),
       chainId: spokeId,
       pollMs: 50,
     })
@@ -400,12 +193,11 @@ describe('payouts', () => {
 
   test('heights that are not settled, and chains that are no spoke, are refused', async () => {
     const { number } = await world.chain.block()
-    const ask = (json: Json) => refusal('/v1/payouts', json)
-    expect((await ask({ chainId: spokeId, height: (number + 20n).toString() })).code).toBe(
-      'refused',
-    )
-    expect((await ask({ chainId: 5 })).code).toBe('refused')
-    expect((await ask({ chainId: spokeId, height: '1' })).code).toBe('refused')
+    expect(
+      (await refusal('/v1/payouts', { chainId: spokeId, height: (number + 20n).toString() })).code,
+    ).toBe('refused')
+    expect((await refusal('/v1/payouts', { chainId: 5 })).code).toBe('refused')
+    expect((await refusal('/v1/payouts', { chainId: spokeId, height: '1' })).code).toBe('refused')
   })
 })
 

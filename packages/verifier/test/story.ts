@@ -3,7 +3,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { encodeHex, type Bytes, type Json } from '@cloister/codec'
-import { createHttpApp, createKeyFile, Secret, serveHttp, type HttpServer } from '@cloister/io'
+import {
+  createHttpApp,
+  createKeyFile,
+  fetchJson,
+  refusalOf,
+  Secret,
+  serveHttp,
+  type HttpServer,
+} from '@cloister/io'
 import {
   appId,
   digestOf,
@@ -242,6 +250,15 @@ export function readTask(world: World, task: Hex) {
     functionName: 'taskOf',
     args: [task],
   })
+}
+
+/** The status, code and message that a route refuses with. */
+export async function refusalAt(url: string, json?: Json) {
+  const error: unknown = await fetchJson(url, json === undefined ? {} : { json }).catch(
+    (cause: unknown) => cause,
+  )
+  const { status, code, message } = refusalOf(error)!
+  return { status, code, message }
 }
 
 /** Waits until something is so. */

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 
 import type { Anchor } from '@cloister/attest'
 import type { Manufacturer } from '@cloister/emulator'
-import { Chain, startChild, type Child } from '@cloister/io'
+import type { Json } from '@cloister/codec'
+import { Chain, fetchJson, startChild, type Child } from '@cloister/io'
 import {
   appId,
   appRegistryAbi,
@@ -109,10 +110,24 @@ export async function startAnvil(id: number): Promise<Child> {
   })
 }
 
+/** Where a chain answers. */
+export function addressOf(anvil: Child): string {
+  return `http://${typeof anvil.ready === 'string' ? anvil.ready : ''}`
+}
+
+/** Calls a method of anvil's own. */
+export async function callAnvil(
+  url: string,
+  method: string,
+  params: readonly Json[],
+): Promise<void> {
+  await fetchJson(url, { json: { jsonrpc: '2.0', id: 1, method, params } })
+}
+
 /** @param members how many verifiers sit in the committee. */
 export async function makeWorld(members = 4): Promise<World> {
   const child = await startAnvil(chainId)
-  const url = `http://${String(child.ready)}`
+  const url = addressOf(child)
   const chain = await Chain.connect({ url, chainId, errors: errorsAbi, pollMs: 50 })
   const governance = account(0)
   const operators = [1, 2, 3].map(account)
@@ -148,7 +163,7 @@ export async function makeWorld(members = 4): Promise<World> {
   const core = { chain, contracts, domain, committee, send }
   for (const node of nodes) await admit(core, node)
   const assets = await registerAssets(core, deployment, owner, operators)
-  await chain.client.request({ method: 'evm_setIntervalMining' as never, params: [1] as never })
+  await callAnvil(url, 'evm_setIntervalMining', [1])
   const folder = mkdtempSync(join(tmpdir(), 'cloister-verifier-'))
   return {
     ...{ chain, url, contracts, domain, deployment, manufacturer, anchor, governance, operators },
