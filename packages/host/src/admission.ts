@@ -131,7 +131,7 @@ export class NodeAdmission {
       ask: async (member, signal) => {
         const json = await fetchJson(`${member.url}/v1/admissions`, {
           json: { url },
-          signal,
+          signal: AbortSignal.any([signal, this.#context.signal]),
           timeoutMs: appraiseMs,
         })
         const { admission: message, signature } = answerField.parse(json, 'answer')

@@ -60,6 +60,8 @@ export type AttemptContext = {
 const keepers = 3
 const runsMax = 4
 const againMs = 2_000
+/** A longer timer would end at once. */
+const timerMsMax = 2 ** 31 - 1
 
 /** Runs attempts that were drawn for this node, posts their receipts, and shows them. */
 export class Attempts {
@@ -92,11 +94,11 @@ export class Attempts {
       log.warn('Fault injected: the attempt is left alone', { task, attempt })
       return
     }
-    const before = this.posted(task, attempt)
-    if (before !== undefined) return this.#post(before)
     for (let round = 1; ; round++) {
       try {
-        return await this.#post(await this.#runOnce(task, attempt, deadlineMs))
+        // What was signed once is sent again; it is never run or signed a second time.
+        const made = this.posted(task, attempt) ?? (await this.#runOnce(task, attempt, deadlineMs))
+        return await this.#post(made)
       } catch (error) {
         if (await this.#refuse(task, attempt, error)) return
         const mayRetry = error instanceof OperationError && error.retryable
@@ -109,7 +111,7 @@ export class Attempts {
 
   async #runOnce(task: Hex, attempt: number, deadlineMs: number): Promise<PostedAttempt> {
     const { enclave, chain, journal } = this.#context
-    const waitMs = Math.max(1_000, deadlineMs - Date.now())
+    const waitMs = Math.min(timerMsMax, Math.max(1_000, deadlineMs - Date.now()))
     const answer = ran.parse(
       await enclave.ask('attempt.run', { task, attempt }, waitMs),
       'attempt.run',

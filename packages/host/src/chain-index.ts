@@ -1,76 +1,75 @@
+import type { Posting } from '@cloister/protocol'
+import type { Address, Hex, Log } from 'viem'
+
 import {
-  assetRegistryAbi,
-  committeeAbi,
-  marketAbi,
-  nodeRegistryAbi,
-  type Grant,
-  type Order,
-  type Posting,
-} from '@cloister/protocol'
-import { parseEventLogs, type Address, type Hex, type Log } from 'viem'
+  ChainFacts,
+  type KnownAsset,
+  type KnownHandover,
+  type KnownNode,
+  type OpenTask,
+} from './chain-facts.ts'
 
-/** A task that is not over, as its order placed it. */
-export type OpenTask = {
-  readonly block: bigint
-  readonly order: Order
-  readonly grants: readonly Grant[]
-  readonly grantSignatures: readonly Hex[]
-}
+type Batch = { readonly upTo: bigint; readonly logs: readonly Log[] }
 
-/** An asset and its keepers, as registered. */
-export type KnownAsset = {
-  readonly block: bigint
-  readonly salt: Hex
-  readonly commitments: readonly [Hex, Hex, Hex]
-  readonly operators: readonly [Address, Address, Address]
-  readonly threshold: number
-  readonly policyDigest: Hex
-}
-
-/** A node that was admitted, under its receipt key. */
-export type KnownNode = {
-  readonly block: bigint
-  readonly receiptKey: Address
-  readonly operator: Address
-  readonly url: string
-}
-
-/** A handover and the transaction that holds its signatures. */
-export type KnownHandover = {
-  readonly block: bigint
-  readonly epoch: bigint
-  readonly transaction: Hex
-}
-
-const eventsAbi = [...marketAbi, ...nodeRegistryAbi, ...assetRegistryAbi, ...committeeAbi]
+/** Batches that can be taken back: as many as the follower of logs remembers. */
+const batchesMax = 256
 
 /**
  * What a host knows from the chain's logs. It is made anew from the deployment's block at every start, and taken back to
- * where the chain still agrees when that reorganises.
+ * where the chain still agrees when that reorganises. Tasks that are over are forgotten, so its size is that of what is open.
  */
 export class ChainIndex {
-  readonly #logs: Log[] = []
-  readonly tasks = new Map<Hex, OpenTask>()
-  readonly postings = new Map<string, Posting>()
-  /** The block in which an attempt was drawn. */
-  readonly draws = new Map<string, bigint>()
-  readonly assets = new Map<Hex, KnownAsset>()
-  readonly nodes = new Map<string, KnownNode>()
-  handovers: readonly KnownHandover[] = []
+  /** What can't be taken back any more, but all at once. */
+  #base = new ChainFacts()
+  #baseBlock = -1n
+  #batches: readonly Batch[] = []
+  #current = new ChainFacts()
 
-  /** Takes logs in their order. */
-  apply(logs: readonly Log[]): void {
-    this.#logs.push(...logs)
-    for (const log of parseEventLogs({ abi: eventsAbi, logs: [...logs] })) this.#take(log)
+  get tasks(): ReadonlyMap<Hex, OpenTask> {
+    return this.#current.tasks
   }
 
-  /** Forgets what came after block `last`. */
+  get postings(): ReadonlyMap<string, Posting> {
+    return this.#current.postings
+  }
+
+  get draws(): ReadonlyMap<string, bigint> {
+    return this.#current.draws
+  }
+
+  get assets(): ReadonlyMap<Hex, KnownAsset> {
+    return this.#current.assets
+  }
+
+  get nodes(): ReadonlyMap<string, KnownNode> {
+    return this.#current.nodes
+  }
+
+  get handovers(): readonly KnownHandover[] {
+    return this.#current.handovers
+  }
+
+  /** Takes the next logs: all up to and with block `upTo`. */
+  apply(logs: readonly Log[], upTo: bigint): void {
+    this.#current.apply(logs)
+    this.#batches = [...this.#batches, { upTo, logs }]
+    const [oldest] = this.#batches
+    if (this.#batches.length <= batchesMax || oldest === undefined) return
+    this.#base.apply(oldest.logs)
+    this.#baseBlock = oldest.upTo
+    this.#batches = this.#batches.slice(1)
+  }
+
+  /** Forgets what came after block `last`, which is the end of some batch, or lies before all that can be taken back. */
   rewind(last: bigint): void {
-    const kept = this.#logs.filter((log) => (log.blockNumber ?? 0n) <= last)
-    this.#logs.length = 0
-    for (const map of [this.tasks, this.postings, this.draws, this.assets, this.nodes]) map.clear()
-    this.handovers = []
-    this.apply(kept)
+    if (last < this.#baseBlock) {
+      this.#base = new ChainFacts()
+      this.#baseBlock = -1n
+      this.#batches = []
+    }
+    this.#batches = this.#batches.filter(({ upTo }) => upTo <= last)
+    this.#current = this.#base.copy()
+    for (const { logs } of this.#batches) this.#current.apply(logs)
   }
 
   /** Nodes that an operator had admitted, the newest first. */
@@ -78,69 +77,5 @@ export class ChainIndex {
     return [...this.nodes.values()]
       .filter((node) => node.operator.toLowerCase() === operator.toLowerCase())
       .toReversed()
-  }
-
-  #take(log: ReturnType<typeof parseEventLogs<typeof eventsAbi>>[number]): void {
-    const block = log.blockNumber ?? 0n
-    switch (log.eventName) {
-      case 'Placed': {
-        const { task, order, grants, grantSignatures } = log.args
-        this.tasks.set(task, { block, order, grants, grantSignatures })
-        break
-      }
-      case 'Drawn':
-        this.draws.set(`${log.args.task}/${log.args.attempt}`, block)
-        break
-      case 'Posted':
-        this.postings.set(`${log.args.task}/${log.args.attempt}`, log.args.message)
-        break
-      case 'Settled':
-      case 'Refunded':
-        this.#end(log.args.task)
-        break
-      case 'NodeAdmitted': {
-        const { receiptKey, operator } = log.args
-        this.nodes.set(receiptKey, { block, receiptKey, operator, url: '' })
-        break
-      }
-      case 'NodeUrlSet': {
-        const node = this.nodes.get(log.args.receiptKey)
-        if (node !== undefined) this.nodes.set(node.receiptKey, { ...node, url: log.args.url })
-        break
-      }
-      case 'NodeRetired':
-        this.nodes.delete(log.args.receiptKey)
-        break
-      case 'AssetRegistered': {
-        const { asset, salt, commitments, operators, threshold, policyDigest } = log.args
-        this.assets.set(asset, { block, salt, commitments, operators, threshold, policyDigest })
-        break
-      }
-      case 'HandedOver': {
-        const { epoch } = log.args
-        const handover = { block, epoch, transaction: log.transactionHash ?? '0x' }
-        this.handovers = [...this.handovers.filter((known) => known.epoch < epoch), handover]
-        break
-      }
-      // What these say is read from the contracts when it is needed.
-      case 'Accepted':
-      case 'Announced':
-      case 'AttemptEnded':
-      case 'FloorRaised':
-      case 'GrantRevoked':
-      case 'GrantsRevokedBelow':
-      case 'MachineWeighed':
-      case 'NodeCapacitySet':
-      case 'NodePaused':
-      case 'ReleaseRefused':
-      case 'SeedMoved':
-        break
-    }
-  }
-
-  #end(task: Hex): void {
-    this.tasks.delete(task)
-    for (const key of this.postings.keys())
-      if (key.startsWith(`${task}/`)) this.postings.delete(key)
   }
 }

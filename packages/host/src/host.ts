@@ -95,7 +95,7 @@ async function startParts(
   const { depth } = base.deployment.value
   const jitterMs = config.dutyJitterMs
   const watcher = new TaskWatcher({ ...base, attempts, receiptKey, depth, jitterMs })
-  const loops = runLoops({ ...base, shares, watcher, admission, signal }, config)
+  const loops = runLoops({ ...base, shares, watcher, admission, stopping }, config)
   const ended = endOf({ loops, enclave, stopping, closeAll })
   return {
     url: late.url,
@@ -178,6 +178,7 @@ async function endOf({ loops, enclave, stopping, closeAll }: Ending): Promise<Ho
   const gone = enclave.closed.then((error): HostEnd => ({ kind: 'enclave-gone', error }))
   const end = await Promise.race([loops, gone])
   stopping.abort()
+  enclave.close() // What still waits for its answer would hold the loops up.
   await loops
   await closeAll()
   return end

@@ -75,8 +75,9 @@ export class KeptShares {
 
   /** Writes down deposits whose asset is registered by now. */
   settle(): void {
-    const waiting = this.#pending.splice(0)
-    for (const deposit of waiting) if (!this.#record(deposit)) this.#pending.push(deposit)
+    // One is taken off only once it is on disk: a full disk loses none of them.
+    for (const deposit of [...this.#pending])
+      if (this.#record(deposit)) this.#pending.splice(this.#pending.indexOf(deposit), 1)
   }
 
   /** The policy of an asset, if this host ever saw the one that is registered. */

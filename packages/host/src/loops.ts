@@ -28,7 +28,8 @@ export type LoopsContext = {
   readonly watcher: TaskWatcher
   readonly admission: NodeAdmission
   readonly enclave: EnclaveLink
-  readonly signal: AbortSignal
+  /** Ends all loops, this host's admission included. */
+  readonly stopping: AbortController
   readonly log: Log
 }
 
@@ -36,13 +37,11 @@ const expiryLookMs = 30_000
 
 /** Follows the chain, joins, recovers shares and watches the admission's end, until `signal` or a reason of its own ends it. */
 export async function runLoops(context: LoopsContext, config: HostConfig): Promise<HostEnd> {
-  const stop = new AbortController()
-  const signal = AbortSignal.any([context.signal, stop.signal])
-  const inner = { ...context, signal }
+  const { signal } = context.stopping
   const loops = [
-    followChain(inner, config),
-    context.admission.join().then(() => watchExpiry(inner)),
-    recoverShares({ ...inner, admittedBlock: () => admittedBlock(context) }),
+    followChain(context, config),
+    context.admission.join().then(() => watchExpiry(context)),
+    recoverShares({ ...context, signal, admittedBlock: () => admittedBlock(context) }),
   ]
   try {
     const ends = loops.map((loop) => loop.then((end) => end ?? whenAborted(signal)))
@@ -50,15 +49,16 @@ export async function runLoops(context: LoopsContext, config: HostConfig): Promi
   } catch (error) {
     return { kind: 'failed', error: error instanceof Error ? error : new Error('unknown failure') }
   } finally {
-    stop.abort()
+    context.stopping.abort()
     await Promise.allSettled(loops)
   }
 }
 
 async function followChain(
-  { chain, index, shares, watcher, signal, log }: LoopsContext,
+  { chain, index, shares, watcher, stopping, log }: LoopsContext,
   config: HostConfig,
 ): Promise<undefined> {
+  const { signal } = stopping
   const { market, nodeRegistry, assetRegistry, committee } = chain.contracts
   const addresses: readonly Address[] = [market, nodeRegistry, assetRegistry, committee]
   await followLogs(chain.chain, {
@@ -67,8 +67,12 @@ async function followChain(
     pollMs: config.chain.pollMs,
     signal,
     onLogs: async (logs, cursor) => {
-      index.apply(logs)
-      shares.settle()
+      index.apply(logs, cursor.number)
+      try {
+        shares.settle()
+      } catch (error) {
+        log.error('Deposits were not written down, and are tried again', failure(error))
+      }
       const head = await chain.head().catch(() => undefined)
       // While catching up only the newest block matters.
       if (head === undefined || head.number > cursor.number + 1n) return
@@ -88,7 +92,7 @@ async function followChain(
 async function watchExpiry({
   admission,
   watcher,
-  signal,
+  stopping: { signal },
   log,
 }: LoopsContext): Promise<HostEnd | undefined> {
   while (!signal.aborted) {

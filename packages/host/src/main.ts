@@ -11,6 +11,7 @@ import { startHost } from './host.ts'
 const failed = 1
 const wrongUsage = 2
 const unreachable = 8
+const stopMsMax = 8_000
 const exitCodes = { asked: 0, failed, 'enclave-gone': failed, 'admission-expiring': 75 } as const
 
 /** Runs a host until it is asked to end. One JSON line on standard output says that it is ready. */
@@ -25,8 +26,13 @@ async function main(): Promise<number> {
     const faults = faultsOf(config.insecureFaults, config.production)
     const log = openLog(config)
     const host = await startHost(config, { log, faults })
-    process.once('SIGTERM', () => void host.stop())
-    process.once('SIGINT', () => void host.stop())
+    const stop = (): void => {
+      void host.stop()
+      // A chain that hangs must not keep the program from ending: its journal loses nothing.
+      setTimeout(() => process.exit(exitCodes.asked), stopMsMax).unref()
+    }
+    process.once('SIGTERM', stop)
+    process.once('SIGINT', stop)
     const { receiptKey, machineId, measurement, sandbox } = host.hello
     const { url, operator } = host
     const ready = {
@@ -71,4 +77,5 @@ function exitCodeOf(error: unknown): number {
   return ['chain-down', 'enclave-unreachable'].includes(error.code) ? unreachable : failed
 }
 
-process.exitCode = await main()
+// A transaction or attempt that is still waited for must not keep the program alive.
+process.exit(await main())

@@ -11,7 +11,8 @@ import {
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
-import type { ChainIndex, KnownNode } from './chain-index.ts'
+import type { KnownNode } from './chain-facts.ts'
+import type { ChainIndex } from './chain-index.ts'
 import type { NodeChain } from './node-chain.ts'
 
 /** Methods that enclaves call of each other, and the routes by which hosts carry them. */
