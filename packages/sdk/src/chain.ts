@@ -4,8 +4,6 @@ import {
   ContractFunctionRevertedError,
   type Abi,
   type Address,
-  type ContractFunctionArgs,
-  type ContractFunctionName,
   type Hex,
   type PublicClient,
   type TransactionReceipt,
@@ -22,18 +20,6 @@ export type Chain = {
   readonly wallet: WalletClient | undefined
   /** ABI errors by which reverts are named. */
   readonly errors: Abi
-}
-
-/** One call of a contract. */
-export type Call<
-  abi extends Abi,
-  mutability extends 'pure' | 'view' | 'nonpayable',
-  name extends ContractFunctionName<abi, mutability>,
-> = {
-  readonly address: Address
-  readonly abi: abi
-  readonly functionName: name
-  readonly args: ContractFunctionArgs<abi, mutability, name>
 }
 
 const receiptMs = 120_000

@@ -22,7 +22,7 @@ const answerMs = 20_000
 const transferMs = 120_000
 
 type Request = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'HEAD'
+  readonly method: 'GET' | 'POST' | 'PUT'
   readonly body?: Bytes | string
   readonly bytesMax: number
   readonly timeoutMs: number
@@ -76,21 +76,6 @@ export async function putObject(
     bytesMax: limits.bodyBytesMax,
     timeoutMs: transferMs,
   })
-}
-
-/** Whether a store has an object. @throws {OperationError} `peer-unreachable`. */
-export async function hasObject(fetch: Fetch, store: string, digest: Hex): Promise<boolean> {
-  try {
-    await send(fetch, objectUrl(store, digest), {
-      method: 'HEAD',
-      bytesMax: 0,
-      timeoutMs: answerMs,
-    })
-    return true
-  } catch (error) {
-    if (error instanceof OperationError && error.code === 'peer-refused') return false
-    throw error
-  }
 }
 
 /**
