@@ -1,4 +1,4 @@
-import { encodeHex, OperationError } from '@cloister/codec'
+import { encodeHex, MalformedError, OperationError } from '@cloister/codec'
 import {
   attemptNonce,
   followHandovers,
@@ -108,14 +108,7 @@ export class Chain {
     const { checkpoint, signatures } = answer
     if (!sameHex(checkpoint.nonce, nonce)) refuse('it was made for another nonce')
     await this.#accept(checkpoint, signatures, answer.handovers)
-    const headers = parseHeaderChain(
-      {
-        height: checkpoint.height,
-        blockHash: checkpoint.blockHash,
-        blockTime: checkpoint.blockTime,
-      },
-      answer.headers.slice(0, this.#config.depth + 1),
-    )
+    const headers = linkHeaders(checkpoint, answer.headers.slice(0, this.#config.depth + 1))
     if (headers.length <= this.#config.depth)
       refuse(`${headers.length} headers, ${this.#config.depth + 1} are needed`)
     // Compared with what was known when this one was asked for: views may be made side by side.
@@ -247,6 +240,16 @@ function remember(shown: Map<string, AccountProof>, proof: AccountProof): void {
     before.every((other) => !sameHex(other.slot, slot)),
   )
   shown.set(key, { ...proof, storageProofs: [...before, ...added] })
+}
+
+function linkHeaders(checkpoint: Checkpoint, headers: readonly Hex[]): readonly Header[] {
+  const { height, blockHash, blockTime } = checkpoint
+  try {
+    return parseHeaderChain({ height, blockHash, blockTime }, headers)
+  } catch (cause) {
+    if (cause instanceof MalformedError) refuse(cause.message)
+    throw cause
+  }
 }
 
 function randomWord(): Hex {

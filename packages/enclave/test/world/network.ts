@@ -232,6 +232,9 @@ export async function admit({ chain, measured }: Parts, node: TestNode): Promise
     signatures,
     '0x',
   ])
+  await chain.send(node.operator, chain.contracts.nodeRegistry, nodeRegistryAbi, 'setCapacity', [
+    ...[receiptKey, 1000],
+  ])
 }
 
 /** An asset that is sealed, registered, and whose key's shares lie with the three keepers. */

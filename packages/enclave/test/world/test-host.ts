@@ -109,13 +109,13 @@ export class TestHost {
   }
 
   #methods(): readonly [string, (params: Record<string, Json>, bytes: Bytes) => Promise<Answer>][] {
-    const { objects, orders, keepers, chain } = this.#world
+    const { objects, orders, keepers } = this.#world
     return [
       ['chain.checkpoint', async ({ nonce }) => ({ result: await this.#checkpoint(text(nonce)) })],
       [
         'chain.proof',
         async ({ height, account, slots }) => {
-          const proof = await chain.client.getProof({
+          const proof = await this.#world.chain.client.getProof({
             address: text(account),
             storageKeys: Array.isArray(slots) ? slots.map(text) : [],
             blockNumber: BigInt(String(height)),
