@@ -6,7 +6,14 @@ import { createLog, describeError, openLogFile, writeToStderr } from '@cloister/
 import { readVerifierConfig } from './config.ts'
 import { startVerifier } from './verifier.ts'
 
-const exitCodes: Readonly<Record<string, number>> = { usage: 2, 'chain-down': 8, 'wrong-chain': 8 }
+const exitCodes: Readonly<Record<string, number>> = {
+  usage: 2,
+  'config-malformed': 2,
+  'config-unreadable': 2,
+  'faults-in-production': 2,
+  'chain-down': 8,
+  'wrong-chain': 8,
+}
 
 try {
   await run()
@@ -39,8 +46,7 @@ async function run(): Promise<void> {
     const error = await verifier.ended
     if (error !== undefined) throw error
   } finally {
-    process.off('SIGTERM', onSignal)
-    process.off('SIGINT', onSignal)
+    // The handlers stay: a second signal, while it ends, must not cut it off.
     file?.close()
   }
 }
