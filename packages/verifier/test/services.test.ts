@@ -35,6 +35,7 @@ import {
 import {
   account,
   addressOf,
+  callAnvil,
   chainId,
   feeWei,
   makeWorld,
@@ -191,7 +192,8 @@ describe('payouts', () => {
     expect(await claimed).toBe(earnedWei)
   }, 90_000)
 
-  test('heights that are not settled, and chains that are no spoke, are refused', async () => {
+  test('heights that are not settled or long past, and chains that are no spoke, are refused', async () => {
+    await callAnvil(world.url, 'anvil_mine', ['0x110'])
     const { number } = await world.chain.block()
     expect(
       (await refusal('/v1/payouts', { chainId: spokeId, height: (number + 20n).toString() })).code,
