@@ -14,7 +14,6 @@ import {
   messageDigest,
   releasesRoot,
   reportData,
-  sharesHash,
   sortAddresses,
   taskId,
   tdxMeasurement,
@@ -125,8 +124,6 @@ export function makeShares(name: string, operators: readonly Address[]): AssetSh
     threshold: 2,
   }
 }
-
-export { sharesHash }
 
 export type AttemptInput = {
   readonly domain: Domain

@@ -47,7 +47,7 @@ const open = (): [Journal, VoteJournal] => {
 }
 
 test('a vote that was journalled before kill -9 is the one that is signed afterwards, whatever is judged then', async () => {
-  const script = join(import.meta.dirname, 'vote-then-die.ts')
+  const script = join(import.meta.dirname, 'write-vote-then-die.ts')
   const path = join(folder, 'journal.sqlite')
   const died = spawnSync(process.execPath, [script, path, encodeMessage('Vote', accept)], {
     encoding: 'utf8',
