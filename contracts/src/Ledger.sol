@@ -28,7 +28,7 @@ contract Ledger is ILedger, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for ERC20Burnable;
 
     /// @notice The part of a slash that is burned, so that nobody gains by being slashed by a
-    /// friend.
+    /// friend. The rest goes to whoever proved the offence, or to the treasury where nobody had to.
     uint256 public constant BURN_PPM = 700_000;
 
     ERC20Burnable public immutable token;
@@ -228,11 +228,16 @@ contract Ledger is ILedger, EIP712, ReentrancyGuardTransient {
         Role role,
         Offence offence
     ) external only(_modules.staking) {
+        require(
+            (role == Role.Treasury) == (beneficiary == address(0)),
+            BeneficiaryMismatch(beneficiary, role)
+        );
         uint256 burnedWei = Math.mulDiv(amountWei, BURN_PPM, 1_000_000, Math.Rounding.Ceil);
         uint256 rewardWei = amountWei - burnedWei;
 
         _takeStake(amountWei);
-        _credit(beneficiary, rewardWei);
+        if (role == Role.Treasury) treasury += rewardWei;
+        else _credit(beneficiary, rewardWei);
         emit StakeSlashed(account, beneficiary, role, offence, burnedWei, rewardWei);
 
         token.burn(burnedWei);

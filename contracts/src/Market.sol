@@ -23,8 +23,8 @@ import {Ending, Offence, Role, TaskId, TaskState} from "./Types.sol";
 /// @notice DRAW: the seed is the hash of a block that is mined after the order (or after the end of
 /// the attempt before), and the pool is read as it stood when the order was placed (or that attempt
 /// ended), so neither requester nor caller nor operator can
-/// choose. The block's proposer can withhold its block at a cost; the draw spreads work, it is
-/// never what keeps data secret.
+/// choose. When the seed block moves, so does the block of the pool. The block's proposer can
+/// withhold its block at a cost; the draw spreads work, it is never what keeps data secret.
 /// SETTLEMENT: a task's fee is in escrow from Placed to Settled or Refunded, and each of these two
 /// is entered at most once.
 /// ROLES: nobody is trusted here. Anybody may draw, post what an operator signed, show refusals,
@@ -150,12 +150,11 @@ contract Market is OrderDesk {
             DeadlineNotPassed(task.attemptDeadline, block.timestamp)
         );
         address node = task.node;
-        address requester = task.requester;
         _end(id, task, Ending.Silent, false);
 
         nodes.finish(node);
         staking.slash(
-            nodes.operatorOf(node), _config.missWei, requester, Role.Requester, Offence.Silence
+            nodes.operatorOf(node), _config.missWei, address(0), Role.Treasury, Offence.Silence
         );
     }
 

@@ -5,7 +5,7 @@ import {AppStatus} from "../src/interfaces/IAppRegistry.sol";
 import {Shares} from "../src/interfaces/IAssetRegistry.sol";
 import {IMarket, Task} from "../src/interfaces/IMarket.sol";
 import {Grant, Messages, Order, Posting, Refusal} from "../src/Messages.sol";
-import {TaskId, TaskState} from "../src/Types.sol";
+import {Offence, Role, TaskId, TaskState} from "../src/Types.sol";
 import {Network} from "./Network.sol";
 
 contract MarketTest is Network {
@@ -166,9 +166,8 @@ contract MarketTest is Network {
         market.timeout(task);
         equal(staking.bondedOf(operator), NODE_STAKE - MISS, "stake");
         equal(token.totalSupply(), supplyWei - MISS * 7 / 10, "burned");
-        equal(
-            ledger.balanceOf(vm.addr(REQUESTER)), requesterWei + MISS * 3 / 10, "to the requester"
-        );
+        equal(ledger.treasury(), MISS * 3 / 10, "to the treasury");
+        equal(ledger.balanceOf(vm.addr(REQUESTER)), requesterWei, "nothing to the requester");
         equal(uint256(market.taskOf(task).state), uint256(TaskState.Placed), "next attempt");
         equal(nodes.recordOf(node).running, 0, "node is free");
     }
@@ -182,7 +181,46 @@ contract MarketTest is Network {
         vm.warp(block.timestamp + 601);
         market.timeout(task);
         equal(uint256(market.taskOf(task).state), uint256(TaskState.Refunded), "state");
-        equal(ledger.balanceOf(vm.addr(REQUESTER)), 1_000 ether + MISS * 3 / 10, "refund");
+        equal(ledger.balanceOf(vm.addr(REQUESTER)), 1_000 ether, "the fee and no more");
+        equal(ledger.treasury(), MISS * 3 / 10, "to the treasury");
+    }
+
+    /// @dev A requester whose own keepers never answer makes every node silent, and earns nothing.
+    function testFuzz_silence_pays_the_treasury_alone(uint96 left, uint96 before) public {
+        TaskId task = place();
+        address operator = nodes.operatorOf(draw(task));
+        uint256 leftWei = within(left, 0, 2 * MISS);
+        uint256 earlierWei = within(before, 0, 100 ether);
+        if (earlierWei > 0) {
+            require(token.transfer(address(ledger), earlierWei));
+            ledger.absorbSurplus();
+        }
+        vm.prank(address(settlement));
+        staking.slash(
+            operator, NODE_STAKE - leftWei, address(7), Role.Challenger, Offence.ForgedReceipt
+        );
+        (uint256 balances, uint256 escrows, uint256 stakes, uint256 lockboxes,) = ledger.totals();
+        uint256 supplyWei = token.totalSupply();
+        uint256 requesterWei = ledger.balanceOf(vm.addr(REQUESTER));
+
+        vm.warp(market.taskOf(task).attemptDeadline + 1);
+        vm.prank(vm.addr(REQUESTER));
+        market.timeout(task);
+
+        uint256 takenWei = leftWei < MISS ? leftWei : MISS;
+        uint256 rewardWei = takenWei * 3 / 10;
+        equal(ledger.balanceOf(vm.addr(REQUESTER)), requesterWei, "nothing to the requester");
+        equal(ledger.balanceOf(address(0)), 0, "nothing to nobody");
+        equal(ledger.treasury(), earlierWei + rewardWei, "30 %, rounded down, to the treasury");
+        equal(token.totalSupply(), supplyWei - (takenWei - rewardWei), "the rest is burned");
+        equal(staking.slashableOf(operator), leftWei - takenWei, "stake");
+        (uint256 balances2, uint256 escrows2, uint256 stakes2, uint256 lockboxes2,) =
+            ledger.totals();
+        equal(balances2, balances, "balances");
+        equal(escrows2, escrows, "escrows");
+        equal(stakes2, stakes - takenWei, "stakes");
+        equal(lockboxes2, lockboxes, "lockboxes");
+        equal(ledger.totalWei(), token.balanceOf(address(ledger)), "buckets");
     }
 
     function test_a_placed_task_is_refunded_at_its_expiry_and_not_before() public {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ILedger} from "../src/interfaces/ILedger.sol";
 import {IStaking} from "../src/interfaces/IStaking.sol";
 import {Staking} from "../src/Staking.sol";
 import {Offence, Role} from "../src/Types.sol";
@@ -73,6 +74,35 @@ contract StakingTest is Network {
         equal(burnedWei + ledger.balanceOf(address(7)), takenWei, "burned and rewarded");
         isTrue(burnedWei * 10 >= takenWei * 7, "at least 70 % is burned");
         equal(ledger.totalWei(), token.balanceOf(address(ledger)), "buckets");
+    }
+
+    function testFuzz_what_is_slashed_for_the_treasury_is_nobodys(uint128 amount) public {
+        (uint256 balances,,,,) = ledger.totals();
+        uint256 supplyWei = token.totalSupply();
+        vm.prank(address(market));
+        uint256 takenWei =
+            staking.slash(operator, amount, address(0), Role.Treasury, Offence.Silence);
+        equal(takenWei, amount < NODE_STAKE ? amount : NODE_STAKE, "taken");
+        equal(ledger.treasury(), takenWei * 3 / 10, "30 %, rounded down");
+        equal(supplyWei - token.totalSupply(), takenWei - takenWei * 3 / 10, "burned");
+        (uint256 balancesAfter,,,,) = ledger.totals();
+        equal(balancesAfter, balances, "no balance grew");
+        equal(ledger.balanceOf(address(0)), 0, "nothing to nobody");
+        equal(ledger.totalWei(), token.balanceOf(address(ledger)), "buckets");
+    }
+
+    function test_a_slash_names_either_an_account_or_the_treasury() public {
+        address[2] memory beneficiaries = [address(0), vm.addr(STRANGER)];
+        Role[2] memory roles = [Role.Challenger, Role.Treasury];
+        for (uint256 i; i < 2; ++i) {
+            vm.prank(address(market));
+            vm.expectRevert(
+                abi.encodeWithSelector(
+                    ILedger.BeneficiaryMismatch.selector, beneficiaries[i], roles[i]
+                )
+            );
+            staking.slash(operator, 1, beneficiaries[i], roles[i], Offence.Silence);
+        }
     }
 
     function testFuzz_nobody_but_modules_slashes(address caller) public {

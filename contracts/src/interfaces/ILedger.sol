@@ -42,6 +42,7 @@ interface ILedger {
     event Owed(uint256 indexed chainId, address indexed account, uint256 cumulativeWei);
     event StakeLocked(address indexed account, uint256 amountWei);
     event StakeReleased(address indexed account, uint256 amountWei);
+    /// @notice Stake was taken. For `Role.Treasury` the beneficiary is the zero address.
     event StakeSlashed(
         address indexed account,
         address indexed beneficiary,
@@ -63,6 +64,7 @@ interface ILedger {
     error EscrowEmpty(TaskId task);
     error PaymentsDoNotMatchEscrow(TaskId task, uint256 paidWei, uint256 escrowWei);
     error PaymentWithoutRole(uint256 position);
+    error BeneficiaryMismatch(address beneficiary, Role role);
     error StakeTooLow(uint256 stakeWei, uint256 neededWei);
     error TreasuryTooLow(uint256 treasuryWei, uint256 neededWei);
     error SpokeUnknown(uint256 chainId);
@@ -121,7 +123,7 @@ interface ILedger {
     function releaseStake(address account, uint256 amountWei) external;
 
     /// @notice Staking only: takes stake away; 70 % (rounded up) is burned, the rest goes to the
-    /// beneficiary's home balance.
+    /// beneficiary's home balance or, for `Role.Treasury` and the zero address, to the treasury.
     function slashStake(
         address account,
         uint256 amountWei,

@@ -159,7 +159,8 @@ interface IMarket {
     ) external;
 
     /// @notice Ends an attempt whose deadline passed in silence: the node pays `missWei` of its
-    /// stake. Anybody may.
+    /// stake, 70 % burned and the rest to the treasury. Nobody else is paid, least of all the
+    /// requester, whose own keepers may be why the node was silent. Anybody may.
     function timeout(TaskId task) external;
 
     /// @notice Refunds a placed task that nobody could be drawn for before its order expired.

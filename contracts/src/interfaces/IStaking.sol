@@ -39,7 +39,8 @@ interface IStaking {
     function finishUnbond() external;
 
     /// @notice Market and Settlement only: takes at most `amountWei` from `account`, bonded stake
-    /// first. @return takenWei what was really taken: less when the stake is smaller.
+    /// first. The beneficiary is the zero address exactly for `Role.Treasury`.
+    /// @return takenWei what was really taken: less when the stake is smaller.
     function slash(
         address account,
         uint256 amountWei,

@@ -22,6 +22,7 @@ abstract contract TaskHandler is Network {
     string public breach;
     uint256 public settledCount;
     uint256 public refundedCount;
+    uint256 public silencesPaid;
 
     mapping(TaskId task => uint256) public endings;
     mapping(TaskId task => mapping(uint32 attempt => Posted)) internal posted;
@@ -79,7 +80,7 @@ abstract contract TaskHandler is Network {
                 _pass(31 days);
                 task = market.taskOf(id); // An honest node may have posted meanwhile.
                 if (task.state == TaskState.Placed) market.refundExpired(id);
-                else if (task.state == TaskState.Running) market.timeout(id);
+                else if (task.state == TaskState.Running) _timeout(id, task);
                 else if (task.state == TaskState.Posted) settlement.expireJudgement(id);
                 else _settle(id, task);
                 _count(id);
@@ -106,13 +107,31 @@ abstract contract TaskHandler is Network {
             if (block.timestamp <= task.attemptDeadline) {
                 _pass(task.attemptDeadline + 1 - block.timestamp);
             }
-            market.timeout(id);
+            _timeout(id, task);
         } else if (choice % 5 == 1) {
             _keepersRefuse(id, task, uint8(within(choice >> 8, 1, 8)));
         } else {
             _post(id, task, honest || choice % 4 == 1);
         }
         _count(id);
+    }
+
+    /// @dev Silence must not pay the requester: what it has and what is in its escrow stay the
+    /// same.
+    function _timeout(TaskId id, Task memory task) private {
+        uint256 requesterWei = ledger.balanceOf(task.requester) + ledger.escrowOf(id);
+        uint256 treasuryWei = ledger.treasury();
+        address operator = nodes.operatorOf(task.node);
+        uint256 stakeWei = staking.slashableOf(operator);
+        market.timeout(id);
+        uint256 takenWei = stakeWei - staking.slashableOf(operator);
+        if (ledger.balanceOf(task.requester) + ledger.escrowOf(id) != requesterWei) {
+            breach = "a timeout paid the requester";
+        }
+        if (ledger.treasury() != treasuryWei + takenWei * 3 / 10) {
+            breach = "a timeout did not pay the treasury its part";
+        }
+        if (takenWei > 0) ++silencesPaid;
     }
 
     function _movePosted(TaskId id, Task memory task, uint256 choice) private {

@@ -123,6 +123,7 @@ contract InvariantsTest is Test {
         }
         isTrue(handler.settledCount() > 0, "some are settled");
         isTrue(handler.refundedCount() > 0, "some are refunded");
+        isTrue(handler.silencesPaid() > 0, "silence is paid for");
         isTrue(handler.liesProven() > 0, "lies are proven");
         isTrue(handler.attacksRefused() > 50, "attacks are tried");
         invariant_no_attack_succeeds_and_nothing_ends_twice();

@@ -720,6 +720,14 @@ export const ledgerAbi = [
   },
   {
     type: 'error',
+    name: 'BeneficiaryMismatch',
+    inputs: [
+      { name: 'beneficiary', type: 'address', internalType: 'address' },
+      { name: 'role', type: 'uint8', internalType: 'enum Role' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'EscrowEmpty',
     inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
   },
@@ -4447,6 +4455,14 @@ export const errorsAbi = [
       { name: 'account', type: 'address', internalType: 'address' },
       { name: 'balanceWei', type: 'uint256', internalType: 'uint256' },
       { name: 'neededWei', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'BeneficiaryMismatch',
+    inputs: [
+      { name: 'beneficiary', type: 'address', internalType: 'address' },
+      { name: 'role', type: 'uint8', internalType: 'enum Role' },
     ],
   },
   {
