@@ -25,6 +25,8 @@ export type NodeOptions = {
   /** TCB status of its machine. */
   readonly tcb: PlatformStatus
   readonly hostFaults: readonly string[]
+  /** Where the fault `relay-machine` gets another machine's quotes. */
+  readonly quoteRelay?: string
 }
 
 /** What all nodes of a devnet share. */
@@ -120,6 +122,8 @@ function hostConfig(network: NodeNetwork, options: NodeOptions, enclaveSocket: s
   return {
     production: false,
     insecureFaults: [...hostFaults],
+    insecureQuoteRelay: options.quoteRelay ?? null,
+    insecureRecordTraffic: join(folders.traffic, `node-${index}`),
     deploymentFile,
     chain: { url: homeUrl, fromBlock, pollMs: 200 },
     operatorKeyFile: writeKeyFile(host, operatorRole(index)),

@@ -94,6 +94,16 @@ export class Attempts {
       log.warn('Fault injected: the attempt is left alone', { task, attempt })
       return
     }
+    faults.onAttempt?.(attempt, true)
+    try {
+      await this.#runRounds(task, attempt, deadlineMs)
+    } finally {
+      faults.onAttempt?.(attempt, false)
+    }
+  }
+
+  async #runRounds(task: Hex, attempt: number, deadlineMs: number): Promise<void> {
+    const { log } = this.#context
     for (let round = 1; ; round++) {
       try {
         // What was signed once is sent again; it is never run or signed a second time.

@@ -20,6 +20,10 @@ const hostConfig = objectField({
   /** A production host takes no faults and no enclave without a sandbox. */
   production: booleanField,
   insecureFaults: listField(oneOf(...faultNames), faultNames.length),
+  /** For the fault `relay-machine`: where another machine signs quotes; null in production. */
+  insecureQuoteRelay: orNull(url),
+  /** For tests: a file that every body of HTTP is appended to; null in production. */
+  insecureRecordTraffic: orNull(path),
   /** The deployment's manifest: contracts, apps, depth. */
   deploymentFile: path,
   chain: objectField({
@@ -59,6 +63,8 @@ export const hostConfigField: Field<HostConfig> = hostConfig
 const defaults = {
   production: true,
   insecureFaults: [],
+  insecureQuoteRelay: null,
+  insecureRecordTraffic: null,
   chain: { url: null, fromBlock: 0, pollMs: 500 },
   publicUrl: null,
   tags: 0,

@@ -18,6 +18,7 @@ import {
   orNull,
   sameHex,
   textField,
+  zeroHash,
   type Handler,
 } from '@cloister/protocol'
 import type { Hex } from 'viem'
@@ -125,7 +126,8 @@ function answerChain({
     'chain.checkpoint': async (params) => {
       const { nonce } = fields['chain.checkpoint'].parse(params, 'chain.checkpoint')
       const answer = await getCheckpoint(chain, index, nonce, deployment.value.depth)
-      return { result: faults.staleCheckpoint?.(answer) ?? answer }
+      const another = () => getCheckpoint(chain, index, zeroHash, deployment.value.depth)
+      return { result: (await faults.staleCheckpoint?.(answer, another)) ?? answer }
     },
     'chain.proof': async (params) => {
       const { height, account, slots } = fields['chain.proof'].parse(params, 'chain.proof')

@@ -1,5 +1,6 @@
-import { OperationError, type Bytes, type Json } from '@cloister/codec'
-import type { Receipt } from '@cloister/protocol'
+import { OperationError, parseJson, type Bytes, type Json } from '@cloister/codec'
+import { fetchJson } from '@cloister/io'
+import { hexBetween, limits, objectField, type Receipt } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 /**
@@ -13,12 +14,14 @@ export type Faults = {
   readonly alterOutput?: (output: Bytes) => Bytes
   /** Whether a drawn attempt is left alone. */
   readonly goSilent?: (task: Hex, attempt: number) => boolean
-  /** Changes what the enclave is told of the chain's head. */
-  readonly staleCheckpoint?: (answer: Json) => Json
+  /** Changes what the enclave is told of the chain's head. `another` gets a genuine answer to another question. */
+  readonly staleCheckpoint?: (answer: Json, another: () => Promise<Json>) => Json | Promise<Json>
   /** Changes storage proofs on their way into the enclave. */
   readonly forgeProof?: (answer: Json) => Json
-  /** Puts another machine's genuine quote into what keepers are asked to judge. */
+  /** Puts another machine's genuine quote into what keepers are asked to judge; `others` are quotes of other nodes' admission. */
   readonly relayQuote?: (own: Hex, others: () => Promise<readonly Hex[]>) => Promise<Hex>
+  /** Told when an attempt begins to run here, and when it is over. */
+  readonly onAttempt?: (attempt: number, running: boolean) => void
 }
 
 /** Names of ready-made faults, as a devnet's configuration lists them. */
@@ -29,6 +32,9 @@ export const faultNames = [
   'stale-checkpoint',
   'forge-proof',
   'relay-quote',
+  'relay-machine',
+  'lie-about-chain',
+  'first-attempts-only',
 ] as const
 
 /** Name of a ready-made fault. */
@@ -38,20 +44,26 @@ export type FaultName = (typeof faultNames)[number]
 export const noFaults: Faults = {}
 
 /**
- * The faults of these names.
+ * The faults of these names. `first-attempts-only` is none of its own: the others then show only while a task's first attempt runs here.
  *
+ * @param relayUrl where another machine's quotes are had, for `relay-machine`.
  * @throws {OperationError} `faults-in-production` where a production host is given any.
  */
-export function faultsOf(names: readonly FaultName[], production: boolean): Faults {
-  if (production && names.length > 0)
+export function faultsOf(
+  names: readonly FaultName[],
+  production: boolean,
+  relayUrl?: string,
+): Faults {
+  if (production && (names.length > 0 || relayUrl !== undefined))
     throw new OperationError(
       'faults-in-production',
-      `Cannot start with the faults ${names.join(', ')}: a production host has none; set insecureFaults to []`,
+      `Cannot start with the faults ${names.join(', ')}: a production host has none; set insecureFaults to [] and insecureQuoteRelay to null`,
     )
-  return Object.assign({}, ...names.map((name) => readyMade[name]()))
+  const faults: Faults = Object.assign({}, ...names.map((name) => readyMade[name](relayUrl)))
+  return names.includes('first-attempts-only') ? inFirstAttempts(faults) : faults
 }
 
-const readyMade: { readonly [name in FaultName]: () => Faults } = {
+const readyMade: { readonly [name in FaultName]: (relayUrl: string | undefined) => Faults } = {
   'alter-receipt': () => ({
     alterReceipt: (receipt) => ({ ...receipt, outputBytes: receipt.outputBytes + 1n }),
   }),
@@ -60,6 +72,33 @@ const readyMade: { readonly [name in FaultName]: () => Faults } = {
   'stale-checkpoint': () => ({ staleCheckpoint: firstForEver() }),
   'forge-proof': () => ({ forgeProof: flipLastProofNode }),
   'relay-quote': () => ({ relayQuote: async (own, others) => (await others())[0] ?? own }),
+  'relay-machine': (relayUrl) => ({ relayQuote: (own) => quoteOfMachine(own, relayUrl) }),
+  'lie-about-chain': lieAboutChain,
+  'first-attempts-only': () => ({}),
+}
+
+/** The same faults, but an honest host whenever no first attempt runs here: the second one then meets honest hosts alone. */
+export function inFirstAttempts(faults: Faults): Faults {
+  let running = 0
+  const { alterReceipt, alterOutput, goSilent, staleCheckpoint, forgeProof, relayQuote } = faults
+  return {
+    onAttempt: (attempt, begins) => {
+      if (attempt === 1) running += begins ? 1 : -1
+    },
+    ...(alterReceipt && {
+      alterReceipt: (receipt) => (running > 0 ? alterReceipt(receipt) : receipt),
+    }),
+    ...(alterOutput && { alterOutput: (output) => (running > 0 ? alterOutput(output) : output) }),
+    ...(goSilent && { goSilent: (task, attempt) => attempt === 1 && goSilent(task, attempt) }),
+    ...(staleCheckpoint && {
+      staleCheckpoint: (answer, another) =>
+        running > 0 ? staleCheckpoint(answer, another) : answer,
+    }),
+    ...(forgeProof && { forgeProof: (answer) => (running > 0 ? forgeProof(answer) : answer) }),
+    ...(relayQuote && {
+      relayQuote: (own, others) => (running > 0 ? relayQuote(own, others) : Promise.resolve(own)),
+    }),
+  }
 }
 
 function flipLastByte(output: Bytes): Bytes {
@@ -74,11 +113,44 @@ function firstForEver(): (answer: Json) => Json {
   return (answer) => (first ??= answer)
 }
 
+// First a genuine checkpoint that was made for another question, then one with another height, then true ones and wrong proofs.
+function lieAboutChain(): Faults {
+  let asked = 0
+  return {
+    staleCheckpoint: (answer, another) => {
+      asked++
+      if (asked === 1) return another()
+      return asked === 2 ? withHeightBelow(answer) : answer
+    },
+    forgeProof: flipLastProofNode,
+  }
+}
+
+function withHeightBelow(answer: Json): Json {
+  const raised = JSON.stringify(answer).replace(
+    /"height":"(\d+)"/,
+    (_, height: string) => `"height":"${BigInt(height) - 1n}"`,
+  )
+  return parseJson(raised, 'checkpoint', answerLimits)
+}
+
 function flipLastProofNode(answer: Json): Json {
   const text = JSON.stringify(answer)
   const at = text.lastIndexOf('0x')
   const end = text.indexOf('"', at)
   const digit = text[end - 1] === '0' ? '1' : '0'
-  const altered: Json = JSON.parse(`${text.slice(0, end - 1)}${digit}${text.slice(end)}`)
-  return altered
+  return parseJson(`${text.slice(0, end - 1)}${digit}${text.slice(end)}`, 'proof', answerLimits)
+}
+
+const answerLimits = { charactersMax: 16 * 2 ** 20, depthMax: 32 }
+/** Where the 64 bytes of report data stand in a TDX quote of version 4. Spec: Intel TDX DCAP Quoting Library API, A.3. */
+const reportDataAt = 48 + 520
+
+// The other machine signs whatever report data it is asked for: nothing but the machine itself differs.
+async function quoteOfMachine(own: Hex, relayUrl: string | undefined): Promise<Hex> {
+  if (relayUrl === undefined) return own
+  const start = 2 + 2 * reportDataAt
+  const reportData = own.slice(start, start + 128)
+  const answer = await fetchJson(relayUrl, { json: { reportData: `0x${reportData}` } })
+  return objectField({ quote: hexBetween(1, limits.quoteBytesMax) }).parse(answer, 'quote').quote
 }

@@ -68,10 +68,13 @@ async function startParts(
   opened: (() => Promise<void> | void)[],
   closeAll: () => Promise<void>,
 ): Promise<Host> {
-  if (config.production && Object.keys(faults).length > 0)
+  if (
+    config.production &&
+    (Object.keys(faults).length > 0 || config.insecureRecordTraffic !== undefined)
+  )
     throw new OperationError(
       'faults-in-production',
-      'Cannot start with faults: a production host has none',
+      'Cannot start with faults or recorded traffic: a production host has none',
     )
   const base = await openBase(config, log, faults, opened)
   const { chain, enclave, journal, index, late } = base
@@ -89,7 +92,11 @@ async function startParts(
   const admission = new NodeAdmission({ ...base, signal, url, tags: config.tags })
   const strangersBytesMax = Math.floor(config.storeBytesMax * strangersPart)
   const app = createRoutes({ ...base, admission, attempts, shares, strangersBytesMax })
-  const server = await serveHttp({ app, ...config.listen })
+  const server = await serveHttp({
+    app,
+    ...config.listen,
+    recordTraffic: config.insecureRecordTraffic,
+  })
   opened.push(() => server.close())
   late.url = config.publicUrl ?? server.url
   const { depth } = base.deployment.value

@@ -5,6 +5,7 @@ import { cors } from 'hono/cors'
 
 import { silentLog, type Log } from './log.ts'
 import { systemErrorCode } from './system-error.ts'
+import { recordedFetch } from './traffic-record.ts'
 
 /** What one request may cost. */
 export type ServerLimits = {
@@ -33,6 +34,8 @@ export type ServeOptions = {
   readonly port: number
   readonly host?: string
   readonly limits?: ServerLimits
+  /** A file that the bodies of all requests and answers are appended to: for tests that search them. */
+  readonly recordTraffic?: string | undefined
 }
 
 /** A server that listens. */
@@ -119,7 +122,10 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
   const limits = options.limits ?? defaultServerLimits
   const host = options.host ?? '127.0.0.1'
   const server = createAdaptorServer({
-    fetch: options.app.fetch,
+    fetch:
+      options.recordTraffic === undefined
+        ? options.app.fetch
+        : recordedFetch(options.app.fetch, options.recordTraffic),
     serverOptions: {
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersMs,

@@ -26,6 +26,8 @@ const verifierConfig = objectField({
   /** A production verifier takes no faults and no devnet anchor. */
   production: booleanField,
   insecureFaults: listField(oneOf(...faultNames), faultNames.length),
+  /** For tests: a file that every body of HTTP is appended to; null in production. */
+  insecureRecordTraffic: orNull(path),
   /** The deployment's manifest: contracts, anchors, measurements, apps. */
   deploymentFile: path,
   chain: objectField({
@@ -73,6 +75,7 @@ export const verifierConfigField: Field<VerifierConfig> = verifierConfig
 const defaults = {
   production: true,
   insecureFaults: [],
+  insecureRecordTraffic: null,
   chain: { url: null, fromBlock: 0, confirmations: 0, pollMs: 500 },
   publicUrl: null,
   announce: true,
@@ -95,7 +98,13 @@ export function readVerifierConfig(file: string): VerifierConfig {
  *
  * @throws {OperationError} `deployment-unreadable`, or `insecure-config` where a production verifier would trust a devnet.
  */
-export function readDeployment({ deploymentFile, production }: VerifierConfig): Deployment {
+export function readDeployment(config: VerifierConfig): Deployment {
+  const { deploymentFile, production, insecureRecordTraffic } = config
+  if (production && insecureRecordTraffic !== undefined)
+    throw new OperationError(
+      'insecure-config',
+      'Cannot record traffic: a production verifier does not; set insecureRecordTraffic to null',
+    )
   let deployment: Deployment
   try {
     deployment = parseDeployment(readFileSync(deploymentFile))

@@ -143,6 +143,7 @@ async function startParts(
     app,
     port: config.listen.port,
     host: config.listen.host,
+    recordTraffic: config.insecureRecordTraffic,
   })
   opened.push(() => server.close())
   const url = config.publicUrl ?? server.url
