@@ -36,16 +36,9 @@ const settings = objectField({
 
 type Company = Actor<FieldValue<typeof settings>>
 
-await runActor(settings, (company) => {
-  switch (company.settings.step) {
-    case 'order':
-      return shareAndOrder(company)
-    case 'order-again':
-      return order(company)
-    case 'open':
-      return open(company)
-  }
-})
+const steps = { order: shareAndOrder, 'order-again': order, open } as const
+
+await runActor(settings, (company) => steps[company.settings.step](company))
 
 async function shareAndOrder(company: Company) {
   const { client, publicFolder } = company
@@ -80,7 +73,7 @@ async function open(company: Company) {
   const { client, publicFolder, settings: chosen } = company
   const task = chosen.task ?? '0x'
   const { sealed, receipt } = await fetchOutput(client, task)
-  const { outputs, metrics } = await openOutput(await openPrivateKey(company, task), sealed, task)
+  const { outputs, metrics } = await openOutput(openPrivateKey(company, task), sealed, task)
   const [model] = outputs
   if (model === undefined) throw new RangeError('Cannot use the output: it holds no model')
   company.write('model.onnx', model.bytes)

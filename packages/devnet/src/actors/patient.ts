@@ -26,14 +26,9 @@ const settings = objectField({
 
 type Patient = Actor<FieldValue<typeof settings>>
 
-await runActor(settings, (patient) => {
-  switch (patient.settings.step) {
-    case 'order':
-      return order(patient)
-    case 'read':
-      return read(patient)
-  }
-})
+const steps = { order, read } as const
+
+await runActor(settings, (patient) => steps[patient.settings.step](patient))
 
 async function order(patient: Patient) {
   const { client, publicFolder } = patient
@@ -56,7 +51,7 @@ async function read(patient: Patient) {
   const { client, publicFolder } = patient
   const task = patient.settings.task ?? '0x'
   const { sealed, receipt } = await fetchOutput(client, task)
-  const { outputs } = await openOutput(await openPrivateKey(patient, task), sealed, task)
+  const { outputs } = await openOutput(openPrivateKey(patient, task), sealed, task)
   const answer = parseInference(parseUtf8(outputs[0]?.bytes ?? new Uint8Array(), 'the answer'))
   const [record] = answer.records
   patient.write('answer.json', outputs[0]?.bytes ?? new Uint8Array())

@@ -85,28 +85,22 @@ const phaseNames: { readonly [kind in TaskEvent['kind']]?: string } = {
 
 /** One event in words, for whoever watches. */
 export function sayEvent(event: TaskEvent): string {
-  switch (event.kind) {
-    case 'placed':
-      return 'the fee is locked'
-    case 'seed-moved':
-      return 'nobody could be drawn, the draw is repeated'
-    case 'drawn':
-      return `the block hash drew ${event.operator.slice(0, 8)} for attempt ${event.attempt}`
-    case 'release-refused':
-      return `keepers refuse to release a share (reason ${event.reason})`
-    case 'posted':
-      return 'the receipt is on chain'
-    case 'attempt-ended':
-      return `attempt ${event.attempt} came to nothing (${event.ending})`
-    case 'judged':
-      return `the verifiers ${event.accepted ? 'accept' : 'refuse'} it`
-    case 'accepted':
-      return 'accepted; now anybody may challenge it'
-    case 'paid':
-      return `${event.role} paid`
-    case 'settled':
-      return 'everybody is paid'
-    case 'refunded':
-      return 'the requester has the whole fee back'
-  }
+  if (event.kind === 'drawn')
+    return `the block hash drew ${event.operator.slice(0, 8)} for attempt ${event.attempt}`
+  if (event.kind === 'release-refused')
+    return `keepers refuse to release a share (reason ${event.reason})`
+  if (event.kind === 'attempt-ended')
+    return `attempt ${event.attempt} came to nothing (${event.ending})`
+  if (event.kind === 'judged') return `the verifiers ${event.accepted ? 'accept' : 'refuse'} it`
+  return plainEvents[event.kind]
 }
+
+const plainEvents = {
+  placed: 'the fee is locked',
+  'seed-moved': 'nobody could be drawn, the draw is repeated',
+  posted: 'the receipt is on chain',
+  accepted: 'accepted; now anybody may challenge it',
+  paid: 'the fee is paid out',
+  settled: 'everybody is paid',
+  refunded: 'the requester has the whole fee back',
+} as const

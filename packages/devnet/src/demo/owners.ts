@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 
+import { OperationError } from '@cloister/codec'
+
 import { clinicParameters, clinicSeed, splitClinics, type ClinicSplit } from '../clinics.ts'
 import type { Canary } from '../leaks/canary.ts'
 import { needlesOf } from '../leaks/canary.ts'
@@ -25,6 +27,7 @@ export type Belongings = {
   readonly canaries: readonly Canary[]
 }
 
+const triesMax = 10_000
 const clinicRoles = ['clinic-1', 'clinic-2', 'clinic-3'] as const
 
 /**
@@ -50,7 +53,7 @@ export async function dealBelongings(present: Buffer): Promise<Belongings> {
     const csv = clinic.csv.replace(first, row)
     return { role, name: clinic.name, csv, metadata: JSON.stringify({ sentence }) }
   })
-  const learningRate = unusualNear(learningRateOf(split), 9, present)
+  const learningRate = unusualNear(learningRateOf(split), present)
   canaries.push({ kind: 'number', name: 'the learning rate', value: learningRate })
   const patient = markRow(linesOf(split.testCsv)[0] ?? '', present)
   canaries.push({ kind: 'number', name: 'a number of the patient’s', value: patient.value })
@@ -82,17 +85,18 @@ export function weightCanaries(weights: readonly number[]): readonly Canary[] {
 
 function markRow(row: string, present: Buffer): { readonly row: string; readonly value: number } {
   const [first = '', ...rest] = row.split(',')
-  const value = unusualNear(Number(first), 6, present)
+  const value = unusualNear(Number(first), present)
   return { row: [value, ...rest].join(','), value }
 }
 
-// A change in the fifth digit and after it does nothing to a model, and makes the number one of its kind.
-function unusualNear(value: number, digits: number, present: Buffer): number {
-  for (;;) {
-    const unusual = Number((value + Math.random() * 10 ** (2 - digits)).toFixed(digits + 3))
+// A change of a thousandth does nothing to a model, and leaves enough bits to make the number one of its kind.
+function unusualNear(value: number, present: Buffer): number {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const unusual = Number((value * (1 + Math.random() / 500)).toPrecision(9))
     const needles = needlesOf([{ kind: 'number', name: '', value: unusual }])
     if (chanceOf(unusual) === 0 && scanBytes(present, needles, '').length === 0) return unusual
   }
+  throw new OperationError('no-canary', `Cannot find an unusual number near ${value}`)
 }
 
 /** How many of a number's short encodings look like ordinary text: hexadecimal digits, or a word. */

@@ -19,7 +19,7 @@ export type TaskReport = {
   readonly tee: string
   readonly attempts: number
   readonly judgement: 'accepted' | 'refused' | 'none'
-  /** How many verifiers signed it. */
+  /** How many votes stand. */
   readonly votes: number
   /** Path of the receipt file; null where there is no receipt. */
   readonly receipt: string | null

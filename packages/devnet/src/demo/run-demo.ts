@@ -1,4 +1,5 @@
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { readInitializers } from '@cloister/learn'
@@ -45,16 +46,22 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   narrator.say(
     'Cloister demo: three clinics train one model for a company, and none of them shows its records to anybody.',
   )
-  const devnet = await startDevnet({
-    ...inject?.devnet,
-    onPhase: (phase) => narrator.phase(phase, phaseReasons[phase]),
-  })
-  narrator.end()
+  // A folder of our own: it is searched after everything was stopped.
+  const folder = mkdtempSync(join(tmpdir(), 'cloister-'))
   try {
-    return await withDevnet(devnet, options)
+    const devnet = await startDevnet({
+      ...inject?.devnet,
+      folder,
+      onPhase: (phase) => narrator.phase(phase, phaseReasons[phase]),
+    })
+    narrator.end()
+    try {
+      return await withDevnet(devnet, options)
+    } finally {
+      await devnet.stop()
+    }
   } finally {
-    await devnet.stop()
-    devnet.folders.remove()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

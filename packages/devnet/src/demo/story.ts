@@ -146,10 +146,10 @@ export async function claimAll(
   return claims
 }
 
-/** Who was paid, by the chain's events; on the home chain it is theirs at once. */
+/** Who was paid something, by the chain's events; on the home chain it is theirs at once. */
 export function paidIn(events: readonly TaskEvent[]): readonly PaidLine[] {
   return events.flatMap((event) =>
-    event.kind === 'paid'
+    event.kind === 'paid' && event.amountWei > 0n
       ? [
           {
             role: event.role,
@@ -179,15 +179,16 @@ export async function reportTask(
       ? undefined
       : await checkReceipt(receiptFile, devnet.deployment, outputFolder)
   const home = devnet.home.chainId
+  const paid = paidIn(events)
   return {
     ...{ id, kind, phases },
     node: drawn?.kind === 'drawn' ? drawn.node : '',
     tee: 'tdx, emulated',
     attempts: drawn?.kind === 'drawn' ? drawn.attempt : 0,
     judgement: judged?.kind !== 'judged' ? 'none' : judged.accepted ? 'accepted' : 'refused',
-    votes: receipt?.votes ?? 0,
+    votes: Math.max(receipt?.votes ?? 0, paid.filter(({ role }) => role === 'verifier').length),
     receipt: receipt?.path ?? null,
-    paid: paidIn(events).map((line) =>
+    paid: paid.map((line) =>
       line.chain === home ? line : { ...line, tx: claims.get(line.account) ?? '' },
     ),
   }
