@@ -11,7 +11,7 @@ import {
 } from '@cloister/protocol'
 import { bytesToHex, type Address, type Hex } from 'viem'
 
-import { runAttempt } from './attempt/run-attempt.ts'
+import { runAttempt, ShownEvidence } from './attempt/run-attempt.ts'
 import type { AppRuntime } from './attempt/run-app.ts'
 import type { EnclaveContext } from './enclave-context.ts'
 import { releaseRequestField } from './keeper/attempt-request.ts'
@@ -41,6 +41,7 @@ export function enclaveMethods(
   const seen = new SeenRecords()
   const sessions = new RecoverySessions()
   const running = new Set<string>()
+  const shown = new ShownEvidence()
   return {
     'node.evidence': method(nodeEvidenceParams, ({ operator, beacon }) =>
       nodeEvidence(context, operator, beacon),
@@ -62,7 +63,7 @@ export function enclaveMethods(
     ),
     'attempt.run': method(attemptParams, (asked) =>
       oneAtATime(running, `${asked.task} ${asked.attempt}`, () =>
-        runAttempt(context, runtime, asked),
+        runAttempt(context, runtime, shown, asked),
       ),
     ),
     'recovery.start': method(recoveryRequestField, (request) => recoverOwnShare(context, request)),

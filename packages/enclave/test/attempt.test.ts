@@ -11,7 +11,9 @@ import { open, openEnvelope } from '@cloister/seal'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { people } from './world/home-chain.ts'
-import { placeTask, sealAsset, sha256, startNetwork, type Network } from './world/network.ts'
+import { sha256, startNetwork, type Network } from './world/network.ts'
+import { placeTask, sealAsset } from './world/tasks.ts'
+import { textOf } from './world/test-host.ts'
 
 let network: Network
 beforeAll(async () => {
@@ -43,11 +45,11 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
     chain.domain,
     'Receipt',
     receipt,
-    `0x${String(result['receiptSignature']).slice(2)}`,
+    `0x${textOf(result['receiptSignature']).slice(2)}`,
   )
   expect(signer.toLowerCase()).toBe(node.host.hello['receiptKey'])
 
-  const bundle = parseBundle(world.objects.get(String(result['bundleDigest']).slice(2))!)
+  const bundle = parseBundle(world.objects.get(textOf(result['bundleDigest']).slice(2))!)
   const roots = assets.map(({ root }) => root)
   const releases = bundle.releases.map(({ release }) => release)
   const context = { ...bundle, order, assetRoots: roots, releases }
@@ -63,13 +65,16 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
   const limits = { charactersMax: 10_000, depthMax: 3 }
   const header = parseJson(parseUtf8(output.subarray(4, 4 + headerBytes)), 'header', limits)
   expect(header).toMatchObject({ format: 'cloister-output/1', task, attempt: 1 })
-  const envelope = typeof header === 'object' && header !== null && 'envelope' in header
+  const envelope =
+    typeof header === 'object' && header !== null && 'envelope' in header
+      ? header['envelope']
+      : undefined
   const place = concatBytes(parseHex(task), Uint8Array.of(0, 0, 0, 1))
   const key = await openEnvelope(
     recipient.privateKey,
     encodeUtf8('cloister/output/1'),
     place,
-    parseHex(String(envelope && header['envelope'])),
+    parseHex(textOf(envelope)),
   )
   const outputContext = concatBytes(encodeUtf8('cloister/output/1\0'), place)
   const plain = await open(key, outputContext, output.subarray(4 + headerBytes))
@@ -82,7 +87,7 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
 
   // Every record was on some host's disk before its share was used.
   const journals = network.nodes.flatMap(({ host }) =>
-    host.journal.map((entry) => String(JSON.stringify(entry))),
+    host.journal.map((entry) => JSON.stringify(entry)),
   )
   for (const { signature } of bundle.releases)
     expect(journals.some((entry) => entry.includes(signature))).toBe(true)

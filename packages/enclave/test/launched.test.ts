@@ -8,7 +8,7 @@ import { createManufacturer, launchTd, measureTd, type RunningTd } from '@cloist
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { buildEnclave, type EnclaveBuild } from '../../../scripts/build-enclave.ts'
-import { TestHost, type HostWorld } from './world/test-host.ts'
+import { TestHost, textOf, type HostWorld } from './world/test-host.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'clb-'))
 const address = (digit: string) => `0x${digit.repeat(40)}`
@@ -111,7 +111,7 @@ test('what was measured runs: the bundle answers its host with the measurement t
       operator: address('8'),
       beacon: `0x${'99'.repeat(32)}`,
     })
-    expect(String(quote).length).toBeGreaterThan(2000)
+    expect(textOf(quote).length).toBeGreaterThan(2000)
     await expect(host.ask('attempt.run', { task: 'x', attempt: 1 })).rejects.toThrow('task')
     await expect(host.ask('no.such.method', {})).rejects.toThrow('unknown')
     const limits = readFileSync(`/proc/${td.process.pid}/limits`, 'utf8')

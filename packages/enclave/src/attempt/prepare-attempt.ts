@@ -55,17 +55,11 @@ export async function prepareAttempt(
   task: Hex,
   attempt: number,
 ): Promise<PreparedAttempt> {
-  const { config, chain, facts, host, identity } = context
+  const { config, facts, host, identity } = context
   const { order, grants, grantSignatures, manifest: given } = await host.order(task)
   const { orderDigest, task: ordered } = taskOf(config.domain, order)
   if (!sameHex(ordered, task)) refuse(`the host’s order makes task ${ordered}`)
-  const view = await chain.fresh()
-  await requireCommittee(context, view)
-  const wanted = { attempt, receiptKey: identity.receiptKey }
-  if (!isCurrent(await facts.task(view, task, 'head'), wanted, orderDigest, view.now))
-    refuse('the chain does not run it on this node')
-  if (!isCurrent(await facts.task(view, task, 'deep'), wanted, orderDigest, view.now))
-    refuse(`it was drawn less than ${config.depth} blocks ago`, true)
+  const view = await waitForDraw(context, task, orderDigest, attempt)
   const [problem] = [...checkOrder(order), ...checkOrderGrants(config.domain, order, grants)]
   if (problem !== undefined) refuse(`${problem.field}: ${problem.detail}`)
   const manifest = readAppManifest(order.app, given)
@@ -96,6 +90,26 @@ export async function prepareAttempt(
     assets,
     outputBytesMax,
   }
+}
+
+// The draw has to lie as deep as keepers will look for it: some blocks are waited for.
+async function waitForDraw(
+  context: EnclaveContext,
+  task: Hex,
+  orderDigest: Hex,
+  attempt: number,
+): Promise<ChainView> {
+  const { config, chain, facts, identity } = context
+  const wanted = { attempt, receiptKey: identity.receiptKey }
+  let view = await chain.fresh()
+  for (let waited = 0; waited <= config.depth; waited++) {
+    await requireCommittee(context, view)
+    if (!isCurrent(await facts.task(view, task, 'head'), wanted, orderDigest, view.now))
+      refuse('the chain does not run it on this node')
+    if (isCurrent(await facts.task(view, task, 'deep'), wanted, orderDigest, view.now)) return view
+    view = await chain.fresh(view.checkpoint.height + 1n)
+  }
+  return refuse(`it was drawn less than ${config.depth} blocks ago`, true)
 }
 
 async function prepareAsset(

@@ -22,6 +22,36 @@ import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepa
 import { runApp, type AppRuntime } from './run-app.ts'
 import { sealOutput } from './seal-output.ts'
 
+type Shown = {
+  readonly prepared: PreparedAttempt
+  readonly evidence: AttemptEvidence
+  readonly freshKey: EnvelopePrivateKey
+}
+
+const shownMax = 16
+
+/**
+ * Evidence of attempts that have not come to a receipt yet. Keepers pin the first that they see: a run that failed half-way
+ * is repeated with the same one.
+ */
+export class ShownEvidence {
+  readonly #shown = new Map<string, Shown>()
+
+  find(task: Hex, attempt: number): Shown | undefined {
+    return this.#shown.get(`${task} ${attempt}`)
+  }
+
+  keep(shown: Shown): void {
+    const [oldest] = this.#shown.keys()
+    if (this.#shown.size >= shownMax && oldest !== undefined) this.#shown.delete(oldest)
+    this.#shown.set(`${shown.prepared.task} ${shown.prepared.attempt}`, shown)
+  }
+
+  forget(task: Hex, attempt: number): void {
+    this.#shown.delete(`${task} ${attempt}`)
+  }
+}
+
 /**
  * Runs one attempt from the chain's word that it is this node's to the signed receipt.
  *
@@ -30,15 +60,14 @@ import { sealOutput } from './seal-output.ts'
 export async function runAttempt(
   context: EnclaveContext,
   runtime: AppRuntime,
+  memory: ShownEvidence,
   { task, attempt }: { readonly task: Hex; readonly attempt: number },
 ): Promise<Json> {
   const { host } = context
-  const prepared = await prepareAttempt(context, task, attempt)
-  host.progress(task, 'checked')
-  const fresh = await generateEnvelopeKeyPair({ extractable: false })
-  const evidence = await makeEvidence(context, prepared, fresh.publicKey)
-  host.progress(task, 'attested')
-  const { inputs, releases } = await openInputs(context, prepared, evidence, fresh.privateKey)
+  const shown = memory.find(task, attempt) ?? (await show(context, task, attempt))
+  memory.keep(shown)
+  const { prepared, evidence, freshKey } = shown
+  const { inputs, releases } = await openInputs(context, prepared, evidence, freshKey)
   host.progress(task, 'opened')
   let output
   try {
@@ -62,8 +91,18 @@ export async function runAttempt(
     outputBytes: BigInt(output.length),
   }
   const receiptSignature = await context.identity.sign('Receipt', receipt)
+  memory.forget(task, attempt)
   host.progress(task, 'signed')
   return { receipt: messageToJson('Receipt', receipt), receiptSignature, bundleDigest }
+}
+
+async function show(context: EnclaveContext, task: Hex, attempt: number): Promise<Shown> {
+  const prepared = await prepareAttempt(context, task, attempt)
+  context.host.progress(task, 'checked')
+  const fresh = await generateEnvelopeKeyPair({ extractable: false })
+  const evidence = await makeEvidence(context, prepared, fresh.publicKey)
+  context.host.progress(task, 'attested')
+  return { prepared, evidence, freshKey: fresh.privateKey }
 }
 
 async function openInputs(

@@ -33,32 +33,45 @@ export const countersignRequestField: Field<CountersignRequest> = objectField({
 })
 
 const keepersMax = 10_000
+const recordsMax = 256
 
-/** The last record that this enclave countersigned, of each keeper. */
+type SeenRecord = { readonly digest: Hex; readonly previous: Hex }
+
+/** The newest records that this enclave countersigned, of each keeper. */
 export class SeenRecords {
-  readonly #last = new Map<string, { readonly digest: Hex; readonly sequence: bigint }>()
+  readonly #records = new Map<string, Map<bigint, SeenRecord>>()
 
   /**
-   * Takes the next record of a keeper. It may skip some (other keepers countersigned those), never go back or fork.
+   * Takes a record of a keeper. Records come in any order (several attempts run at once) and some never come (other
+   * keepers countersigned those), but there is one for each number, and neighbours fit.
    *
    * @throws {OperationError} `record-forked`.
    */
   take({ keeper, sequence, previous }: Release, digest: Hex): void {
-    const key = keeper.toLowerCase()
-    const last = this.#last.get(key)
-    if (last !== undefined && sameHex(last.digest, digest)) return
-    const follows =
-      last === undefined ||
-      sequence > last.sequence + 1n ||
-      (sequence === last.sequence + 1n && sameHex(previous, last.digest))
-    if (!follows)
+    const known = this.#records.get(keeper.toLowerCase()) ?? new Map<bigint, SeenRecord>()
+    const same = known.get(sequence)
+    if (same !== undefined && sameHex(same.digest, digest)) return
+    const before = known.get(sequence - 1n)
+    const after = known.get(sequence + 1n)
+    const oldest = [...known.keys()].reduce(
+      (least, each) => (each < least ? each : least),
+      sequence,
+    )
+    const fits =
+      same === undefined &&
+      (before === undefined || sameHex(before.digest, previous)) &&
+      (after === undefined || sameHex(after.previous, digest)) &&
+      (known.size < recordsMax || sequence > oldest)
+    if (!fits)
       throw new OperationError(
         'record-forked',
-        `Cannot countersign record ${sequence} of keeper ${keeper}: it does not follow record ${last.sequence}`,
+        `Cannot countersign record ${sequence} of keeper ${keeper}: it does not fit its other records`,
       )
-    if (this.#last.size >= keepersMax && last === undefined)
+    if (known.size === 0 && this.#records.size >= keepersMax)
       throw new OperationError('keeper-full', `Cannot follow more than ${keepersMax} keepers`)
-    this.#last.set(key, { digest, sequence })
+    if (known.size >= recordsMax) known.delete(oldest)
+    known.set(sequence, { digest, previous })
+    this.#records.set(keeper.toLowerCase(), known)
   }
 }
 

@@ -125,9 +125,14 @@ async function countersign(
   }
   throw new OperationError(
     'no-countersignature',
-    `Cannot release share ${request.shareIndex} of asset ${request.asset}: no other keeper countersigned its record`,
+    `Cannot release share ${request.shareIndex} of asset ${request.asset}: no other keeper countersigned its record (${failures.map(reasonText).join('; ')})`,
     { retryable: true, cause: failures },
   )
+}
+
+// Texts of our own errors only: what a keeper's enclave or the hosts said, cut to a line.
+function reasonText(error: unknown): string {
+  return error instanceof OperationError ? error.message.slice(0, 200) : 'malformed answer'
 }
 
 // What stands in the chain now: the owner may have revoked, or the attempt may be over, since the record was made.

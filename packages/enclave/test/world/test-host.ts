@@ -15,7 +15,7 @@ import {
   type Handover,
   type Peer,
 } from '@cloister/protocol'
-import { isHex, toHex, type Address, type Hex } from 'viem'
+import { isHex, toHex, type Hex } from 'viem'
 import type { HDAccount } from 'viem/accounts'
 
 import type { HomeChain } from './home-chain.ts'
@@ -118,7 +118,7 @@ export class TestHost {
           const proof = await this.#world.chain.client.getProof({
             address: text(account),
             storageKeys: Array.isArray(slots) ? slots.map(text) : [],
-            blockNumber: BigInt(String(height)),
+            blockNumber: BigInt(textOf(height)),
           })
           return {
             result: {
@@ -131,14 +131,14 @@ export class TestHost {
           }
         },
       ],
-      ['chain.order', async ({ task }) => ({ result: orders.get(String(task)) ?? null })],
-      ['chain.keepers', async ({ asset }) => ({ result: keepers.get(String(asset)) ?? null })],
+      ['chain.order', async ({ task }) => ({ result: orders.get(textOf(task)) ?? null })],
+      ['chain.keepers', async ({ asset }) => ({ result: keepers.get(textOf(asset)) ?? null })],
       [
         'keeper.call',
         async ({ operator, method, body }) => {
-          const node = this.#world.nodeOf(String(operator))
+          const node = this.#world.nodeOf(textOf(operator))
           if (node === undefined) throw new Error('no such node')
-          return { result: await node.ask(String(method), body ?? null) }
+          return { result: await node.ask(textOf(method), body ?? null) }
         },
       ],
       ['collateral', async () => ({ result: this.#world.collateral() })],
@@ -152,14 +152,14 @@ export class TestHost {
       [
         'progress',
         async ({ phase }) => {
-          this.phases.push(String(phase))
+          this.phases.push(textOf(phase))
           return { result: {} }
         },
       ],
       [
         'store.get',
         async ({ digest, offset, length }) => {
-          const whole = objects.get(String(digest))
+          const whole = objects.get(textOf(digest))
           if (whole === undefined) throw new Error('no such object')
           const bytes = whole.slice(Number(offset), Number(offset) + Number(length))
           return { result: { size: whole.length }, bytes }
@@ -168,12 +168,12 @@ export class TestHost {
       [
         'store.put',
         async ({ upload, last, digest }, bytes) => {
-          const parts = [...(this.#uploads.get(String(upload)) ?? []), bytes.slice()]
-          this.#uploads.set(String(upload), parts)
+          const parts = [...(this.#uploads.get(textOf(upload)) ?? []), bytes.slice()]
+          this.#uploads.set(textOf(upload), parts)
           if (last === true) {
             const whole = new Uint8Array(Buffer.concat(parts))
             if (createHash('sha256').update(whole).digest('hex') !== digest) throw new Error('sha')
-            objects.set(String(digest), whole)
+            objects.set(textOf(digest), whole)
           }
           return { result: {} }
         },
@@ -216,13 +216,19 @@ export class TestHost {
   }
 }
 
-function text(value: unknown): Hex & Address {
+function text(value: unknown): Hex {
   if (!isHex(value)) throw new Error('not hexadecimal')
   return value
 }
 
 function isObject(value: Json): value is Record<string, Json> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A text out of JSON. */
+export function textOf(value: Json | undefined): string {
+  if (typeof value !== 'string') throw new Error('not a text')
+  return value
 }
 
 /** Bytes as `0x` hexadecimal. */
