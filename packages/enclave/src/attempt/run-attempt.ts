@@ -1,4 +1,4 @@
-import type { Json } from '@cloister/codec'
+import { OperationError, type Json } from '@cloister/codec'
 import {
   encodeBundle,
   inputsRoot,
@@ -111,7 +111,7 @@ async function openInputs(
   evidence: AttemptEvidence,
   freshKey: EnvelopePrivateKey,
 ) {
-  const collected = await Promise.all(
+  const collected = await allOrWorst(
     prepared.assets.map((asset) => collectShares(context, prepared, evidence, asset, freshKey)),
   )
   context.host.progress(prepared.task, 'released')
@@ -128,6 +128,17 @@ async function openInputs(
     for (const { share } of shares) share.fill(0)
   }
   return { inputs, releases: collected.flat().map(({ signed }) => signed) }
+}
+
+// Waits for all, so that nothing of a failed run goes on beside the next. A refusal tells more than a failure that may pass.
+async function allOrWorst<T>(asked: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(asked)
+  const failures = settled.filter((each) => each.status === 'rejected').map(({ reason }) => reason)
+  if (failures.length > 0)
+    throw (
+      failures.find((each) => !(each instanceof OperationError && each.retryable)) ?? failures[0]
+    )
+  return settled.filter((each) => each.status === 'fulfilled').map(({ value }) => value)
 }
 
 function requireAsset({ assets }: PreparedAttempt, index: number): AttemptAsset {
