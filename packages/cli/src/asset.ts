@@ -1,6 +1,7 @@
 import { OperationError } from '@cloister/codec'
 import { digestOf } from '@cloister/protocol'
 import {
+  fetchObject,
   openAsset,
   parseShareState,
   shareAsset,
@@ -13,6 +14,7 @@ import type { CommandSpec, Given } from './command.ts'
 import { readInput, readText, refuseExisting, writeOutput } from './files.ts'
 import { forceOption, outOption, writeRule } from './output-options.ts'
 import { deploymentOption, keyOption, openSession, readDeployment } from './session.ts'
+import { parseId } from './values.ts'
 import { deploymentDomain, deploymentOf } from '@cloister/protocol'
 
 // A stored object has at most 256 MiB; sealing adds a header and a tag to each chunk.
@@ -62,6 +64,24 @@ export const assetCommands: readonly CommandSpec[] = [
         value: { asset, root, owner, keepers },
         text: asset,
       }
+    },
+  },
+  {
+    usage: 'fetch <ROOT>',
+    about: 'fetch a sealed object by its digest, without opening it',
+    options: [deploymentOption, outOption('the sealed object'), forceOption],
+    run: async (given, run) => {
+      const root = parseId('root', given.argument(0))
+      const out = given.needed('out')
+      const rule = writeRule(given, 'sealed object')
+      refuseExisting(out, rule)
+      const client = await openSession(given, run)
+      const { nodes, verifiers } = client.deployment
+      const stores = [...nodes, ...verifiers].map(({ url }) => url)
+      const sealed = await fetchObject(client, root, stores)
+      writeOutput(out, sealed, rule)
+      const value = { root, bytes: sealed.length, path: out }
+      return { schema: 'cloister.asset.fetch/1', value, text: `${out} (${sealed.length} bytes)` }
     },
   },
   {

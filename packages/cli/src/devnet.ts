@@ -50,6 +50,7 @@ async function up(given: Given, run: Run): Promise<Answer> {
     if (!end.isAsked) throw error
     run.say('everything has ended')
   } finally {
+    killDescendants() // What was just being started when something failed.
     end.close()
     folder.release()
   }
@@ -138,8 +139,12 @@ class End {
   }
 
   #force(): never {
-    for (const pid of descendantsOf(process.pid)) signalTree(pid, 'SIGKILL')
+    killDescendants()
     this.#folder.release()
     process.exit(exitCodes.interrupted)
   }
+}
+
+function killDescendants(): void {
+  for (const pid of descendantsOf(process.pid)) signalTree(pid, 'SIGKILL')
 }

@@ -83,7 +83,6 @@ const ofOthers: Readonly<Record<string, ExitCode>> = {
   'child-silent': timeout,
   'not-admitted': timeout,
   'not-proved': refused,
-  'evidence-refused': refused,
   'output-refused': refused,
   'no-quorum': unreachable,
   'chain-refused': unreachable,
@@ -109,8 +108,9 @@ export function failureOf(error: unknown): Failure {
     const { code } = error
     return { code, message: oneLine(error.message), exit: exitCodeByError[code] ?? failure }
   }
-  if (systemErrorCode(error) === 'ENOSPC') {
-    const message = `Cannot write: no space is left on the disk (${messageOf(error)}); free some, or choose another folder`
+  if (systemErrorCode(error) === 'ENOSPC' || /no space left/i.test(messageOf(error))) {
+    const message =
+      'Cannot go on: no space is left on the disk; free some, or choose another folder (for a devnet with --dir)'
     return { code: 'disk-full', message, exit: failure }
   }
   return { code: 'unexpected', message: `Unexpected failure: ${messageOf(error)}`, exit: failure }

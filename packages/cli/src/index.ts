@@ -1,2 +1,2 @@
 export { exitCodes, type ExitCode } from './exit-codes.ts'
-export { runCli } from './program.ts'
+export { runCli, type Streams } from './program.ts'

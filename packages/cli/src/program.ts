@@ -7,8 +7,7 @@ import { addNoun, toJsonLine, type Answer, type CommandSpec, type Runner } from 
 import { dataCommands } from './data.ts'
 import { devnetCommands } from './devnet.ts'
 import { evidenceCommands } from './evidence.ts'
-import { exitCodes, failureOf, type ExitCode } from './exit-codes.ts'
-import { removePartialFiles } from './files.ts'
+import { exitCodes, failureOf, type Failure } from './exit-codes.ts'
 import { grantCommands } from './grant.ts'
 import { keyCommands } from './key.ts'
 import { orderCommands } from './order.ts'
@@ -39,72 +38,69 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or unusable input, 3 not found, 5 ti
 refused, 7 insufficient funds, 8 chain or peer cannot be reached, 130 interrupted.
 Data goes to standard output, talk to standard error. Secrets are read from files or standard input (-) only.`
 
+/** Where a command line's data and talk go, line by line. */
+export type Streams = {
+  readonly data: (line: string) => void
+  readonly talk: (line: string) => void
+}
+
 /** Runs one command line; gives the exit code. */
-export async function runCli(argv: readonly string[]): Promise<number> {
+export async function runCli(argv: readonly string[], streams: Streams): Promise<number> {
   const json = argv.includes('--json')
   let exit: number = exitCodes.ok
-  process.on('exit', removePartialFiles)
-  process.on('SIGINT', leave)
-  process.on('SIGTERM', leave)
-  process.stdout.on('error', () => process.exit(exit)) // Whoever read it has read enough.
+  const print = (answer: Answer): void => streams.data(json ? toJsonLine(answer) : answer.text)
   const runner: Runner = async (spec, given) => {
     const answer = await spec.run(given, {
       json,
-      say: (line) => process.stderr.write(`${line}\n`),
-      emit: (piece) => print(piece, json),
+      say: streams.talk,
+      emit: print,
     })
-    if (answer !== undefined && answer.silent !== true) print(answer, json)
+    if (answer !== undefined && answer.silent !== true) print(answer)
     return answer?.exit ?? exitCodes.ok
   }
   try {
-    await makeProgram(runner, (code) => (exit = code)).parseAsync([...argv], { from: 'user' })
+    const program = makeProgram(runner, streams, (code) => (exit = code))
+    await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
-    exit = report(error, json)
+    const failure = failureOfRun(error)
+    exit = failure.exit
+    if (exit !== exitCodes.ok) report(failure, error, streams, json)
   }
   return exit
 }
 
-/** The whole command line, with its help. */
-export function makeProgram(runner: Runner, onExit: (exit: number) => void): Command {
+function makeProgram(
+  runner: Runner,
+  { data, talk }: Streams,
+  onExit: (exit: number) => void,
+): Command {
   const program = new Command('cloister')
     .description('Cloister: confidential computing among people who do not trust one another')
     .version('0.1.0')
     .addHelpText('afterAll', exitCodeHelp)
     .exitOverride()
-    .configureOutput({ writeErr: sayHelp })
+    .configureOutput({
+      writeOut: (text) => data(text.trimEnd()),
+      // Errors are reported in one line; what commander says at length besides is help.
+      writeErr: (text) => (text.startsWith('error:') ? undefined : talk(text.trimEnd())),
+    })
   for (const [noun, about, specs] of nouns) addNoun(program, noun, about, specs, runner, onExit)
   return program
 }
 
-// Errors are reported in one line; what commander says at length besides is help.
-function sayHelp(text: string): void {
-  if (text.startsWith('Usage:')) process.stderr.write(text)
+function failureOfRun(error: unknown): Failure {
+  if (!(error instanceof CommanderError)) return failureOf(error)
+  const exit = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  return { code: 'usage', message: usageMessage(error), exit }
 }
 
-function leave(): void {
-  process.exit(exitCodes.interrupted)
-}
-
-function print(answer: Answer, json: boolean): void {
-  process.stdout.write(`${json ? toJsonLine(answer) : answer.text}\n`)
-}
-
-function report(error: unknown, json: boolean): ExitCode {
-  if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok
-  const { code, message, exit } =
-    error instanceof CommanderError
-      ? { code: 'usage', message: usageMessage(error), exit: exitCodes.usage }
-      : failureOf(error)
-  process.stderr.write(`cloister: ${message}\n`)
-  if (
-    code === 'unexpected' &&
-    process.env['CLOISTER_DEBUG'] !== undefined &&
-    error instanceof Error
-  )
-    process.stderr.write(`${error.stack}\n`)
-  if (json)
-    print({ schema: 'cloister.error/1', value: { error: { code, message } }, text: '' }, true)
-  return exit
+function report({ code, message }: Failure, error: unknown, streams: Streams, json: boolean): void {
+  streams.talk(`cloister: ${message}`)
+  const wantsStack = code === 'unexpected' && process.env['CLOISTER_DEBUG'] !== undefined
+  if (wantsStack && error instanceof Error) streams.talk(error.stack ?? '')
+  if (!json) return
+  const value = { error: { code, message } }
+  streams.data(toJsonLine({ schema: 'cloister.error/1', value }))
 }
 
 function usageMessage(error: CommanderError): string {

@@ -60,7 +60,7 @@ export const taskCommands: readonly CommandSpec[] = [
 function describe(task: string, event: TaskEvent): Answer {
   const { kind, block, transaction: _, ...rest } = event
   const details = Object.entries(rest)
-    .filter(([, value]) => typeof value !== 'object')
+    .filter(([name, value]) => typeof value !== 'object' && !name.endsWith('Signature'))
     .map(([name, value]) => `${name} ${sayField(name, value)}`)
   const text = [`block ${block}`.padEnd(12), kind.padEnd(15), details.join(', ')]
     .join(' ')
@@ -69,7 +69,7 @@ function describe(task: string, event: TaskEvent): Answer {
 }
 
 function sayField(name: string, value: unknown): string {
-  const isTime = /deadline|expiry|until$/i.test(name)
+  const isTime = /deadline$|expiry|At$/i.test(name)
   if (isTime && (typeof value === 'bigint' || typeof value === 'number'))
     return Number(value) === 0 ? 'none' : sayTime(value)
   return String(value)

@@ -51,6 +51,8 @@ export type DevnetOptions = {
   readonly nodes?: number
   /** Faults of every node's host. */
   readonly hostFaults?: readonly string[]
+  /** Where hosts with the fault `relay-machine` get another machine's quotes. */
+  readonly quoteRelay?: string
   /** Faults of each verifier, in order. */
   readonly verifierFaults?: readonly (readonly string[])[]
   /** Told of each phase as it begins. */
@@ -124,8 +126,11 @@ async function start(
   }
   const indexes = Array.from({ length: count }, (_, index) => index + 1)
   const hostFaults = options.hostFaults ?? []
+  const relay = options.quoteRelay === undefined ? {} : { quoteRelay: options.quoteRelay }
   const [nodes] = await Promise.all([
-    Promise.all(indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults }))),
+    Promise.all(
+      indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults, ...relay })),
+    ),
     ...deployment.verifiers.map(async ({ url }, index) => {
       const faults = options.verifierFaults?.[index] ?? []
       const place = { index, faults, port: Number(new URL(url).port), homeUrl: home.url }
@@ -138,13 +143,19 @@ async function start(
   return {
     ...{ folders, deployment, home, spoke, manufacturer, image, nodes, stop },
     seconds: (performance.now() - started) / 1000,
-    startNode: startOne,
+    startNode: async (chosen) => {
+      const node = await startOne(chosen)
+      const place = nodes.findIndex(({ index }) => index === node.index)
+      if (place >= 0) nodes[place] = node
+      return node
+    },
   }
 }
 
 /** Chains, contracts, the measured image and the manifest: what every process of the network then starts from. */
 async function layGround(folders: Folders, closers: Closers, count: number) {
   const building = buildEnclave(folders.build)
+  building.catch(() => undefined) // Judged where it is awaited, which may be later than it fails.
   const { home, spoke } = await startChains(folders, closers)
   const genesis = { epoch: 0n, members: sortAddresses(verifierAddresses()) }
   const [build, contracts, spokeContracts] = await Promise.all([
