@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -44,6 +44,6 @@ export function startProgram(options: ProgramOptions): Promise<Child> {
 export function writeKeyFile(folder: string, role: Role): string {
   const path = join(folder, 'key')
   const key: Hex = bytesToHex(privateKeyOf(role))
-  createKeyFile(path, new Secret(key))
+  if (!existsSync(path)) createKeyFile(path, new Secret(key)) // A restarted node has it already.
   return path
 }

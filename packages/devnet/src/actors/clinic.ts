@@ -16,7 +16,7 @@ import { bytesToHex, toHex } from 'viem'
 
 import { runActor, type Actor } from './actor.ts'
 import { appNamed, grantOnce, shareOwn } from './own-asset.ts'
-import { awaitGrant, publishGrant } from './public-files.ts'
+import { awaitFile, awaitGrant, publishGrant } from './public-files.ts'
 
 const settings = objectField({
   name: textField(32, 1),
@@ -68,9 +68,11 @@ async function share(actor: Actor<Settings>): Promise<Record<string, string>> {
   return { asset: asset.asset, grant: grant.digest, opened: asset.root }
 }
 
+// Not before somebody has paid for an order that uses it.
 async function revoke(actor: Actor<Settings>): Promise<Record<string, string>> {
   const { client, publicFolder } = actor
   const { digest } = await awaitGrant(client, publicFolder, actor.settings.name)
+  await awaitFile(publicFolder, 'orders/tabular-train')
   return { grant: digest, revocation: await revokeGrant(client, digest) }
 }
 

@@ -12,10 +12,11 @@ import {
 import type { Hex } from 'viem'
 
 import type { Actor } from './actor.ts'
+import { publish } from './public-files.ts'
 
 /** Orders with a fresh recipient key, whose private half stays in the actor's folder, and looks first whether it can work. */
 export async function placeOwnOrder(
-  { client, write }: Actor<unknown>,
+  { client, write, publicFolder }: Actor<unknown>,
   terms: {
     readonly app: App
     readonly grants: readonly SignedGrant[]
@@ -32,6 +33,7 @@ export async function placeOwnOrder(
       preflight.problems.map(({ detail }) => detail).join('; '),
     )
   const { task, transaction } = await placeOrder(client, order)
+  publish(publicFolder, `orders/${terms.app.manifest.name}`, task)
   return { task, feeWei: order.order.feeWei.toString(), transaction: transaction ?? null }
 }
 

@@ -26,23 +26,28 @@ export function publishGrant(
   publish(folder, grantFile(name), encodeSignedGrant(client, grant))
 }
 
-/** A grant that somebody else hands over, sooner or later. @throws {OperationError} `grant-missing`. */
+/** A grant that somebody else hands over, sooner or later. @throws {OperationError} `file-missing`. */
 export async function awaitGrant(
   client: Client,
   folder: string,
   name: string,
 ): Promise<SignedGrant> {
-  const path = join(folder, grantFile(name))
+  return parseSignedGrant(client, await awaitFile(folder, grantFile(name)))
+}
+
+/** A public file that somebody else writes, sooner or later. @throws {OperationError} `file-missing`. */
+export async function awaitFile(folder: string, name: string): Promise<string> {
+  const path = join(folder, name)
   const deadline = performance.now() + waitSeconds * 1000
   while (!existsSync(path)) {
     if (performance.now() > deadline)
       throw new OperationError(
-        'grant-missing',
-        `Cannot go on without the grant ${path}: it was not there after ${waitSeconds} s`,
+        'file-missing',
+        `Cannot go on without ${path}: it was not there after ${waitSeconds} s`,
       )
     await sleep(100)
   }
-  return parseSignedGrant(client, readFileSync(path, 'utf8'))
+  return readFileSync(path, 'utf8')
 }
 
 function grantFile(name: string): string {

@@ -55,6 +55,32 @@ export async function orderTraining(scene: Scene): Promise<TaskFollower> {
   return leaveAlone(scene, [company, ...clinics], company)
 }
 
+/** The same, but one clinic takes its grant back as soon as the order stands. */
+export async function orderTrainingAndRevoke(
+  scene: Scene,
+): Promise<{
+  readonly follower: TaskFollower
+  readonly revocation: string
+  readonly asset: string
+}> {
+  const { stage, cast, narrator, belongings } = scene
+  narrator.phase('three clinics and a company seal, grant and order; one clinic changes its mind')
+  const [company, revoking, ...others] = await Promise.all([
+    companyActs(stage, cast, 'order', null),
+    ...belongings.clinics.map(({ role }) =>
+      clinicActs(stage, cast, role, role === 'clinic-1' ? ['share', 'revoke'] : ['share']),
+    ),
+  ])
+  const results = [company, ...(revoking === undefined ? [] : [revoking]), ...others]
+  for (const result of results) noteOpened(scene, result)
+  await stage.dismiss()
+  return {
+    follower: follow(scene, taskIn(company)),
+    revocation: textOf(revoking ?? {}, 'revocation'),
+    asset: textOf(revoking ?? {}, 'asset'),
+  }
+}
+
 /** The company orders the same training once more, with the same grants. */
 export async function orderAgain(scene: Scene): Promise<TaskFollower> {
   const company = await companyActs(scene.stage, scene.cast, 'order-again', null)
@@ -67,9 +93,8 @@ async function leaveAlone(
   results: readonly StepResult[],
   ordered: StepResult,
 ): Promise<TaskFollower> {
-  const { stage, client, narrator, opened } = scene
-  for (const result of results)
-    for (const digest of textsOf(result, 'opened')) opened.add(digest.replace(/^0x/, ''))
+  const { stage, client, narrator } = scene
+  for (const result of results) noteOpened(scene, result)
   const task = taskIn(ordered)
   await stage.dismiss()
   const { state } = await readTask(client, task)
@@ -121,7 +146,7 @@ export async function readAnswer(
   task: Hex,
 ): Promise<{ readonly label: string; readonly receipt: string }> {
   const answer = await patientActs(scene.stage, scene.cast, 'read', task)
-  for (const digest of textsOf(answer, 'opened')) scene.opened.add(digest.replace(/^0x/, ''))
+  noteOpened(scene, answer)
   await scene.stage.dismiss()
   return { label: textOf(answer, 'label'), receipt: textOf(answer, 'receipt') }
 }
@@ -199,6 +224,10 @@ export function compareLater(belongings: Belongings): Promise<Baselines> {
   const baselines = trainBaselines(belongings)
   baselines.catch(() => undefined) // Whoever waits for it gets the failure.
   return baselines
+}
+
+function noteOpened({ opened }: Scene, result: StepResult): void {
+  for (const digest of textsOf(result, 'opened')) opened.add(digest.replace(/^0x/, ''))
 }
 
 function follow({ client, narrator, stopping }: Scene, task: Hex): TaskFollower {
