@@ -33,6 +33,9 @@ export type Network = {
   readonly remove: () => void
 }
 
+// A failure that nobody foresaw shows where it happened.
+process.env['CLOISTER_DEBUG'] = '1'
+
 /** Starts a network and waits until it is ready. */
 export async function startNetwork(): Promise<Network> {
   const temporary = mkdtempSync(join(tmpdir(), 'cli-'))
