@@ -56,11 +56,23 @@ async function store(source: string, cache: string): Promise<{ readonly digest: 
     const writer = createWriteStream(partial, { flags: 'wx', mode: 0o500 })
     await pipeline(createReadStream(source, { highWaterMark: 1 << 20 }), tap, writer)
     const digest = new Uint8Array(hash.digest())
-    await rename(partial, join(cache, encodeHex(digest)))
+    await putInPlace(partial, join(cache, encodeHex(digest)))
     return { digest }
   } catch (cause) {
     await rm(partial, { force: true })
     throw cause
+  }
+}
+
+// What another TD's launch has put there meanwhile stays: a file that is replaced just when it is linked can't be linked.
+async function putInPlace(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path)
+    await rm(partial)
+  } catch (cause) {
+    if (isErrorCode(cause, 'EEXIST')) return rm(partial)
+    if (!isErrorCode(cause, 'EPERM')) throw cause
+    await rename(partial, path)
   }
 }
 
