@@ -1,6 +1,8 @@
+import { pbkdf2Sync } from 'node:crypto'
+
 import { assert } from '@cloister/codec'
 import { type Address, type HDAccount } from 'viem'
-import { mnemonicToAccount } from 'viem/accounts'
+import { HDKey, hdKeyToAccount } from 'viem/accounts'
 
 /** The phrase that every development tool uses: whoever sends real money to these accounts loses it. */
 export const devnetMnemonic = 'test test test test test test test test test test test junk'
@@ -28,9 +30,17 @@ export const roles = [
 /** One of {@link roles}. */
 export type Role = (typeof roles)[number]
 
-/** The account of a role. Its key is public knowledge. */
+// Native, and once: stretching a phrase costs more than anything else that is done with its accounts.
+const master = HDKey.fromMasterSeed(pbkdf2Sync(devnetMnemonic, 'mnemonic', 2048, 64, 'sha512'))
+const accounts = new Map<Role, HDAccount>()
+
+/** The account of a role. Its key is public knowledge. Spec: BIP-39, BIP-32. */
 export function accountOf(role: Role): HDAccount {
-  return mnemonicToAccount(devnetMnemonic, { addressIndex: roles.indexOf(role) })
+  const known = accounts.get(role)
+  if (known !== undefined) return known
+  const account = hdKeyToAccount(master, { addressIndex: roles.indexOf(role) })
+  accounts.set(role, account)
+  return account
 }
 
 /** The private key of a role's account, as 32 bytes. */
