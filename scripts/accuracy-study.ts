@@ -1,18 +1,13 @@
 // Trains the demo's classifier with 20 seeds in the real engine and writes what came out to docs/accuracy.md.
-import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { assert, encodeUtf8, OperationError, parseUtf8, type Bytes } from '@cloister/codec'
-import { parseInference, parseManifest, parseTrainingPlan } from '@cloister/learn'
+import { cpus } from 'node:os'
+import { assert } from '@cloister/codec'
+import { parseTrainingPlan } from '@cloister/learn'
 import { clinicParameters, clinicSeed, splitClinics } from '../packages/devnet/src/clinics.ts'
-import { askEngine } from '../packages/enclave/src/engine/client.ts'
-import type { EngineInput } from '../packages/enclave/src/engine/messages.ts'
+import { accuracyOf, linesOf, trainInTheOpen } from '../packages/devnet/src/demo/plain-engine.ts'
 
 const apps = new URL('../apps/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, apps), 'utf8')
-const trainApp = parseManifest(read('tabular-train/manifest.json'))
-const inferApp = parseManifest(read('tabular-infer/manifest.json'))
 const split = await splitClinics(read('tabular-train/data/breast_cancer.csv'))
 const seeds = Array.from({ length: 20 }, (_, index) => index + 1)
 const folds = 5
@@ -29,10 +24,10 @@ const table: Row[] = []
 for (const { name, csvs } of worlds) {
   const accuracies: number[] = []
   for (const seed of seeds) {
-    const model = await train(csvs, clinicParameters(split, seed))
+    const model = await trainInTheOpen(csvs, clinicParameters(split, seed))
     accuracies.push(await accuracyOf(model, split.testCsv))
   }
-  const rows = csvs.reduce((sum, csv) => sum + lines(csv).length, 0)
+  const rows = csvs.reduce((sum, csv) => sum + linesOf(csv).length, 0)
   table.push({ name, rows, accuracies })
   console.log(`${name}: median ${figure(median(accuracies))}`)
 }
@@ -65,50 +60,15 @@ function candidates(): readonly { readonly name: string; readonly parameters: st
 
 /** Accuracy on rows of the clinics that training left out, a fifth at a time. The test rows take no part. */
 async function crossValidate(parameters: string): Promise<number> {
-  const rows = lines(split.pooledCsv)
+  const rows = linesOf(split.pooledCsv)
   let right = 0
   for (let fold = 0; fold < folds; fold++) {
     const kept = rows.filter((_, index) => index % folds !== fold)
     const left = rows.filter((_, index) => index % folds === fold)
-    const model = await train([kept.join('\n')], parameters)
+    const model = await trainInTheOpen([kept.join('\n')], parameters)
     right += (await accuracyOf(model, left.join('\n'))) * left.length
   }
   return right / rows.length
-}
-
-async function train(csvs: readonly string[], parameters: string): Promise<Bytes> {
-  const data = csvs.map((csv): EngineInput => ({ role: 'data', bytes: encodeUtf8(csv) }))
-  return ask(trainApp, [...data, { role: 'parameters', bytes: encodeUtf8(parameters) }])
-}
-
-async function accuracyOf(model: Bytes, csv: string): Promise<number> {
-  const cells = lines(csv).map((line) => line.split(','))
-  const record = cells.map((row) => row.slice(0, -1).join(',')).join('\n')
-  const inputs: EngineInput[] = [
-    { role: 'model', bytes: model },
-    { role: 'record', bytes: encodeUtf8(record) },
-  ]
-  const { records } = parseInference(parseUtf8(await ask(inferApp, inputs)))
-  return records.filter(({ label }, index) => label === cells[index]?.at(-1)).length / cells.length
-}
-
-async function ask(app: typeof trainApp, inputs: readonly EngineInput[]): Promise<Bytes> {
-  const program = fileURLToPath(new URL('../packages/enclave/src/engine/main.ts', import.meta.url))
-  const child = spawn(process.execPath, [program], {
-    cwd: tmpdir(),
-    env: {},
-    stdio: ['pipe', 'pipe', 'inherit'],
-    timeout: 120_000,
-  })
-  const message = await askEngine(child, app, inputs)
-  if (message.kind === 'failed') throw new OperationError(message.code, message.message)
-  const [output] = message.outputs
-  assert(output !== undefined, 'a result has the outputs of its manifest')
-  return output.bytes
-}
-
-function lines(csv: string): readonly string[] {
-  return csv.trimEnd().split('\n')
 }
 
 function median(values: readonly number[]): number {
@@ -141,7 +101,7 @@ function page(): string {
 Written by \`node scripts/accuracy-study.ts\`: every model is trained and every row classified by the engine that the
 enclave runs, started ${table.length * seeds.length * 2 + choices.length * folds * 2} times in all. Node ${process.versions.node}, ONNX Runtime 1.27.0, one thread, ${cpus()[0]?.model ?? 'unknown processor'}.
 
-Data: Wisconsin Diagnostic Breast Cancer, ${lines(split.testCsv).length} test rows that no clinic holds (the fifth with the smallest SHA-256), the others
+Data: Wisconsin Diagnostic Breast Cancer, ${linesOf(split.testCsv).length} test rows that no clinic holds (the fifth with the smallest SHA-256), the others
 split among three clinics by mean radius: below 12.5, from 12.5 to 15, and from 15 on.
 
 ## Test accuracy over ${seeds.length} seeds
@@ -153,11 +113,11 @@ The seed decides initial weights and the order of rows.
 ${table.map(row).join('\n')}
 
 The joint model reaches 0.95, is at least as good as the best single clinic, and stays within 0.01 of pooled plaintext
-with ${holds.length} of the ${seeds.length} seeds. One test row is worth ${figure(1 / lines(split.testCsv).length)}.
+with ${holds.length} of the ${seeds.length} seeds. One test row is worth ${figure(1 / linesOf(split.testCsv).length)}.
 
 ## How the settings were chosen
 
-${folds}-fold cross-validation over the clinics' ${lines(split.pooledCsv).length} rows, test rows left out (Adam, rate 0.01, 30 epochs, batches of 32):
+${folds}-fold cross-validation over the clinics' ${linesOf(split.pooledCsv).length} rows, test rows left out (Adam, rate 0.01, 30 epochs, batches of 32):
 
 | model | accuracy on rows left out |
 | --- | --- |

@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { OperationError } from '@cloister/codec'
 import { readInitializers } from '@cloister/learn'
 
 import type { Injection } from '../inject/injection.ts'
@@ -59,7 +60,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     narrator.end()
     try {
       await beside?.attach(devnet)
-      return await withDevnet(devnet, options)
+      return await Promise.race([withDevnet(devnet, options), whenAborted(options.signal)])
     } finally {
       await devnet.stop()
     }
@@ -67,6 +68,15 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     await beside?.close()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Fails when somebody interrupts, and never ends otherwise. */
+function whenAborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(new OperationError('interrupted', 'Somebody ended the demo'))
+    if (signal?.aborted === true) stop()
+    signal?.addEventListener('abort', stop)
+  })
 }
 
 const phaseReasons: Readonly<Record<string, string>> = {
@@ -83,7 +93,10 @@ async function withDevnet(devnet: Devnet, options: DemoOptions): Promise<DemoRep
   const belongings = await dealBelongings(readNetworkFiles(devnet))
   const cast = { ...demoCast, ...inject?.cast }
   const scene = await setScene({ devnet, cast, belongings, narrator, outputFolder })
-  signal?.addEventListener('abort', () => scene.stopping.abort())
+  signal?.addEventListener('abort', () => {
+    scene.stopping.abort()
+    void scene.stage.dismiss().catch(() => undefined) // What is still there ends with this process.
+  })
   mkdirSync(outputFolder, { recursive: true })
   copyFileSync(devnet.folders.deploymentFile, join(outputFolder, 'deployment.json'))
 

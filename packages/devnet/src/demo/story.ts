@@ -56,9 +56,7 @@ export async function orderTraining(scene: Scene): Promise<TaskFollower> {
 }
 
 /** The same, but one clinic takes its grant back as soon as the order stands. */
-export async function orderTrainingAndRevoke(
-  scene: Scene,
-): Promise<{
+export async function orderTrainingAndRevoke(scene: Scene): Promise<{
   readonly follower: TaskFollower
   readonly revocation: string
   readonly asset: string

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { parseJson, type Json } from '@cloister/codec'
@@ -118,7 +118,8 @@ export function releasesRecorded(
   attempt: number,
 ): readonly { readonly node: number; readonly asset: string }[] {
   return devnet.nodes.flatMap(({ index }) => {
-    const journal = Journal.open(join(devnet.folders.node(index).host, 'journal.sqlite'))
+    const copy = copyJournal(devnet.folders.node(index).host)
+    const journal = Journal.open(join(copy, journalFile))
     try {
       return journal.list('enclave').flatMap(({ body }) => {
         const entry = parseJson(body, 'journal', { charactersMax: 1_000_000, depthMax: 8 })
@@ -129,8 +130,19 @@ export function releasesRecorded(
       })
     } finally {
       journal.close()
+      rmSync(copy, { recursive: true })
     }
   })
+}
+
+const journalFile = 'journal.sqlite'
+
+// The host holds its journal for itself; a copy of its files is what a restart would find.
+function copyJournal(folder: string): string {
+  const copy = mkdtempSync(join(folder, 'copy-'))
+  for (const name of [journalFile, `${journalFile}-wal`])
+    if (existsSync(join(folder, name))) copyFileSync(join(folder, name), join(copy, name))
+  return copy
 }
 
 /** The evidence bundle of a task's accepted attempt. */
