@@ -1,11 +1,9 @@
 import { encodeHex, equalBytes, OperationError, type Bytes } from '@cloister/codec'
-import { createHash, randomBytes } from 'node:crypto'
-import { constants, createReadStream, createWriteStream } from 'node:fs'
-import { access, chmod, copyFile, link, mkdir, rename, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, chmod, copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { hashFile } from './measurement.ts'
+import { hashFile, readHashed } from './measurement.ts'
 
 /**
  * Puts a copy of `source` at `target` and returns the digest of the bytes that stand there. The copy
@@ -42,20 +40,34 @@ async function isCached(digest: Bytes, cache: string): Promise<boolean> {
   return false
 }
 
+// Copies under way, by cache and source: TDs that are launched together wait for one copy instead of making one each.
+const underWay = new Map<string, Promise<{ readonly digest: Bytes }>>()
+
+function store(source: string, cache: string): Promise<{ readonly digest: Bytes }> {
+  const key = JSON.stringify([cache, source])
+  const present = underWay.get(key)
+  if (present !== undefined) return present
+  const stored = copyInto(source, cache).finally(() => underWay.delete(key))
+  underWay.set(key, stored)
+  return stored
+}
+
 /** Copies into the cache, hashing the very bytes that are written. */
-async function store(source: string, cache: string): Promise<{ readonly digest: Bytes }> {
+async function copyInto(source: string, cache: string): Promise<{ readonly digest: Bytes }> {
   const partial = join(cache, `.partial-${randomBytes(12).toString('hex')}`)
-  const hash = createHash('sha256')
-  const tap = new Transform({
-    transform(chunk: Uint8Array, _encoding, done) {
-      hash.update(chunk)
-      done(null, chunk)
-    },
-  })
   try {
-    const writer = createWriteStream(partial, { flags: 'wx', mode: 0o500 })
-    await pipeline(createReadStream(source, { highWaterMark: 1 << 20 }), tap, writer)
-    const digest = new Uint8Array(hash.digest())
+    const writer = await open(partial, 'wx', 0o500)
+    let digest: Bytes
+    try {
+      digest = await readHashed(source, async (piece) => {
+        for (let at = 0; at < piece.length;) {
+          const { bytesWritten } = await writer.write(piece, at)
+          at += bytesWritten
+        }
+      })
+    } finally {
+      await writer.close()
+    }
     await putInPlace(partial, join(cache, encodeHex(digest)))
     return { digest }
   } catch (cause) {

@@ -1,8 +1,7 @@
 import { tdxMeasurement } from '@cloister/attest'
 import { encodeUtf8, OperationError, type Bytes } from '@cloister/codec'
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { open } from 'node:fs/promises'
 import { replay, runtimeEvent, type TdEvent } from './event-log.ts'
 import type { TdRegisters } from './quote.ts'
 import { checkImage, manifestText, type TdImage } from './td-image.ts'
@@ -49,11 +48,35 @@ export async function measureManifest(manifest: string): Promise<TdMeasurement> 
  * @throws {OperationError} `td-file` naming the file.
  */
 export async function hashFile(path: string): Promise<Bytes> {
-  const hash = createHash('sha256')
   try {
-    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
+    return await readHashed(path)
   } catch (cause) {
     throw new OperationError('td-file', `Cannot measure ${path}: it can't be read`, { cause })
   }
-  return new Uint8Array(hash.digest())
 }
+
+/**
+ * Reads a file once, through one buffer that is used again, and gives the SHA-256 of what was read. `each` sees every piece
+ * before the next one overwrites it.
+ */
+export async function readHashed(
+  path: string,
+  each?: (piece: Uint8Array) => Promise<unknown>,
+): Promise<Bytes> {
+  const hash = createHash('sha256')
+  const buffer = new Uint8Array(pieceBytes)
+  const file = await open(path, 'r')
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, pieceBytes)
+      if (bytesRead === 0) return new Uint8Array(hash.digest())
+      const piece = buffer.subarray(0, bytesRead)
+      hash.update(piece)
+      await each?.(piece)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+const pieceBytes = 4 << 20
