@@ -19,6 +19,7 @@ let tasks: readonly [string, string]
 beforeAll(async () => {
   net = await startNetwork()
   await prepareWork(net)
+  await net.ask('account', 'set-payout', '31338', '--key-file', net.place('clinic-1.key'))
   const order = async (name: string): Promise<string> => {
     const keys = [
       '--key-file',
@@ -70,6 +71,14 @@ test('a task can be shown, explained and paid', async () => {
   expect(nodes).toHaveLength(3)
   const balance = await net.ask('account', 'balance', '--address', net.address('company'))
   expect(balance).toMatchObject({ account: net.address('company'), payoutChain: 31337 })
+})
+
+test('what was earned on a spoke is claimed there, once', async () => {
+  const args = ['account', 'claim', '31338', '--key-file', net.place('clinic-1.key')]
+  // Verifiers sign a payout only when they have seen the settlement themselves.
+  const claim = async () => (await net.run(...args, '--json')).stdout
+  await expect.poll(claim, { timeout: 30_000, interval: 500 }).toContain('cloister.account.claim/1')
+  expect((await net.run(...args)).code).toBe(3)
 })
 
 test('an output is opened whole, by its key alone, and into a new folder alone', async () => {
