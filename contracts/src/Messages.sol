@@ -93,6 +93,14 @@ struct Checkpoint {
     bytes32 nonce;
 }
 
+struct ReleaseRequest {
+    TaskId task;
+    uint32 attempt;
+    AssetId asset;
+    uint8 shareIndex;
+    bytes32 bundleDigest;
+}
+
 struct Release {
     TaskId task;
     uint32 attempt;
@@ -221,6 +229,9 @@ library Messages {
     bytes32 internal constant CHECKPOINT = keccak256(
         "Checkpoint(uint64 chainId,uint64 height,bytes32 blockHash,uint64 blockTime,uint64 committee,bytes32 nonce)"
     );
+    bytes32 internal constant RELEASE_REQUEST = keccak256(
+        "ReleaseRequest(bytes32 task,uint32 attempt,bytes32 asset,uint8 shareIndex,bytes32 bundleDigest)"
+    );
     bytes32 internal constant RELEASE = keccak256(
         "Release(bytes32 task,uint32 attempt,bytes32 asset,bytes32 grant,uint8 shareIndex,address keeper,bytes32 quoteDigest,bytes32 checkpoint,bytes32 previous,uint64 sequence,uint64 time)"
     );
@@ -323,6 +334,10 @@ library Messages {
 
     function hash(Checkpoint memory m) internal pure returns (bytes32) {
         return keccak256(abi.encode(CHECKPOINT, m));
+    }
+
+    function hash(ReleaseRequest memory m) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RELEASE_REQUEST, m));
     }
 
     function hash(Release memory m) internal pure returns (bytes32) {

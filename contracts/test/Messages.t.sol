@@ -22,6 +22,7 @@ import {
     Receipt,
     Refusal,
     Release,
+    ReleaseRequest,
     ShareAck,
     Vote
 } from "../src/Messages.sol";
@@ -57,6 +58,9 @@ contract MessagesTest is Test {
         check("Order", Messages.hash(abi.decode(message("Order"), (Order))));
         check("ShareAck", Messages.hash(abi.decode(message("ShareAck"), (ShareAck))));
         check("Checkpoint", Messages.hash(abi.decode(message("Checkpoint"), (Checkpoint))));
+        check(
+            "ReleaseRequest", Messages.hash(abi.decode(message("ReleaseRequest"), (ReleaseRequest)))
+        );
         check("Release", Messages.hash(abi.decode(message("Release"), (Release))));
         check(
             "Countersignature",

@@ -88,6 +88,13 @@ export const messageTypes = {
     { name: 'committee', type: 'uint64' },
     { name: 'nonce', type: 'bytes32' },
   ],
+  ReleaseRequest: [
+    { name: 'task', type: 'bytes32' },
+    { name: 'attempt', type: 'uint32' },
+    { name: 'asset', type: 'bytes32' },
+    { name: 'shareIndex', type: 'uint8' },
+    { name: 'bundleDigest', type: 'bytes32' },
+  ],
   Release: [
     { name: 'task', type: 'bytes32' },
     { name: 'attempt', type: 'uint32' },
