@@ -197,6 +197,12 @@ export {
   trimReceiptFile,
   type ReceiptFile,
 } from './receipt-file.ts'
+export {
+  attemptNeeds,
+  checkAttemptChain,
+  type AttemptChainFacts,
+  type AttemptNeeds,
+} from './attempt-chain.ts'
 export { receiptFileNeeds, type ReceiptFileNeeds } from './receipt-needs.ts'
 export {
   checkBinding,

@@ -2,6 +2,7 @@ import { appraisalDigest, describeAppraisal, isAccepted } from '@cloister/attest
 import { encodeHex, MalformedError, OperationError, parseHex } from '@cloister/codec'
 import type { Address, Hex } from 'viem'
 
+import { checkAttemptChain } from './attempt-chain.ts'
 import { encodeBundle } from './bundle.ts'
 import { chainCells } from './chain-cells.ts'
 import { verifyQuorum } from './committee.ts'
@@ -9,7 +10,6 @@ import { deploymentOf, messageDigest } from './digest.ts'
 import { digestOf, keepersHash, keyHash, sharesHash } from './ids.ts'
 import { checkOrder, checkOrderGrants } from './orders.ts'
 import { differs, unless, type Problem } from './problems.ts'
-import { proveChain } from './proven-chain.ts'
 import { notProved, ReceiptCase } from './receipt-case.ts'
 import type { ReceiptFile } from './receipt-file.ts'
 import { grantFacts, releaseFacts } from './receipt-grants.ts'
@@ -296,22 +296,37 @@ async function bindingFact(trial: ReceiptCase): Promise<Finding> {
 }
 
 async function attemptChainFact(trial: ReceiptCase): Promise<Finding> {
-  const { checkpoint, checkpointSignatures, proofs } = trial.file.bundle
+  const { domain, deployment, file } = trial
+  const { checkpoint, checkpointSignatures, binding, order, proofs } = file.bundle
   const set = await trial.committee(checkpoint.committee)
-  const signed = await verifyQuorum(
-    trial.domain,
-    'Checkpoint',
-    checkpoint,
-    checkpointSignatures,
-    set,
-  )
-  const { slots } = await proveChain(checkpoint, proofs)
+  const signed = await verifyQuorum(domain, 'Checkpoint', checkpoint, checkpointSignatures, set)
+  const record = chainCells.node(binding.receiptKey)
+  const node = {
+    operator: await trial.address(record.operator),
+    machineId: await trial.word(record.machineId),
+    measurement: await trial.word(record.measurement),
+    shareKeyHash: await trial.word(record.shareKeyHash),
+  }
+  const assets = []
+  for (const asset of order.assets) {
+    const cells = chainCells.asset(asset)
+    assets.push({
+      owner: await trial.address(cells.owner),
+      root: await trial.word(cells.root),
+      sharesHash: await trial.word(cells.sharesHash),
+      policyDigest: await trial.word(cells.policyDigest),
+    })
+  }
+  const { contracts } = deployment.home
+  const facts = { contracts, depth: deployment.depth, members: set.members, node, assets }
+  const words = proofs.accounts.flatMap(({ storageProofs }) => storageProofs).length
   return {
     problems: [
       ...unless(signed.reached, 'bundle.checkpoint', signed.detail),
-      ...differs('bundle.checkpoint.chainId', checkpoint.chainId, BigInt(trial.domain.chainId)),
+      ...differs('bundle.checkpoint.chainId', checkpoint.chainId, BigInt(domain.chainId)),
+      ...(await checkAttemptChain(domain, file.bundle, facts)),
     ],
-    detail: `block ${checkpoint.height} and ${slots.length} words, as the enclave saw them`,
+    detail: `block ${checkpoint.height} and ${words} words, as the enclave saw them`,
   }
 }
 

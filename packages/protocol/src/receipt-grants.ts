@@ -24,7 +24,7 @@ export async function grantFacts(trial: ReceiptCase): Promise<Finding> {
 
 /**
  * Whether enough keepers of each asset released, each record signed by a key of that share's keeper
- * and countersigned by a key of another operator.
+ * and countersigned by a key of another keeper of the asset.
  */
 export async function releaseFacts(trial: ReceiptCase): Promise<Finding> {
   const { bundle, shares } = trial.file
@@ -47,7 +47,11 @@ export async function releaseFacts(trial: ReceiptCase): Promise<Finding> {
     const other = await trial.address(chainCells.node(countersigner).operator)
     problems.push(
       ...differs(`${field}.keeper`, keeper, shares[place]?.operators[release.shareIndex]),
-      ...unless(BigInt(other) !== 0n, `${field}.countersigner`, 'is no registered key'),
+      ...unless(
+        shares[place]?.operators.some((each) => sameHex(each, other)) === true,
+        `${field}.countersigner`,
+        'keeps no share of this asset',
+      ),
       ...unless(!sameHex(other, keeper), `${field}.countersigner`, 'is of the same operator'),
     )
   }

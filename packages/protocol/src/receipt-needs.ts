@@ -58,11 +58,11 @@ function taskCells(task: Hex, attempt: number): readonly StorageCell[] {
 }
 
 function assetCells(asset: Hex): readonly StorageCell[] {
-  const { owner, root, sharesHash } = chainCells.asset(asset)
-  return [owner, root, sharesHash]
+  const { owner, root, sharesHash, policyDigest } = chainCells.asset(asset)
+  return [owner, root, sharesHash, policyDigest]
 }
 
 function nodeCells(receiptKey: Address): readonly StorageCell[] {
-  const { operator, tier, machineId, measurement } = chainCells.node(receiptKey)
-  return [operator, tier, machineId, measurement]
+  const { operator, tier, shareKeyHash, machineId, measurement } = chainCells.node(receiptKey)
+  return [operator, tier, shareKeyHash, machineId, measurement]
 }

@@ -3,9 +3,9 @@ import { parseHex, unixSeconds } from '@cloister/codec'
 import { createManufacturer } from '@cloister/emulator'
 import {
   appId,
+  attemptNeeds,
   attemptNonce,
   chainCells,
-  cloisterDomain,
   deploymentOf,
   digestOf,
   encodeBundle,
@@ -21,79 +21,41 @@ import {
   releasesRoot,
   reportData,
   sharesHash,
-  sortAddresses,
   taskOf,
-  tdxMeasurement,
   type Bundle,
-  type CommitteeSet,
   type Deployment,
-  type Domain,
   type Grant,
   type Order,
   type ReceiptFile,
 } from '@cloister/protocol'
 import { keccak256, toHex, type Hex } from 'viem'
-import { privateKeyToAccount } from 'viem/accounts'
 
 import type { TestChain } from './anvil.ts'
 import { proofsAt } from './chain-proofs.ts'
-import { address, word } from './examples.ts'
+import { word } from './examples.ts'
+import {
+  committee,
+  contracts,
+  deploymentWith,
+  depth,
+  domain,
+  genesis,
+  keys,
+  manifest,
+  measurement,
+  of,
+  registers,
+} from './receipt-example-deployment.ts'
 import { signByQuorum, signMessage } from './signing.ts'
 import { StorageWriter } from './storage-writer.ts'
 
-/** Private keys by role. */
-const keys = {
-  owner: [word(0x01), word(0x02)],
-  requester: word(0x03),
-  operator: word(0x04),
-  node: word(0x05),
-  keeperOperator: [word(0x11), word(0x12), word(0x13)],
-  keeper: [word(0x21), word(0x22), word(0x23)],
-  verifier: [word(0x31), word(0x32), word(0x33), word(0x34), word(0x35)],
-} as const
-
-const of = (key: Hex) => privateKeyToAccount(key).address
-const depth = 2
-const domain: Domain = cloisterDomain(31337, address(0xd2))
-
-/** The domain that everything in an example is signed under. */
-export const exampleDomain: Domain = domain
-
-const contracts = {
-  token: address(0xd1),
-  ledger: address(0xd2),
-  staking: address(0xd3),
-  committee: address(0xd4),
-  appRegistry: address(0xd5),
-  assetRegistry: address(0xd6),
-  nodeRegistry: address(0xd7),
-  grantBook: address(0xd8),
-  market: address(0xd9),
-  settlement: address(0xda),
-} as const
-
-const manifest = {
-  format: 'cloister-app/1',
-  name: 'tabular-train',
-  outputs: [{ name: 'model.onnx', bytesMax: 4096 }],
-}
-
-const registers = [1, 2, 3, 4, 5].map((byte) => new Uint8Array(48).fill(byte))
-const [mrtd, rtmr0, rtmr1, rtmr2, rtmr3] = registers
-if (!mrtd || !rtmr0 || !rtmr1 || !rtmr2 || !rtmr3) throw new Error('five registers')
-const measurement = tdxMeasurement({
-  mrtd: toHex(mrtd),
-  rtmrs: [toHex(rtmr0), toHex(rtmr1), toHex(rtmr2), toHex(rtmr3)],
-})
-
-const committee = (epoch: bigint, members: readonly Hex[]): CommitteeSet => ({
-  epoch,
-  members: sortAddresses(members.map(of)),
-})
-const genesis = keys.verifier.slice(0, 4)
-
 /** What can be chosen about an example. */
-export type ExampleOptions = { readonly nonce: bigint; readonly output: number }
+export type ExampleOptions = {
+  readonly nonce: bigint
+  readonly output: number
+  /** Puts something else on chain before the attempt. */
+  readonly alter?: (put: StorageWriter, task: Hex, grants: readonly Grant[]) => void
+}
 
 /**
  * A task from grant to judgement with real keys, real evidence of an emulated machine and real
@@ -165,23 +127,31 @@ export async function makeReceiptExample(
   put.set(taskCells.state, 2n)
   put.set(taskCells.attempt, 1n)
   put.set(taskCells.node, BigInt(of(keys.node)))
+  put.set(taskCells.attemptDeadline, start.blockTime + 10_000n)
   put.set(chainCells.attempt(task, 1).node, BigInt(of(keys.node)))
   put.set(chainCells.appStatus(app), 1n)
+  put.set(chainCells.measurementApproved(measurement), 1n)
+  put.set(chainCells.membersHash(0n), BigInt(membersHash(genesis.map(of))))
   put.set(chainCells.floor().tcbEvaluationDataNumber, 1n)
   for (const [index, asset] of assets.entries()) {
     const cells = chainCells.asset(asset)
     put.set(cells.owner, BigInt(of(keys.owner[index]!)))
     put.set(cells.root, BigInt(roots[index]!))
     put.set(cells.sharesHash, BigInt(sharesHash(shares[index]!)))
+    put.set(cells.policyDigest, BigInt(word(0xb1 + index)))
   }
   const record = chainCells.node(of(keys.node))
   put.set(record.operator, BigInt(of(keys.operator)))
   put.set(record.tier, 1n)
+  put.set(record.expiry, start.blockTime + 10_000n)
+  put.set(record.shareKeyHash, BigInt(word(0xb3)))
   put.set(record.machineId, BigInt(machine))
   put.set(record.measurement, BigInt(measurement))
   for (const [index, keeper] of keys.keeper.entries())
     put.set(chainCells.node(of(keeper)).operator, BigInt(of(keys.keeperOperator[index]!)))
+  options.alter?.(put, task, grants)
   await put.flush()
+  await chain.mine(depth)
 
   // The attempt, under a checkpoint of the genesis committee.
   const seen = await chain.head()
@@ -206,8 +176,8 @@ export async function makeReceiptExample(
     notAfter: checkpoint.blockTime + 600n,
   }
   const quote = platform.quote({
-    mrtd: mrtd!,
-    rtmrs: [rtmr0!, rtmr1!, rtmr2!, rtmr3!],
+    mrtd: registers[0]!,
+    rtmrs: [registers[1]!, registers[2]!, registers[3]!, registers[4]!],
     reportData: reportData(domain, 'AttemptBinding', binding),
   })
   const releases = []
@@ -254,9 +224,17 @@ export async function makeReceiptExample(
     collateral,
     checkpoint,
     checkpointSignatures: await signByQuorum(domain, 'Checkpoint', checkpoint, genesis),
-    proofs: await proofsAt(chain, seen.height, 0, [
-      { depth: 0, address: contracts.market, slot: taskCells.orderDigest.slot },
-    ]),
+    proofs: await proofsAt(
+      chain,
+      seen.height,
+      depth,
+      attemptNeeds(
+        domain,
+        { order, grants, binding, checkpoint, releases, measurement },
+        contracts,
+        depth,
+      ),
+    ),
     releases,
   }
   const receipt = {
@@ -349,28 +327,6 @@ export async function makeReceiptExample(
     proofs: await proofsAt(chain, after.height, depth, needs),
   }
   return { file, deployment: deploymentWith(manufacturer.anchorSpkiSha256) }
-}
-
-function deploymentWith(spkiSha256: string): Deployment {
-  return {
-    format: 'cloister-deployment/1',
-    home: { chainId: 31337, rpcUrl: 'http://127.0.0.1:8545', contracts },
-    spokes: [],
-    genesisCommittee: committee(0n, genesis),
-    anchors: [insecureDevnetAnchor(spkiSha256)],
-    measurements: [measurement],
-    apps: [{ name: 'tabular-train', id: appId(manifest), manifest }],
-    verifiers: [],
-    nodes: [],
-    policy: {
-      tcbFloor: 0,
-      tierMin: 1,
-      tcbEvaluationDataNumber: 1,
-      rootCrlNumber: 0n,
-      pckCrlNumber: 0n,
-    },
-    depth,
-  }
 }
 
 function pick({

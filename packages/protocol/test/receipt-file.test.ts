@@ -1,18 +1,24 @@
 import { canonicalJson, encodeUtf8, parseJson, parseUtf8, type Json } from '@cloister/codec'
 import {
+  chainCells,
   encodeReceiptFile,
+  messageDigest,
   parseReceiptFile,
   receiptFactNames,
+  sameHex,
+  slotHex,
   trimReceiptFile,
   verifyReceiptFile,
+  type ChainProofs,
   type Deployment,
   type Fact,
   type ReceiptFile,
 } from '@cloister/protocol'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { startAnvil, type TestChain } from './anvil.ts'
-import { makeReceiptExample } from './receipt-example.ts'
+import { domain as exampleDomain } from './receipt-example-deployment.ts'
+import { makeReceiptExample, type ExampleOptions } from './receipt-example.ts'
 
 let chain: TestChain
 let file: ReceiptFile
@@ -125,7 +131,123 @@ test('without a checkpoint of the committee nothing of the chain is proved', asy
     deployment,
   )
   // Only what needs no chain is left standing.
-  expect(proved(facts)).toEqual(['deployment', 'committee', 'receipt', 'bundle', 'attempt-chain'])
+  expect(proved(facts)).toEqual(['deployment', 'committee', 'receipt', 'bundle'])
+})
+
+describe('what an attempt proves of the chain', () => {
+  const said = async (proofs: ChainProofs): Promise<Fact | undefined> => {
+    const facts = await verifyReceiptFile(
+      { ...file, bundle: { ...file.bundle, proofs } },
+      deployment,
+    )
+    return facts.find(({ name }) => name === 'attempt-chain')
+  }
+
+  test('is not proved where accounts are stripped', async () => {
+    const { headers } = file.bundle.proofs
+    expect(await said({ headers, accounts: [] })).toMatchObject({
+      proved: false,
+      detail: expect.stringMatching(/^proofs: \d+ slots are not proven$/),
+    })
+    const [first] = headers
+    expect((await said({ headers: [first!], accounts: [] }))?.proved).toBe(false)
+  })
+
+  test('is not proved without any one slot', { timeout: 120_000 }, async () => {
+    const { headers, accounts } = file.bundle.proofs
+    const survivors: string[] = []
+    for (const [a, account] of accounts.entries())
+      for (const [s, { slot }] of account.storageProofs.entries()) {
+        const storageProofs = account.storageProofs.toSpliced(s, 1)
+        const fact = await said({
+          headers,
+          accounts: accounts.with(a, { ...account, storageProofs }),
+        })
+        if (fact?.proved !== false || !fact.detail.includes('1 slots are not proven'))
+          survivors.push(`${account.depth} ${account.address} ${slot}`)
+      }
+    expect(survivors).toEqual([])
+  })
+
+  test('is not proved with a slot that nothing rests on', async () => {
+    const { headers, accounts } = file.bundle.proofs
+    const { height } = file.bundle.checkpoint
+    const slot = slotHex(chainCells.judgement(file.posting.task).slot)
+    const extra = await chain.proof(deployment.home.contracts.market, [slot], height - 2n)
+    const more = accounts.map((account) =>
+      account.depth === 2 && sameHex(account.address, extra.address)
+        ? { ...account, storageProofs: [...account.storageProofs, ...extra.storageProofs] }
+        : account,
+    )
+    expect(await said({ headers, accounts: more })).toMatchObject({
+      proved: false,
+      detail: 'proofs: 1 slots are proven that nothing rests on',
+    })
+  })
+
+  test('may hold the record of a keeper that was asked in vain', async () => {
+    const { headers, accounts } = file.bundle.proofs
+    const { nodeRegistry } = deployment.home.contracts
+    const { height } = file.bundle.checkpoint
+    const { operator, measurement } = chainCells.node(nodeRegistry)
+    const slots = [operator, measurement].map((cell) => slotHex(cell.slot))
+    const extra = { depth: 2, ...(await chain.proof(nodeRegistry, slots, height - 2n)) }
+    expect(await said({ headers, accounts: [...accounts, extra] })).toMatchObject({ proved: true })
+  })
+
+  test.for<[string, RegExp, NonNullable<ExampleOptions['alter']>]>([
+    [
+      'a grant was revoked',
+      /^proofs\.grants\[1\]: was revoked$/,
+      (put, _, [, grant]) =>
+        put.set(
+          chainCells.grantRevokedAt(grant!.owner, messageDigest(exampleDomain, 'Grant', grant!)),
+          1n,
+        ),
+    ],
+    [
+      'all grants below a nonce were revoked',
+      /^proofs\.grants\[0\]: all below nonce 99 were revoked$/,
+      (put, _, [grant]) => put.set(chainCells.grantNonceMin(grant!.owner), 99n),
+    ],
+    [
+      'the task did not run',
+      /task at depth 0: state.*task at depth 2: state/,
+      (put, task) => put.set(chainCells.task(task).state, 1n),
+    ],
+    [
+      'its time was over',
+      /task at depth 0: deadline.*task at depth 2: deadline/,
+      (put, task) => put.set(chainCells.task(task).attemptDeadline, 1n),
+    ],
+    [
+      'the app was denied',
+      /^proofs\.app: was not listed$/,
+      (put, _, [grant]) => put.set(chainCells.appStatus(grant!.apps[0]!), 2n),
+    ],
+    [
+      'its measurement was not approved',
+      /^proofs\.measurement: was not approved$/,
+      (put, _, [grant]) => put.set(chainCells.measurementApproved(grant!.measurements[0]!), 0n),
+    ],
+    [
+      'another committee was in office',
+      /^proofs\.committee: got 7, expected 0$/,
+      (put) => put.set(chainCells.committeeEpoch(), 7n),
+    ],
+  ])('is not proved where %s', async ([, detail, alter]) => {
+    const own = await startAnvil()
+    try {
+      const made = await makeReceiptExample(own, { nonce: 3n, output: 0xa2, alter })
+      const facts = await verifyReceiptFile(made.file, made.deployment)
+      expect(facts.find(({ name }) => name === 'attempt-chain')).toMatchObject({
+        proved: false,
+        detail: expect.stringMatching(detail),
+      })
+    } finally {
+      await own.stop()
+    }
+  })
 })
 
 test('another deployment proves nothing of it', async () => {

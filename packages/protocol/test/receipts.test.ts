@@ -13,7 +13,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { startAnvil, type TestChain } from './anvil.ts'
 import { address, domain as otherDomain, word } from './examples.ts'
-import { exampleDomain as domain, makeReceiptExample } from './receipt-example.ts'
+import { domain } from './receipt-example-deployment.ts'
+import { makeReceiptExample } from './receipt-example.ts'
 
 let chain: TestChain
 let file: ReceiptFile
