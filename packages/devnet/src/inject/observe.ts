@@ -126,7 +126,8 @@ export function releasesRecorded(
         const release = isObject(entry) ? (entry['release'] ?? null) : null
         const isWanted =
           isObject(release) && release['task'] === task && release['attempt'] === attempt
-        return isWanted ? [{ node: index, asset: String(release['asset']) }] : []
+        const asset = isWanted ? release['asset'] : undefined
+        return typeof asset === 'string' ? [{ node: index, asset }] : []
       })
     } finally {
       journal.close()

@@ -6,7 +6,13 @@ import { bytesToHex } from 'viem'
 
 import type { Devnet } from '../up.ts'
 import type { Beside, Injection } from './injection.ts'
-import { nobodySlashed, releasesRecorded, runTraining, secondNodeFinished } from './observe.ts'
+import {
+  drawOf,
+  nobodySlashed,
+  releasesRecorded,
+  runTraining,
+  secondNodeFinished,
+} from './observe.ts'
 
 const evidenceRefused = 4
 
@@ -24,14 +30,19 @@ export const relayedEvidence: Injection = {
     const forEvidence = refusals.filter(
       (event) => event.kind === 'release-refused' && event.reason === evidenceRefused,
     )
-    const released = releasesRecorded(scene, task.id, 1)
+    // The drawn node's own keeper sees its enclave's own quote; its share alone is worth nothing.
+    const drawn = scene.devnet.nodes.find(({ operator }) => operator === drawOf(task, 1)?.operator)
+    const released = releasesRecorded(scene, task.id, 1).filter(({ node }) => node !== drawn?.index)
     return {
       findings: [
         {
           holds: forEvidence.length >= 1 && forEvidence.length === refusals.length,
           says: `keepers’ signed refusals stand on chain (${refusals.length}, all of them about the evidence)`,
         },
-        { holds: released.length === 0, says: 'no keeper recorded a release for attempt 1' },
+        {
+          holds: drawn !== undefined && released.length === 0,
+          says: 'no other keeper recorded a release for attempt 1',
+        },
         ...secondNodeFinished(task, ['refused-by-keepers']),
         await nobodySlashed(scene),
       ],
