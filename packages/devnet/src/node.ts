@@ -6,6 +6,7 @@ import {
   prepareTd,
   removeTd,
   type Manufacturer,
+  type Platform,
   type PlatformStatus,
   type RunningTd,
 } from '@cloister/emulator'
@@ -25,8 +26,8 @@ export type NodeOptions = {
   /** TCB status of its machine. */
   readonly tcb: PlatformStatus
   readonly hostFaults: readonly string[]
-  /** Where the fault `relay-machine` gets another machine's quotes. */
-  readonly quoteRelay?: string
+  /** The machine that signs its quotes, given its own: another one only to show what happens then. */
+  readonly quoteFrom?: (own: Platform, manufacturer: Manufacturer) => Platform
 }
 
 /** What all nodes of a devnet share. */
@@ -60,7 +61,7 @@ export type DevnetNode = {
  */
 export async function startNode(network: NodeNetwork, options: NodeOptions): Promise<DevnetNode> {
   const { folders, manufacturer } = network
-  const { index, image, tcb } = options
+  const { index, image, tcb, quoteFrom } = options
   const role = operatorRole(index)
   const folder = folders.node(index)
   await removeTd(folder.td)
@@ -73,6 +74,9 @@ export async function startNode(network: NodeNetwork, options: NodeOptions): Pro
     platform,
     directory: folder.td,
     cacheDirectory: folders.cache,
+    ...(quoteFrom === undefined
+      ? {}
+      : { insecureQuoteFrom: () => quoteFrom(platform, manufacturer) }),
   })
   const enclaveSocket = join(folder.td, 'enclave.sock')
   const td = await prepared.start({ args: [enclaveSocket], stdio: ['ignore', 'pipe', 'pipe'] })
@@ -122,7 +126,6 @@ function hostConfig(network: NodeNetwork, options: NodeOptions, enclaveSocket: s
   return {
     production: false,
     insecureFaults: [...hostFaults],
-    insecureQuoteRelay: options.quoteRelay ?? null,
     insecureRecordTraffic: join(folders.traffic, `node-${index}`),
     deploymentFile,
     chain: { url: homeUrl, fromBlock, pollMs: 200 },

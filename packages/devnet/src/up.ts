@@ -51,8 +51,8 @@ export type DevnetOptions = {
   readonly nodes?: number
   /** Faults of every node's host. */
   readonly hostFaults?: readonly string[]
-  /** Where hosts with the fault `relay-machine` get another machine's quotes. */
-  readonly quoteRelay?: string
+  /** The machine that signs a node's quotes, given its own: another one only to show what happens then. */
+  readonly quoteFrom?: NodeOptions['quoteFrom']
   /** Faults of each verifier, in order. */
   readonly verifierFaults?: readonly (readonly string[])[]
   /** Told of each phase as it begins. */
@@ -126,7 +126,7 @@ async function start(
   }
   const indexes = Array.from({ length: count }, (_, index) => index + 1)
   const hostFaults = options.hostFaults ?? []
-  const relay = options.quoteRelay === undefined ? {} : { quoteRelay: options.quoteRelay }
+  const relay = options.quoteFrom === undefined ? {} : { quoteFrom: options.quoteFrom }
   const [nodes] = await Promise.all([
     Promise.all(
       indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults, ...relay })),

@@ -25,12 +25,18 @@ export type GuestParams = Readonly<Record<string, Json>>
  */
 export class GuestMethods {
   readonly #platform: Platform
+  readonly #quoteFrom: () => Platform
   readonly #measurement: TdMeasurement
   #eventLog: readonly TdEvent[]
   #rtmr3: Bytes
 
-  constructor(platform: Platform, measurement: TdMeasurement) {
+  constructor(
+    platform: Platform,
+    measurement: TdMeasurement,
+    quoteFrom: () => Platform = () => platform,
+  ) {
     this.#platform = platform
+    this.#quoteFrom = quoteFrom
     this.#measurement = measurement
     this.#eventLog = measurement.eventLog
     this.#rtmr3 = measurement.rtmrs[3]
@@ -71,7 +77,7 @@ export class GuestMethods {
       )
     const padded = concatBytes(reportData, new Uint8Array(reportDataBytes - reportData.length))
     const [rtmr0, rtmr1, rtmr2] = this.#measurement.rtmrs
-    const quote = this.#platform.quote({
+    const quote = this.#quoteFrom().quote({
       mrtd: this.#measurement.mrtd,
       rtmrs: [rtmr0, rtmr1, rtmr2, this.#rtmr3],
       reportData: padded,

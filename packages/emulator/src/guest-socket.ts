@@ -22,6 +22,8 @@ export type GuestSocket = {
  */
 export async function serveGuestSocket(options: {
   readonly platform: Platform
+  /** The machine that signs quotes, where it is not `platform`. */
+  readonly quoteFrom?: () => Platform
   readonly measurement: TdMeasurement
   readonly socketPath: string
 }): Promise<GuestSocket> {
@@ -31,7 +33,7 @@ export async function serveGuestSocket(options: {
       'guest-socket',
       `Cannot open ${socketPath}: a unix socket's path has at most ${socketPathBytesMax} bytes; choose a shorter folder`,
     )
-  const methods = new GuestMethods(options.platform, options.measurement)
+  const methods = new GuestMethods(options.platform, options.measurement, options.quoteFrom)
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000 },
     (request, response) => {

@@ -17,6 +17,8 @@ export type PrepareOptions = TdImage & {
   readonly directory: string
   /** Where copies of equal files are shared between TDs. Beside `directory` unless given. */
   readonly cacheDirectory?: string
+  /** The machine whose quotes the TD gets: another than its own only to show that this is noticed. Asked for each quote. */
+  readonly insecureQuoteFrom?: () => Platform
   /** Emulates although this machine has a real TEE, whose evidence the emulator's might be taken for. */
   readonly insecureEvenThoughARealTeeIsPresent?: boolean
 }
@@ -65,7 +67,12 @@ export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
   const start = async (chosen: StartOptions = {}): Promise<RunningTd> => {
     const env = tdEnvironment(chosen.env ?? {}, socketPath)
     await verifyCopies(root, measurement.manifest)
-    const guest = await serveGuestSocket({ platform: options.platform, measurement, socketPath })
+    const guest = await serveGuestSocket({
+      platform: options.platform,
+      measurement,
+      socketPath,
+      ...(options.insecureQuoteFrom === undefined ? {} : { quoteFrom: options.insecureQuoteFrom }),
+    })
     try {
       const child = await spawnRuntime(options, directory, env, chosen)
       child.once('exit', () => void guest.close())

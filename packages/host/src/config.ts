@@ -20,8 +20,6 @@ const hostConfig = objectField({
   /** A production host takes no faults and no enclave without a sandbox. */
   production: booleanField,
   insecureFaults: listField(oneOf(...faultNames), faultNames.length),
-  /** For the fault `relay-machine`: where another machine signs quotes; null in production. */
-  insecureQuoteRelay: orNull(url),
   /** For tests: a file that every body of HTTP is appended to; null in production. */
   insecureRecordTraffic: orNull(path),
   /** The deployment's manifest: contracts, apps, depth. */
@@ -63,7 +61,6 @@ export const hostConfigField: Field<HostConfig> = hostConfig
 const defaults = {
   production: true,
   insecureFaults: [],
-  insecureQuoteRelay: null,
   insecureRecordTraffic: null,
   chain: { url: null, fromBlock: 0, pollMs: 500 },
   publicUrl: null,

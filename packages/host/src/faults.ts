@@ -1,6 +1,5 @@
 import { OperationError, parseJson, type Bytes, type Json } from '@cloister/codec'
-import { fetchJson } from '@cloister/io'
-import { hexBetween, limits, objectField, type Receipt } from '@cloister/protocol'
+import type { Receipt } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 /**
@@ -32,7 +31,6 @@ export const faultNames = [
   'stale-checkpoint',
   'forge-proof',
   'relay-quote',
-  'relay-machine',
   'lie-about-chain',
   'first-attempts-only',
 ] as const
@@ -46,24 +44,19 @@ export const noFaults: Faults = {}
 /**
  * The faults of these names. `first-attempts-only` is none of its own: the others then show only while a task's first attempt runs here.
  *
- * @param relayUrl where another machine's quotes are had, for `relay-machine`.
  * @throws {OperationError} `faults-in-production` where a production host is given any.
  */
-export function faultsOf(
-  names: readonly FaultName[],
-  production: boolean,
-  relayUrl?: string,
-): Faults {
-  if (production && (names.length > 0 || relayUrl !== undefined))
+export function faultsOf(names: readonly FaultName[], production: boolean): Faults {
+  if (production && names.length > 0)
     throw new OperationError(
       'faults-in-production',
-      `Cannot start with the faults ${names.join(', ')}: a production host has none; set insecureFaults to [] and insecureQuoteRelay to null`,
+      `Cannot start with the faults ${names.join(', ')}: a production host has none; set insecureFaults to []`,
     )
-  const faults: Faults = Object.assign({}, ...names.map((name) => readyMade[name](relayUrl)))
+  const faults: Faults = Object.assign({}, ...names.map((name) => readyMade[name]()))
   return names.includes('first-attempts-only') ? inFirstAttempts(faults) : faults
 }
 
-const readyMade: { readonly [name in FaultName]: (relayUrl: string | undefined) => Faults } = {
+const readyMade: { readonly [name in FaultName]: () => Faults } = {
   'alter-receipt': () => ({
     alterReceipt: (receipt) => ({ ...receipt, outputBytes: receipt.outputBytes + 1n }),
   }),
@@ -72,7 +65,6 @@ const readyMade: { readonly [name in FaultName]: (relayUrl: string | undefined) 
   'stale-checkpoint': () => ({ staleCheckpoint: firstForEver() }),
   'forge-proof': () => ({ forgeProof: flipLastProofNode }),
   'relay-quote': () => ({ relayQuote: async (own, others) => (await others())[0] ?? own }),
-  'relay-machine': (relayUrl) => ({ relayQuote: (own) => quoteOfMachine(own, relayUrl) }),
   'lie-about-chain': lieAboutChain,
   'first-attempts-only': () => ({}),
 }
@@ -143,14 +135,3 @@ function flipLastProofNode(answer: Json): Json {
 }
 
 const answerLimits = { charactersMax: 16 * 2 ** 20, depthMax: 32 }
-/** Where the 64 bytes of report data stand in a TDX quote of version 4. Spec: Intel TDX DCAP Quoting Library API, A.3. */
-const reportDataAt = 48 + 520
-
-// The other machine signs whatever report data it is asked for: nothing but the machine itself differs.
-async function quoteOfMachine(own: Hex, relayUrl: string | undefined): Promise<Hex> {
-  if (relayUrl === undefined) return own
-  const start = 2 + 2 * reportDataAt
-  const reportData = own.slice(start, start + 128)
-  const answer = await fetchJson(relayUrl, { json: { reportData: `0x${reportData}` } })
-  return objectField({ quote: hexBetween(1, limits.quoteBytesMax) }).parse(answer, 'quote').quote
-}

@@ -23,7 +23,7 @@ async function main(): Promise<number> {
   }
   try {
     const config = readHostConfig(file)
-    const faults = faultsOf(config.insecureFaults, config.production, config.insecureQuoteRelay)
+    const faults = faultsOf(config.insecureFaults, config.production)
     const log = openLog(config)
     const host = await startHost(config, { log, faults })
     const stop = (): void => {

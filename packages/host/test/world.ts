@@ -140,7 +140,6 @@ export function configOf(world: World, operator: HDAccount, enclaveIndex: number
   return {
     production: false,
     insecureFaults: [],
-    insecureQuoteRelay: undefined,
     insecureRecordTraffic: undefined,
     deploymentFile: world.deploymentFile,
     chain: { url: undefined, fromBlock: 0, pollMs: 40 },

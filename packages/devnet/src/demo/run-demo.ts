@@ -49,23 +49,19 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   )
   // A folder of our own: it is searched after everything was stopped.
   const folder = mkdtempSync(join(tmpdir(), 'cloister-'))
-  const beside = await inject?.beside?.()
   try {
     const devnet = await startDevnet({
       ...inject?.devnet,
-      ...(beside === undefined ? {} : { quoteRelay: beside.quoteRelay }),
       folder,
       onPhase: (phase) => narrator.phase(phase, phaseReasons[phase]),
     })
     narrator.end()
     try {
-      await beside?.attach(devnet)
       return await Promise.race([withDevnet(devnet, options), whenAborted(options.signal)])
     } finally {
       await devnet.stop()
     }
   } finally {
-    await beside?.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,7 @@
 import type { Cast } from '../demo/cast.ts'
 import type { FollowedTask } from '../demo/follow-task.ts'
 import type { Scene } from '../demo/story.ts'
-import type { Devnet, DevnetOptions } from '../up.ts'
+import type { DevnetOptions } from '../up.ts'
 
 /** Something that goes wrong on purpose, and how the network has to deal with it. */
 export type Injection = {
@@ -9,19 +9,10 @@ export type Injection = {
   /** One sentence: what must happen. */
   readonly expected: string
   /** How the devnet is started for it. */
-  readonly devnet?: Pick<DevnetOptions, 'hostFaults' | 'verifierFaults'>
+  readonly devnet?: Pick<DevnetOptions, 'hostFaults' | 'verifierFaults' | 'quoteFrom'>
   readonly cast?: Partial<Cast>
-  /** What has to stand beside the devnet. */
-  readonly beside?: () => Promise<Beside>
   /** Makes it happen, and judges by the chain and by logs what came of it. */
   readonly run: (scene: Scene) => Promise<Outcome>
-}
-
-/** Something outside the network that a fault needs. */
-export type Beside = {
-  readonly quoteRelay: string
-  readonly attach: (devnet: Devnet) => Promise<void>
-  readonly close: () => Promise<void>
 }
 
 /** What an injected fault led to. */
