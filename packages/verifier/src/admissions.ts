@@ -7,7 +7,7 @@ import {
   parseHex,
   unixSeconds,
 } from '@cloister/codec'
-import { fetchJson, type BlockHead } from '@cloister/io'
+import { describeError, type BlockHead } from '@cloister/io'
 import {
   addressField,
   bytes32Field,
@@ -34,7 +34,9 @@ import type { Hex } from 'viem'
 
 import { heightField, signDigest } from './checkpoints.ts'
 import type { VerifierContext } from './context.ts'
+import { fetchEvidence } from './fetch-evidence.ts'
 import { isHttpUrl } from './peers.ts'
+import type { Standing } from './standing.ts'
 
 /** Body of `POST /v1/admissions`. */
 export const admissionRequestField = objectField({ url: textField(200, 1) })
@@ -62,8 +64,6 @@ export type AdmissionProblem = { readonly code: string; readonly detail: string 
 
 /** How old a beacon may be. Spec: docs/protocol.md section 3. */
 const beaconBlocksMax = 256n
-const bundleBytesMax = 4 * 2 ** 20
-const fetchMs = 10_000
 const openMax = 8
 /** ConfigurationAndSWHardeningNeeded: the worst that is admitted. */
 const tcbRankAdmitted = 3
@@ -74,14 +74,17 @@ const tcbRankAdmitted = 3
  */
 export class Admissions {
   readonly #context: VerifierContext
+  readonly #standing: Standing
   #open = 0
 
-  constructor(context: VerifierContext) {
+  constructor(context: VerifierContext, standing: Standing) {
     this.#context = context
+    this.#standing = standing
   }
 
-  /** @throws {OperationError} `bad-request`, `busy`, `peer-unreachable`, or `refused` with every reason. */
+  /** @throws {OperationError} `unready`, `bad-request`, `busy`, `peer-unreachable`, or `refused` with every reason. */
   async admit(url: string): Promise<{ readonly admission: Admission; readonly signature: Hex }> {
+    this.#standing.requireClear()
     if (!isHttpUrl(url))
       throw new OperationError(
         'bad-request',
@@ -160,19 +163,17 @@ export class Admissions {
   }
 
   async #fetch(url: string): Promise<AdmissionBundle> {
+    const { config, log } = this.#context
     try {
-      const json = await fetchJson(`${url}/v1/admission`, {
-        timeoutMs: fetchMs,
-        answerBytesMax: bundleBytesMax,
-      })
+      const json = await fetchEvidence(new URL(`${url}/v1/admission`), config.insecureAllowLoopback)
       return bundle.parse(json, 'bundle')
-    } catch (cause) {
-      // What the host said is not passed on: the asker chose the address, and may be after what answers there.
-      const code = cause instanceof OperationError ? cause.code : 'peer-malformed'
+    } catch (error) {
+      // One answer for all that can go wrong: the asker chose the address, and may be after what answers there.
+      log.info('No evidence comes from an address', { url, detail: describeError(error) })
       throw new OperationError(
-        code === 'peer-unreachable' ? code : 'peer-refused',
-        `Cannot read the evidence at ${url}/v1/admission: ${code === 'peer-unreachable' ? 'no complete answer' : 'it gives no admission bundle'}`,
-        { cause, retryable: true },
+        'peer-unreachable',
+        `Cannot read the evidence at ${url}/v1/admission: no admission bundle came from there; its address must be public, and it must answer within 10 s`,
+        { retryable: true },
       )
     }
   }

@@ -37,13 +37,11 @@ export type CheckpointRequest = {
   readonly nonce: Hex
 }
 
-/** How far behind the head a checkpoint may lie. Spec: docs/protocol.md section 8. */
-export const checkpointBlocksMax = 30n
 /** Heights whose signed hash is remembered. */
 const rememberedMax = 1_024
 
 /**
- * Signs checkpoints of blocks in this verifier's own view of the home chain, recent by height and by its own clock. For
+ * Signs checkpoints of blocks in this verifier's own view of the home chain, recent by height and by its own clock: how long a revocation can be kept out of one. For
  * one height it signs one hash, unless its follower has seen a reorganisation that reaches below.
  */
 export class Checkpoints {
@@ -75,9 +73,9 @@ export class Checkpoints {
     const head = await home.chain.block()
     if (height > head.number)
       throw refused(`height ${height}: the head is ${head.number}; ask again once it is there`)
-    if (head.number - height > checkpointBlocksMax)
+    if (head.number - height > BigInt(config.checkpointBlocks))
       throw refused(
-        `height ${height}: ${head.number - height} blocks behind the head, at most ${checkpointBlocksMax}`,
+        `height ${height}: ${head.number - height} blocks behind the head, at most ${config.checkpointBlocks}`,
       )
     const block = height === head.number ? head : await home.chain.block(height)
     const behindSeconds = Math.floor(now() / 1_000) - Number(block.timestamp)

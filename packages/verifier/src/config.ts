@@ -26,6 +26,8 @@ const verifierConfig = objectField({
   /** A production verifier takes no faults and no devnet anchor. */
   production: booleanField,
   insecureFaults: listField(oneOf(...faultNames), faultNames.length),
+  /** For devnets: whether nodes that ask for admission may answer on this machine. */
+  insecureAllowLoopback: booleanField,
   /** For tests: a file that every body of HTTP is appended to; null in production. */
   insecureRecordTraffic: orNull(path),
   /** The deployment's manifest: contracts, anchors, measurements, apps. */
@@ -48,6 +50,8 @@ const verifierConfig = objectField({
   announce: booleanField,
   /** How long an admitted node is registered. */
   registrationSeconds: seconds,
+  /** How many blocks behind the head a checkpoint may lie. */
+  checkpointBlocks: integerField(0, 30),
   /** How far a checkpoint's block time may be from this machine's clock. */
   clockSeconds: seconds,
   /** How long nothing is signed after an unknown vote of this key was found; at least the judging time. */
@@ -75,12 +79,14 @@ export const verifierConfigField: Field<VerifierConfig> = verifierConfig
 const defaults = {
   production: true,
   insecureFaults: [],
+  insecureAllowLoopback: false,
   insecureRecordTraffic: null,
   chain: { url: null, fromBlock: 0, confirmations: 0, pollMs: 500 },
   publicUrl: null,
   announce: true,
   registrationSeconds: 30 * 86_400,
-  clockSeconds: 120,
+  checkpointBlocks: 3,
+  clockSeconds: 30,
   silentSeconds: 3_600,
   fetchPercent: 50,
   gatherMs: 1_000,
@@ -99,11 +105,16 @@ export function readVerifierConfig(file: string): VerifierConfig {
  * @throws {OperationError} `deployment-unreadable`, or `insecure-config` where a production verifier would trust a devnet.
  */
 export function readDeployment(config: VerifierConfig): Deployment {
-  const { deploymentFile, production, insecureRecordTraffic } = config
+  const { deploymentFile, production, insecureAllowLoopback, insecureRecordTraffic } = config
   if (production && insecureRecordTraffic !== undefined)
     throw new OperationError(
       'insecure-config',
       'Cannot record traffic: a production verifier does not; set insecureRecordTraffic to null',
+    )
+  if (production && insecureAllowLoopback)
+    throw new OperationError(
+      'insecure-config',
+      'Cannot ask this machine itself for evidence: a production verifier does not; set insecureAllowLoopback to false',
     )
   let deployment: Deployment
   try {

@@ -5,6 +5,7 @@ import {
   sameHex,
   type Bundle,
   type CommitteeSet,
+  type Deployment,
   type Domain,
 } from '@cloister/protocol'
 import type { Address } from 'viem'
@@ -17,6 +18,7 @@ import type { Posted } from './posted.ts'
 /** What facts are read from besides the posting itself. */
 export type FactSources = {
   readonly home: HomeChain
+  readonly manifest: Deployment
   readonly domain: Domain
   readonly anchors: readonly Anchor[]
   readonly apps: Apps
@@ -33,7 +35,7 @@ export async function readPostingFacts(
   posted: Posted,
   bundle: Bundle | undefined,
 ): Promise<PostingFacts> {
-  const { home, domain, anchors, apps } = sources
+  const { home, manifest, domain, anchors, apps } = sources
   const at = posted.block.number
   const task = await home.task(posted.task, at)
   const node = await home.node(posted.node, at)
@@ -41,8 +43,11 @@ export async function readPostingFacts(
     throw new OperationError('chain-refused', `Cannot judge: node ${posted.node} has no record`)
   const isOurs =
     bundle !== undefined && sameHex(messageDigest(domain, 'Order', bundle.order), task.orderDigest)
+  const records = isOurs ? await readRecords(home, bundle, at) : noRecords
   const facts = {
     domain,
+    contracts: home.contracts,
+    depth: manifest.depth,
     anchors,
     task: {
       id: posted.task,
@@ -55,10 +60,12 @@ export async function readPostingFacts(
       operator: node.operator,
       machineId: node.machineId,
       measurement: node.measurement,
+      shareKeyHash: node.shareKeyHash,
       tier: node.tier,
     },
     assets: isOurs ? await readAssets(home, bundle, at) : [],
-    operatorOf: isOurs ? await readOperators(home, bundle, at) : new Map<string, Address>(),
+    contractSignatures: isOurs ? await readContractSignatures(home, domain, bundle, at) : [],
+    ...records,
     outputBytesMax: isOurs ? apps.outputBytesMax(bundle.order.app) : 0,
     floor: await home.floor(at),
     committees: await readCommittees(home, posted.committee, at),
@@ -74,25 +81,53 @@ export async function readPostingFacts(
   return { ...facts, postedAt: unixSeconds(Number(block.timestamp)) }
 }
 
-/** The operators of all receipt keys that signed or countersigned a bundle's releases. */
-export async function readOperators(
+const noRecords: Pick<PostingFacts, 'operatorOf' | 'retired'> = {
+  operatorOf: new Map(),
+  retired: new Set(),
+}
+
+/** Whose the receipt keys are that signed or countersigned a bundle's releases, and which of them have retired. */
+export async function readRecords(
   home: HomeChain,
   bundle: Bundle,
   at: bigint,
-): Promise<ReadonlyMap<string, Address>> {
+): Promise<Pick<PostingFacts, 'operatorOf' | 'retired'>> {
   const keys = new Set(
     bundle.releases.flatMap(({ release, countersigner }) => [
       release.keeper.toLowerCase(),
       countersigner.toLowerCase(),
     ]),
   )
-  const operators = new Map<string, Address>()
+  const operatorOf = new Map<string, Address>()
+  const retired = new Set<string>()
   for (const key of keys) {
     if (!isAddressKey(key)) continue
     const record = await home.node(key, at)
-    if (record !== undefined) operators.set(key, record.operator)
+    if (record === undefined) continue
+    operatorOf.set(key, record.operator)
+    if (record.retired) retired.add(key)
   }
-  return operators
+  return { operatorOf, retired }
+}
+
+// The order names the grants by digest, so a bundle's grants are asked about only where they are those.
+async function readContractSignatures(
+  home: HomeChain,
+  domain: Domain,
+  { order, grants, grantSignatures }: Bundle,
+  at: bigint,
+): Promise<PostingFacts['contractSignatures']> {
+  const answers: (boolean | undefined)[] = []
+  for (const [index, grant] of grants.entries()) {
+    const digest = messageDigest(domain, 'Grant', grant)
+    const signature = grantSignatures[index]
+    answers.push(
+      signature === undefined || !sameHex(digest, order.grants[index])
+        ? undefined
+        : await home.signedByContract(grant.owner, digest, signature, at),
+    )
+  }
+  return answers
 }
 
 async function readAssets(

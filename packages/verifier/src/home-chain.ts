@@ -14,15 +14,24 @@ import {
   type CommitteeSet,
   type Contracts,
 } from '@cloister/protocol'
-import { zeroAddress, type Address, type Hex } from 'viem'
+import { encodeFunctionData, parseAbi, zeroAddress, type Address, type Hex } from 'viem'
 
 /** States of a task that matter to a verifier. Spec: docs/protocol.md section 7. */
 export const taskStates = { posted: 3, accepted: 4, settled: 5, refunded: 6 } as const
+
+const erc1271Abi = parseAbi([
+  'function isValidSignature(bytes32 digest, bytes signature) view returns (bytes4)',
+])
+const magicValue = `0x1626ba7e${'00'.repeat(28)}`
+/** What a contract may use to check its signature: equal at all verifiers, so that their votes are. */
+const erc1271Gas = 5_000_000n
 
 /** One asset as it was registered. */
 export type AssetRecord = {
   readonly owner: Address
   readonly root: Hex
+  readonly sharesHash: Hex
+  readonly policyDigest: Hex
   readonly operators: readonly Address[]
   readonly threshold: number
 }
@@ -177,7 +186,37 @@ export class HomeChain {
         { retryable: true },
       )
     const { operators, threshold } = shares
-    return { owner: record.owner, root: record.root, operators, threshold }
+    const { root, sharesHash: hash, policyDigest } = record
+    return { owner, root, sharesHash: hash, policyDigest, operators, threshold }
+  }
+
+  /**
+   * Whether an account that is a contract says after a block that it signed a digest; undefined where it is no contract.
+   * Spec: ERC-1271; whatever the contract does but answer with the magic value is a no, as in Market.
+   */
+  async signedByContract(
+    account: Address,
+    digest: Hex,
+    signature: Hex,
+    at: bigint,
+  ): Promise<boolean | undefined> {
+    const action = `ask account ${account} for its signature`
+    const code = await this.chain.ask(action, (client) =>
+      client.getCode({ address: account, blockNumber: at }),
+    )
+    if (code === undefined || code === '0x') return undefined
+    const args = [digest, signature] as const
+    const data = encodeFunctionData({ abi: erc1271Abi, functionName: 'isValidSignature', args })
+    // The state after that block is there, for the code was just read of it: what fails now is the contract's doing.
+    try {
+      const answer = await this.chain.ask(action, (client) =>
+        client.call({ to: account, data, blockNumber: at, gas: erc1271Gas }),
+      )
+      return answer.data?.slice(0, 66) === magicValue
+    } catch (error) {
+      if (error instanceof OperationError && error.code !== 'chain-down') return false
+      throw error
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from '@cloister/attest'
 import { encodeHex, parseHex, type UnixSeconds } from '@cloister/codec'
 import {
+  checkAttemptChain,
   checkBinding,
   checkPosting,
   checkReceipt,
@@ -29,6 +30,7 @@ import {
   type Bundle,
   type CollateralFloor,
   type CommitteeSet,
+  type Contracts,
   type Domain,
   type Problem,
   type SignedReceipt,
@@ -39,6 +41,9 @@ import { keccak256, type Address, type Hex } from 'viem'
 /** What the chain says about one posting, all of it as of the block that posted it. */
 export type PostingFacts = {
   readonly domain: Domain
+  readonly contracts: Contracts
+  /** Blocks below a checkpoint's head at which facts are read. */
+  readonly depth: number
   readonly anchors: readonly Anchor[]
   /** Time of the block that posted. */
   readonly postedAt: UnixSeconds
@@ -54,17 +59,24 @@ export type PostingFacts = {
     readonly operator: Address
     readonly machineId: Hex
     readonly measurement: Hex
+    readonly shareKeyHash: Hex
     readonly tier: number
   }
   /** In the order of the order's assets. */
   readonly assets: readonly {
     readonly owner: Address
     readonly root: Hex
+    readonly sharesHash: Hex
+    readonly policyDigest: Hex
     readonly operators: readonly Address[]
     readonly threshold: number
   }[]
+  /** For each grant, whether its owner's contract says that it signed; undefined where the owner is no contract. */
+  readonly contractSignatures: readonly (boolean | undefined)[]
   /** Operators of the receipt keys that signed or countersigned releases; absent where nobody registered the key. */
   readonly operatorOf: ReadonlyMap<string, Address>
+  /** Those of these keys that have retired. */
+  readonly retired: ReadonlySet<string>
   /** The most bytes that the app may put out under its manifest. */
   readonly outputBytesMax: number
   readonly floor: CollateralFloor
@@ -128,7 +140,11 @@ export async function judge(
   if (forged.length > 0) return refuse(refuseReasons.receiptSignature, forged)
   if (bundle === undefined)
     return refuse(refuseReasons.bundleWithheld, [missing('bundle', 'the bundle cannot be had')])
-  const contradictions = consistencyProblems(facts, signed, bundle)
+  const contradictions = [
+    ...consistencyProblems(facts, signed, bundle),
+    ...(await signatureProblems(facts, bundle)),
+    ...(await chainProblems(facts, bundle)),
+  ]
   if (contradictions.length > 0) return refuse(refuseReasons.contradiction, contradictions)
   const { appraisal, problems } = await evidenceProblems(facts, bundle, appraiser)
   if (problems.length > 0) return refuse(refuseReasons.evidence, problems, appraisal)
@@ -228,6 +244,31 @@ function consistencyProblems(
   ]
 }
 
+// Market.place checked these signatures, but only a bundle that holds them can show it to somebody offline.
+async function signatureProblems(
+  { domain, contractSignatures }: PostingFacts,
+  { grants, grantSignatures }: Bundle,
+): Promise<readonly Problem[]> {
+  if (grantSignatures.length !== grants.length)
+    return [missing('grantSignatures', `${grantSignatures.length} for ${grants.length} grants`)]
+  const problems: Problem[] = []
+  for (const [index, grant] of grants.entries()) {
+    const signer = await signerOf(
+      messageDigest(domain, 'Grant', grant),
+      grantSignatures[index] ?? '0x',
+    )
+    if (!(contractSignatures[index] ?? sameHex(grant.owner, signer)))
+      problems.push(missing(`grantSignatures[${index}]`, `not ${grant.owner}'s`))
+  }
+  return problems
+}
+
+// What the enclave proved of the chain must be there and right: a receipt file rests on it for ever.
+function chainProblems(facts: PostingFacts, bundle: Bundle): Promise<readonly Problem[]> {
+  const set = facts.committees.find(({ epoch }) => epoch === bundle.checkpoint.committee)
+  return checkAttemptChain(facts.domain, bundle, { ...facts, members: set?.members })
+}
+
 async function evidenceProblems(
   facts: PostingFacts,
   bundle: Bundle,
@@ -294,7 +335,7 @@ function grantProblems(facts: PostingFacts, bundle: Bundle, claims: Claims): rea
         now: bundle.checkpoint.blockTime,
         usesBefore: 0, // Counted by the keepers, whose releases are checked.
       },
-      // Market.place checked each owner's signature: the order's digest would not be on chain otherwise.
+      // Both were checked with the bundle's contradictions.
       { assetOwner: asset.owner, signatureValid: true, revoked: false },
     )
     return decision.kind === 'allowed'
@@ -304,7 +345,7 @@ function grantProblems(facts: PostingFacts, bundle: Bundle, claims: Claims): rea
 }
 
 async function releaseProblems(facts: PostingFacts, bundle: Bundle): Promise<readonly Problem[]> {
-  const { domain, task, operatorOf } = facts
+  const { domain, task, operatorOf, retired } = facts
   const quoteDigest = digestOf(parseHex(bundle.quote))
   const releases = bundle.releases.map(({ release }) => release)
   const problems = [
@@ -328,8 +369,13 @@ async function releaseProblems(facts: PostingFacts, bundle: Bundle): Promise<rea
           missing('releases', `${release.keeper} does not keep share ${release.shareIndex}`),
         )
       const other = operatorOf.get(countersigner.toLowerCase())
-      if (other === undefined || sameHex(other, keeper))
-        problems.push(missing('releases', `${countersigner} is no other operator's enclave`))
+      const isKeeper = asset.operators.some((operator) => sameHex(operator, other))
+      if (other === undefined || !isKeeper || sameHex(other, keeper))
+        problems.push(
+          missing('releases', `${countersigner} keeps no other share of asset ${place}`),
+        )
+      else if (retired.has(countersigner.toLowerCase()))
+        problems.push(missing('releases', `${countersigner} has retired`))
     }
   }
   return problems

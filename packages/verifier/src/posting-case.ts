@@ -8,7 +8,7 @@ import { findChallenges, type Challenger } from './challenge.ts'
 import { signDigest } from './checkpoints.ts'
 import type { VerifierContext } from './context.ts'
 import { Duties, turnOf } from './duties.ts'
-import { readOperators, readPostingFacts } from './facts.ts'
+import { readPostingFacts, readRecords } from './facts.ts'
 import { Gossip } from './gossip.ts'
 import { taskStates } from './home-chain.ts'
 import { judge, keepersOf, refuseReasons, type Judgement, type PostingMaterial } from './judge.ts'
@@ -112,7 +112,7 @@ export class PostingCase {
     if (left >= 0) return Math.min(30_000, Math.max(config.chain.pollMs, left * 300))
     const bundle = await this.#heldBundle(signal)
     if (bundle === undefined) return config.chain.pollMs
-    const operatorOf = await readOperators(home, bundle, this.posted.block.number)
+    const { operatorOf } = await readRecords(home, bundle, this.posted.block.number)
     const keepers = keepersOf({ operatorOf }, bundle)
     const isOver = await this.#duties.settle(this.posted, this.#set, keepers, signal)
     return isOver ? undefined : config.chain.pollMs

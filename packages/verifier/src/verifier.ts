@@ -136,7 +136,7 @@ async function startParts(
   const watcher = new Watcher({ context, votes, pool, standing, receipts, challenger }, checkpoints)
   const app = createRoutes({
     ...{ context, standing, checkpoints, pool, receipts },
-    admissions: new Admissions(context),
+    admissions: new Admissions(context, standing),
     payouts: new Payouts(context, standing),
   })
   const server: HttpServer = await serveHttp({

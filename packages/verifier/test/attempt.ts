@@ -4,6 +4,7 @@ import { insecureDevnetAnchor, type Anchor } from '@cloister/attest'
 import { encodeHex, parseHex, unixSeconds, type Bytes } from '@cloister/codec'
 import { createManufacturer, type Manufacturer, type Platform } from '@cloister/emulator'
 import {
+  attemptNeeds,
   attemptNonce,
   digestOf,
   encodeBundle,
@@ -19,7 +20,9 @@ import {
   tdxMeasurement,
   type AssetShares,
   type Bundle,
+  type ChainProofs,
   type Checkpoint,
+  type Contracts,
   type Domain,
   type Grant,
   type Message,
@@ -29,6 +32,7 @@ import {
   type Receipt,
   type SignedReceipt,
   type SignedRelease,
+  type SlotPlace,
 } from '@cloister/protocol'
 import { keccak256, type Address, type Hex, type PrivateKeyAccount } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
@@ -138,11 +142,23 @@ export type AttemptInput = {
   readonly now: bigint
   readonly feeWei: bigint
   readonly nonce: bigint
+  readonly contracts: Contracts
+  /** The one in the node's record; that of {@link registers} where absent. */
+  readonly measurement?: Hex
+  /** What the chain proves of these places, so many blocks or fewer below a height. */
+  readonly prove: (
+    height: bigint,
+    depth: number,
+    places: readonly SlotPlace[],
+  ) => Promise<ChainProofs>
 }
+
+/** Blocks below a checkpoint's head at which facts are read. */
+export const depth = 2
 
 /** An order and its grants, good for an hour. */
 export async function makeOrder(
-  input: AttemptInput,
+  input: Omit<AttemptInput, 'prove' | 'contracts'>,
 ): Promise<{ order: Order; grants: Grant[]; grantSignatures: Hex[]; task: Hex; orderDigest: Hex }> {
   const grants = input.assets.map((asset): Grant => ({
     owner: asset.owner.address,
@@ -255,6 +271,12 @@ export async function makeAttempt(
   })
   const honest = await makeReleases(input, ordered, attempt, digestOf(quote), checkpoint.blockTime)
   const releases = wrong.releases?.(honest) ?? honest
+  const places = attemptNeeds(
+    domain,
+    { order, grants, binding, checkpoint, releases, measurement: input.measurement ?? measurement },
+    input.contracts,
+    depth,
+  )
   const output = new TextEncoder().encode(`output of ${task}/${attempt}`)
   const plainReceipt: Receipt = {
     task,
@@ -286,7 +308,7 @@ export async function makeAttempt(
     collateral: input.manufacturer.collateral(),
     checkpoint,
     checkpointSignatures,
-    proofs: { headers: ['0x00'], accounts: [] },
+    proofs: await input.prove(head.height, depth, places),
     releases: [...releases],
   }
   const bundle = wrong.bundle?.(plainBundle) ?? plainBundle

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 import { appraise } from '@cloister/attest'
-import { canonicalJson } from '@cloister/codec'
-import { messageDigest, type Bundle } from '@cloister/protocol'
+import { canonicalJson, unixSeconds } from '@cloister/codec'
+import { chainCells, messageDigest, type Bundle } from '@cloister/protocol'
 import { concatHex, keccak256, padHex, type Hex } from 'viem'
 import { describe, expect, test } from 'vitest'
 
@@ -18,11 +18,13 @@ import {
   type Wrong,
 } from './attempt.ts'
 import {
+  assets,
   attemptOf,
   committee,
   domain,
   factsOf,
   head,
+  headWith,
   honest,
   input,
   manufacturer,
@@ -146,10 +148,12 @@ describe('reason 2, a contradiction', () => {
   ]
   test.for(receipts)('is refused: %s', async ([field, wrong]) => {
     const attempt = await attemptOf(wrong)
-    const found = await verdict(factsOf(attempt), materialOf(attempt))
+    const facts = factsOf(attempt, { postedAt: unixSeconds(now + 30) })
+    const found = await verdict(facts, materialOf(attempt))
     expect(found).toMatchObject({ verdict: 2, reason: 2 })
-    // A receipt's own task and attempt also contradict the posting's.
-    expect(found.fields.filter((each) => !each.startsWith('posting.'))).toEqual([field])
+    // What is wrong with these also contradicts the posting, the signatures or the proofs.
+    const others = (each: string) => !/^(posting\.|grantSignatures|proofs$)/.test(each)
+    expect(found.fields.filter(others)).toEqual([field])
   })
 
   test('is refused: the bundle is of another order', async () => {
@@ -167,7 +171,7 @@ describe('reason 2, a contradiction', () => {
     expect(await verdict(facts, materialOf(honest))).toEqual({
       verdict: 2,
       reason: 2,
-      fields: ['binding.machineId'],
+      fields: ['binding.machineId', 'proofs.node.machineId'],
     })
   })
 
@@ -203,10 +207,16 @@ describe('reason 3, the evidence', () => {
   })
 
   test('is refused where the node was admitted with another measurement', async () => {
-    const facts = factsOf(honest, {
-      node: { ...factsOf(honest).node, measurement: named('another runtime') },
+    const runtime = named('another runtime')
+    const seen = await headWith((put) => {
+      put.set(chainCells.node(nodes[0]!.key.address).measurement, BigInt(runtime))
+      put.set(chainCells.measurementApproved(runtime), 1n)
     })
-    expect(await verdict(facts, materialOf(honest))).toEqual({
+    const attempt = await makeAttempt({ ...input, measurement: runtime }, ordered, seen, 1)
+    const facts = factsOf(attempt, {
+      node: { ...factsOf(honest).node, measurement: runtime },
+    })
+    expect(await verdict(facts, materialOf(attempt))).toEqual({
       verdict: 2,
       reason: 3,
       fields: ['measurement'],
@@ -231,8 +241,12 @@ describe('reason 3, the evidence', () => {
       reason: 3,
       fields: ['checkpointSignatures'],
     })
-    const old = await attemptOf({ checkpoint: (each) => ({ ...each, committee: 1n }) })
-    expect((await verdict(factsOf(old), materialOf(old))).fields).toEqual(['checkpoint.committee'])
+    const facts = factsOf(honest, { committees: [{ epoch: 4n, members: addresses(committee) }] })
+    expect(await verdict(facts, materialOf(honest))).toEqual({
+      verdict: 2,
+      reason: 3,
+      fields: ['checkpoint.committee'],
+    })
   })
 
   test('is refused where a grant does not cover it: more output than granted, another owner', async () => {
@@ -243,10 +257,15 @@ describe('reason 3, the evidence', () => {
       fields: ['grants[0].outputBytesMax', 'grants[1].outputBytesMax'],
     })
     const [first, second] = factsOf(honest).assets
-    const stolen = factsOf(honest, {
-      assets: [{ ...first!, owner: key('thief').address }, second!],
-    })
-    expect((await verdict(stolen, materialOf(honest))).fields).toEqual(['grants[0].owner'])
+    const thief = key('thief').address
+    const stolen = factsOf(honest, { assets: [{ ...first!, owner: thief }, second!] })
+    expect((await verdict(stolen, materialOf(honest))).fields).toEqual(['proofs.assets[0].owner'])
+    const seen = await headWith((put) =>
+      put.set(chainCells.asset(assets[0]!.id).owner, BigInt(thief)),
+    )
+    const attempt = await makeAttempt(input, ordered, seen, 1)
+    const found = await verdict({ ...stolen, task: factsOf(attempt).task }, materialOf(attempt))
+    expect(found).toEqual({ verdict: 2, reason: 3, fields: ['grants[0].owner'] })
   })
 })
 
@@ -291,6 +310,24 @@ describe('reason 6, the releases', () => {
       (await verdict(factsOf(honest, { operatorOf: unknown }), materialOf(honest))).reason,
     ).toBe(6)
     expect(rest).toHaveLength(3)
+  })
+
+  test('are refused where the countersigner keeps no share of the asset, or has retired', async () => {
+    const { operatorOf, assets: known } = factsOf(honest)
+    const countersigner = first!.countersigner.toLowerCase()
+    const stranger = new Map(operatorOf).set(countersigner, key('stranger').address)
+    const refused = { verdict: 2, reason: 6, fields: ['releases'] }
+    expect(await verdict(factsOf(honest, { operatorOf: stranger }), materialOf(honest))).toEqual(
+      refused,
+    )
+    const retired = new Set([countersigner])
+    expect(await verdict(factsOf(honest, { retired }), materialOf(honest))).toEqual(refused)
+    // A keeper of the other asset is none of this one.
+    const [one, other] = known
+    const elsewhere = { ...one!, operators: [...one!.operators.slice(0, 2), key('k').address] }
+    expect(
+      await verdict(factsOf(honest, { assets: [elsewhere, other!] }), materialOf(honest)),
+    ).toEqual(refused)
   })
 
   test('are refused where the countersigner is of the same operator, or unknown', async () => {

@@ -1,10 +1,25 @@
 import { appraise } from '@cloister/attest'
 import { unixSeconds } from '@cloister/codec'
-import { appId, assetId, cloisterDomain, deploymentOf } from '@cloister/protocol'
+import {
+  appId,
+  assetId,
+  chainCells,
+  cloisterDomain,
+  deploymentOf,
+  membersHash,
+  sharesHash,
+  type Contracts,
+} from '@cloister/protocol'
+import { afterAll } from 'vitest'
+
+import { startAnvil } from '../../protocol/test/anvil.ts'
+import { proofsAt } from '../../protocol/test/chain-proofs.ts'
+import { StorageWriter } from '../../protocol/test/storage-writer.ts'
 
 import { judge, type PostingFacts, type PostingMaterial } from '../src/judge.ts'
 import {
   addresses,
+  depth,
   key,
   makeAttempt,
   makeMaker,
@@ -19,9 +34,11 @@ import {
   type Wrong,
 } from './attempt.ts'
 
-export const now = 1_790_000_000
 export const domain = cloisterDomain(31337, '0x5FbDB2315678afecb367f032d93F642f64180aa3')
-export const { manufacturer, anchor } = makeMaker(now)
+const chain = await startAnvil()
+afterAll(() => chain.stop())
+const start = (await chain.head()).blockTime
+export const { manufacturer, anchor } = makeMaker(Number(start))
 export const operators = [key('operator 1'), key('operator 2'), key('operator 3')]
 export const nodes = operators.map((operator, i) => makeNode(manufacturer, `n${i}`, operator))
 export const committee = [0, 1, 2, 3].map((i) => key(`verifier ${i}`))
@@ -34,22 +51,75 @@ export const assets = ['data', 'parameters'].map((name) => {
   const shares = makeShares(name, addresses(operators))
   return { id, owner, root, salt, shares }
 })
+const contractNames = [
+  ...(['token', 'ledger', 'staking', 'committee', 'appRegistry', 'assetRegistry'] as const),
+  ...(['nodeRegistry', 'grantBook', 'market', 'settlement'] as const),
+]
+const contracts: Contracts = {
+  ...{ token: owner.address, ledger: owner.address, staking: owner.address },
+  ...{ committee: owner.address, appRegistry: owner.address, assetRegistry: owner.address },
+  ...{ nodeRegistry: owner.address, grantBook: owner.address, market: owner.address },
+  settlement: owner.address,
+  ...Object.fromEntries(contractNames.map((name) => [name, key(`contract ${name}`).address])),
+}
 export const input: AttemptInput = {
-  domain,
-  deployment,
-  manufacturer,
+  ...{ domain, deployment, manufacturer, contracts, assets, committee },
   app: appId(manifest),
   requester: key('requester'),
-  assets,
   keepers: nodes,
   node: nodes[0]!,
-  committee,
-  now: BigInt(now),
+  now: start,
   feeWei: 1_000n,
   nonce: 1n,
+  prove: (height, below, places) => proofsAt(chain, height, below, places),
 }
 export const ordered = await makeOrder(input)
-export const head = { height: 100n, hash: named('block'), time: BigInt(now), epoch: 3n }
+const shareKeyHash = named('share key')
+const policyDigest = named('policy')
+
+/** What the chain keeps of an attempt that runs, and what is changed about it. */
+export type Alter = (put: StorageWriter) => void
+
+/** The head of a chain that keeps this. */
+export async function headWith(alter?: Alter) {
+  const put = new StorageWriter(chain, contracts)
+  const task = chainCells.task(ordered.task)
+  put.set(task.orderDigest, BigInt(ordered.orderDigest))
+  put.set(task.state, 2n)
+  put.set(task.attempt, 1n)
+  put.set(task.node, BigInt(nodes[0]!.key.address))
+  put.set(task.attemptDeadline, start + 3_600n)
+  put.set(chainCells.committeeEpoch(), 3n)
+  put.set(chainCells.membersHash(3n), BigInt(membersHash(addresses(committee))))
+  put.set(chainCells.appStatus(input.app), 1n)
+  put.set(chainCells.measurementApproved(measurement), 1n)
+  put.set(chainCells.grantNonceMin(owner.address), 0n)
+  for (const grant of ordered.order.grants)
+    put.set(chainCells.grantRevokedAt(owner.address, grant), 0n)
+  for (const asset of assets) {
+    const cells = chainCells.asset(asset.id)
+    put.set(cells.owner, BigInt(owner.address))
+    put.set(cells.root, BigInt(asset.root))
+    put.set(cells.sharesHash, BigInt(sharesHash(asset.shares)))
+    put.set(cells.policyDigest, BigInt(policyDigest))
+  }
+  for (const node of nodes) {
+    const record = chainCells.node(node.key.address)
+    put.set(record.operator, BigInt(node.operator.address))
+    put.set(record.expiry, start + 86_400n)
+    put.set(record.shareKeyHash, BigInt(shareKeyHash))
+    put.set(record.machineId, BigInt(node.machineId))
+    put.set(record.measurement, BigInt(measurement))
+  }
+  alter?.(put)
+  await put.flush()
+  await chain.mine(depth)
+  const { height, blockHash: hash, blockTime: time } = await chain.head()
+  await chain.mine(1) // What is written next must not change this head's own state.
+  return { height, hash, time, epoch: 3n }
+}
+export const head = await headWith()
+export const now = Number(head.time)
 
 export const attemptOf = (wrong: Wrong = {}): Promise<Attempt> =>
   makeAttempt(input, ordered, head, 1, wrong)
@@ -58,8 +128,10 @@ export const honest = await attemptOf()
 export function factsOf(attempt: Attempt, changed: Partial<PostingFacts> = {}): PostingFacts {
   return {
     domain,
+    contracts,
+    depth,
     anchors: [anchor],
-    postedAt: unixSeconds(now + 30),
+    postedAt: unixSeconds(Number(attempt.bundle.checkpoint.blockTime) + 30),
     task: {
       id: ordered.task,
       orderDigest: ordered.orderDigest,
@@ -71,17 +143,22 @@ export function factsOf(attempt: Attempt, changed: Partial<PostingFacts> = {}): 
       operator: operators[0]!.address,
       machineId: nodes[0]!.machineId,
       measurement,
+      shareKeyHash,
       tier: 0,
     },
     assets: assets.map(({ root, shares }) => ({
       owner: owner.address,
       root,
+      sharesHash: sharesHash(shares),
+      policyDigest,
       operators: shares.operators,
       threshold: shares.threshold,
     })),
+    contractSignatures: [undefined, undefined],
     operatorOf: new Map(
       nodes.map((node) => [node.key.address.toLowerCase(), node.operator.address]),
     ),
+    retired: new Set(),
     outputBytesMax: 1_000,
     floor: { tcbEvaluationDataNumber: 18, rootCrlNumber: 1n, pckCrlNumber: 1n },
     committees: [{ epoch: 3n, members: addresses(committee) }],

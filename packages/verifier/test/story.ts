@@ -27,6 +27,7 @@ import { encodeFunctionData, type Hex, type PrivateKeyAccount } from 'viem'
 import { readVerifierConfig, type VerifierConfig } from '../src/config.ts'
 import {
   addresses,
+  depth,
   makeAttempt,
   makeOrder,
   manifest,
@@ -36,7 +37,7 @@ import {
   type TestNode,
   type Wrong,
 } from './attempt.ts'
-import { chainId, feeWei, type World } from './world.ts'
+import { chainId, feeWei, proofsOf, type World } from './world.ts'
 
 /** Serves what a node's host serves of postings, and can be told not to. */
 export type TestHost = {
@@ -106,7 +107,7 @@ export function writeDeployment(world: World): string {
       rootCrlNumber: 0n,
       pckCrlNumber: 0n,
     },
-    depth: 2,
+    depth,
   }
   const path = join(world.folder, 'deployment.json')
   writeFileSync(path, encodeDeployment(deployment))
@@ -131,6 +132,8 @@ export function configOf(
   const file = join(folder, 'config.json')
   const config = {
     production: false,
+    insecureAllowLoopback: true,
+    clockSeconds: 120, // A test's transactions carry the chain's clock ahead of the machine's.
     deploymentFile: writeDeployment(world),
     chain: { url: null, fromBlock: 0, confirmations: 0, pollMs: 100 },
     keyFile,
@@ -152,7 +155,10 @@ export function attemptInput(
   nonce: bigint,
 ): AttemptInput {
   const { domain, deployment, manufacturer, app, requester, assets, nodes, committee } = world
+  const { chain, contracts } = world
   return {
+    contracts,
+    prove: (height, below, places) => proofsOf(chain, height, below, places),
     ...{ domain, deployment, manufacturer, app, requester, assets, committee },
     ...{ keepers: nodes, node, now, nonce, feeWei },
   }
@@ -195,9 +201,11 @@ export async function drawAgain(
     const task = await readTask(world, ordered.task)
     const node = nodes.find(({ key }) => key.address === task.node)
     if (task.state === 2 && node !== undefined) {
+      const { number: drawnAt } = await chain.block()
       const make = async (wrong?: Wrong): Promise<Attempt> => {
-        const head = await chain.block()
-        const { number: height, hash, timestamp: time } = head
+        // As an enclave does, it waits until the draw lies deep enough.
+        await until('a deep draw', async () => (await chain.block()).number >= drawnAt + 2n)
+        const { number: height, hash, timestamp: time } = await chain.block()
         return makeAttempt(
           { ...input, node },
           ordered,

@@ -24,8 +24,11 @@ import {
   settlementAbi,
   stakingAbi,
   tokenAbi,
+  slotsByContract,
+  type ChainProofs,
   type Contracts,
   type Domain,
+  type SlotPlace,
 } from '@cloister/protocol'
 import {
   encodeDeployData,
@@ -122,6 +125,23 @@ export async function callAnvil(
   params: readonly Json[],
 ): Promise<void> {
   await fetchJson(url, { json: { jsonrpc: '2.0', id: 1, method, params } })
+}
+
+/** What a chain proves of places, with the headers from a height downwards. */
+export async function proofsOf(
+  chain: Chain,
+  height: bigint,
+  depth: number,
+  places: readonly SlotPlace[],
+): Promise<ChainProofs> {
+  const accounts: ChainProofs['accounts'][number][] = []
+  for (const [at, group] of Map.groupBy(places, (place) => place.depth))
+    for (const { address, slots } of slotsByContract(group)) {
+      const found = await chain.proof(address, slots, height - BigInt(at))
+      const storageProofs = found.storageProof.map(({ proof }, i) => ({ slot: slots[i]!, proof }))
+      accounts.push({ depth: at, address, accountProof: found.accountProof, storageProofs })
+    }
+  return { headers: await chain.headers(height, depth + 1), accounts }
 }
 
 /** @param members how many verifiers sit in the committee. */
