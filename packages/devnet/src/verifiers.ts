@@ -37,6 +37,7 @@ export function startVerifier(
     config: {
       production: false,
       insecureFaults: [...faults],
+      insecureAllowLoopback: true,
       insecureRecordTraffic: join(folders.traffic, `verifier-${index + 1}`),
       deploymentFile: folders.deploymentFile,
       chain: { url: homeUrl, fromBlock: 0, confirmations: 0, pollMs: 200 },

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { parseHex } from '@cloister/codec'
+import { OperationError, parseHex } from '@cloister/codec'
 import type { Chain } from '@cloister/io'
 import { fetchObject, type Client } from '@cloister/sdk'
 import { isHex } from 'viem'
@@ -38,6 +38,8 @@ export function fetchOpened(
 
 /**
  * Searches all that the network wrote, and all that stands on its chains, for canaries. Call it when everything was stopped.
+ *
+ * @throws {OperationError} `search-blind` where a canary is not even found in its owner's folder: then the search shows nothing.
  */
 export function searchLeaks(
   { folders, image }: Pick<Devnet, 'folders' | 'image'>,
@@ -49,13 +51,27 @@ export function searchLeaks(
   },
 ): { readonly leaks: readonly Leak[]; readonly filesSearched: number } {
   const needles = needlesOf(given.canaries)
+  const owners = join(folders.root, 'owners')
+  requireSight(given.canaries, scanFolder(owners, needles, { except: [], knownDigests: new Set() }))
   const found = scanFolder(folders.root, needles, {
-    except: [join(folders.root, 'owners')],
+    except: [owners],
     knownDigests: new Set([...image.digests, ...given.opened]),
     erase: given.openedObjects,
   })
   const onChain = given.chains.flatMap(({ name, bytes }) => scanBytes(bytes, needles, name))
   return { leaks: [...found.leaks, ...onChain], filesSearched: found.filesSearched }
+}
+
+function requireSight(
+  canaries: readonly Canary[],
+  { leaks }: { readonly leaks: readonly Leak[] },
+): void {
+  const unseen = canaries.find(({ name }) => leaks.every(({ canary }) => canary !== name))
+  if (unseen !== undefined)
+    throw new OperationError(
+      'search-blind',
+      `Cannot rely on the search: it does not even find ${unseen.name} in its owner's folder`,
+    )
 }
 
 /** What the network has written so far, the measured runtime aside. */

@@ -40,6 +40,9 @@ export async function playStory(scene: Scene): Promise<StoryResult> {
   const claims = await claimAll(scene, paidIn(trained.events))
   await awaitAccepted(inference)
   const answered = await readAnswer(scene, inference.id)
+  narrator.detail(
+    `the patient reads: ${answered.label} (the record's label: ${belongings.recordLabel})`,
+  )
   narrator.phase(
     'settlement',
     'Each fee ends in exactly one place: owners, node, keepers, verifiers, treasury. One clinic is paid on another chain.',
@@ -54,7 +57,10 @@ export async function playStory(scene: Scene): Promise<StoryResult> {
     tasks,
     model: { accuracy: model.accuracy, ...compared },
     modelBytes: readFileSync(join(devnet.folders.owner('company'), 'model.onnx')),
-    problems: brokenPromises(tasks, { accuracy: model.accuracy, ...compared }),
+    problems: [
+      ...brokenPromises(tasks, { accuracy: model.accuracy, ...compared }),
+      ...(answered.label === belongings.recordLabel ? [] : ['the patient got a wrong answer']),
+    ],
   }
 }
 
