@@ -11,11 +11,13 @@ import {
 } from '@cloister/protocol'
 import { bytesToHex, type Address, type Hex } from 'viem'
 
-import { runAttempt, ShownEvidence } from './attempt/run-attempt.ts'
 import type { AppRuntime } from './attempt/run-app.ts'
+import { runAttempt } from './attempt/run-attempt.ts'
+import { ShownEvidence } from './attempt/shown-evidence.ts'
 import type { EnclaveContext } from './enclave-context.ts'
 import { releaseRequestField } from './keeper/attempt-request.ts'
 import { countersignRecord, countersignRequestField, SeenRecords } from './keeper/countersign.ts'
+import { depositField, depositShare } from './keeper/deposit-share.ts'
 import {
   blindForRecovery,
   blindRequestField,
@@ -24,7 +26,7 @@ import {
   RecoverySessions,
 } from './keeper/help-recovery.ts'
 import { releaseShare } from './keeper/release.ts'
-import { depositField, depositShare } from './keeper/share-store.ts'
+import { Lane } from './lane.ts'
 import { recoverOwnShare, recoveryRequestField } from './keeper/start-recovery.ts'
 
 const nodeEvidenceParams = objectField({ operator: addressField, beacon: bytes32Field })
@@ -32,6 +34,15 @@ const keepEvidenceParams = objectField({ asset: bytes32Field, ownerNonce: bytes3
 const attemptParams = objectField({ task: bytes32Field, attempt: integerField(1, 0xffff_ffff) })
 
 const attemptsMax = 4
+
+// What anybody may ask for, through this host or another. Each kind has its own lane: a release waits for another enclave's
+// countersignature, so two enclaves full of releases must still have room for those. Attempts of this node have none to share.
+const strangersLanes = () => ({
+  release: new Lane('release request', 12, 48),
+  countersign: new Lane('countersign request', 12, 48),
+  deposit: new Lane('deposit', 4, 16),
+  recovery: new Lane('recovery request', 4, 16),
+})
 
 /** What this enclave answers its host. Parameters are read strictly. Spec: docs/protocol.md section 10. */
 export function enclaveMethods(
@@ -41,7 +52,11 @@ export function enclaveMethods(
   const seen = new SeenRecords()
   const sessions = new RecoverySessions()
   const running = new Set<string>()
-  const shown = new ShownEvidence()
+  const shown = new ShownEvidence((milliseconds, callback) => {
+    const timer = setTimeout(callback, milliseconds).unref()
+    return () => clearTimeout(timer)
+  })
+  const lanes = strangersLanes()
   return {
     'node.evidence': method(nodeEvidenceParams, ({ operator, beacon }) =>
       nodeEvidence(context, operator, beacon),
@@ -53,13 +68,14 @@ export function enclaveMethods(
       return { quote: bytesToHex(await context.driver.quote(data)) }
     }),
     'share.deposit': method(depositField, async (deposit) => {
-      const { config, identity, shares } = context
-      const { ack, signature } = await depositShare(config, identity, shares, deposit)
+      const { ack, signature } = await lanes.deposit.run(() => depositShare(context, deposit))
       return { ack: messageToJson('ShareAck', ack), signature }
     }),
-    release: method(releaseRequestField, (request) => releaseShare(context, request)),
+    release: method(releaseRequestField, (request) =>
+      lanes.release.run(() => releaseShare(context, request)),
+    ),
     countersign: method(countersignRequestField, (request) =>
-      countersignRecord(context, seen, request),
+      lanes.countersign.run(() => countersignRecord(context, seen, request)),
     ),
     'attempt.run': method(attemptParams, (asked) =>
       oneAtATime(running, `${asked.task} ${asked.attempt}`, () =>
@@ -68,10 +84,10 @@ export function enclaveMethods(
     ),
     'recovery.start': method(recoveryRequestField, (request) => recoverOwnShare(context, request)),
     'recovery.blind': method(blindRequestField, (request) =>
-      blindForRecovery(context, sessions, request),
+      lanes.recovery.run(() => blindForRecovery(context, sessions, request)),
     ),
     'recovery.part': method(partRequestField, (request) =>
-      partForRecovery(context, sessions, request),
+      lanes.recovery.run(() => partForRecovery(context, sessions, request)),
     ),
   }
 }

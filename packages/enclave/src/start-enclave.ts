@@ -16,6 +16,7 @@ import { createIdentity } from './identity.ts'
 import { KeeperState } from './keeper/keeper-state.ts'
 import { ReleaseLog } from './keeper/release-log.ts'
 import { ShareStore } from './keeper/share-store.ts'
+import { Lane } from './lane.ts'
 import { enclaveMethods } from './methods.ts'
 
 /** What an enclave is started with. */
@@ -31,6 +32,8 @@ export type EnclaveOptions = {
 export type RunningEnclave = { readonly close: () => Promise<void> }
 
 const answerMilliseconds = 30_000
+// Requests of all kinds to the host: what comes beyond the wire's own limit waits its turn instead of failing an attempt.
+const waitingMax = 1024
 
 /**
  * Makes fresh keys and listens for the host, one connection at a time. When a connection ends the keys stay, so that a host
@@ -41,15 +44,15 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
   const start = Math.floor(Date.now() / 1000)
   const identity = await createIdentity(config.domain, driver, config.anchors, start)
   const current: { peer: Peer | undefined } = { peer: undefined }
-  const host = new HostCalls({
-    request: (...asked) => {
-      if (current.peer === undefined)
-        throw new OperationError('no-host', 'Cannot ask the host: it is not connected', {
-          retryable: true,
-        })
-      return current.peer.request(...asked)
-    },
-  })
+  const wire = new Lane('request to the host', limits.requestsOpenMax - 1, waitingMax)
+  const ask = async (...asked: Parameters<Peer['request']>) => {
+    if (current.peer === undefined)
+      throw new OperationError('no-host', 'Cannot ask the host: it is not connected', {
+        retryable: true,
+      })
+    return current.peer.request(...asked)
+  }
+  const host = new HostCalls({ request: (...asked) => wire.run(() => ask(...asked)) })
   const context: EnclaveContext = {
     config,
     identity,

@@ -1,29 +1,44 @@
 import { concatBytes, encodeUtf8, parseHex, type Json } from '@cloister/codec'
 import {
+  appRegistryAbi,
   assetRegistryAbi,
   messageDigest,
   messageToJson,
   parseMessage,
-  recoverSigner,
   reportData,
 } from '@cloister/protocol'
 
 import { generateEnvelopeKeyPair } from '@cloister/seal'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Hex } from 'viem'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 import { createGuestDriver } from '../src/guest-driver.ts'
 import { people } from './world/home-chain.ts'
-import {
-  admit,
-  sha256,
-  startNetwork,
-  startOn,
-  type Network,
-  type TestNode,
-} from './world/network.ts'
+import { admit, sha256, startNetwork, startOn, type Network } from './world/network.ts'
 import { placeTask, sealAsset, type SealedAsset } from './world/tasks.ts'
+import {
+  captureRequest,
+  changed,
+  leakedAccount,
+  object,
+  outcomeOf,
+  signedBy,
+  type Capture,
+} from './world/requests.ts'
 import { hex, textOf, type TestHost } from './world/test-host.ts'
+
+// A TEE that leaks: the enclaves' real keys are noted as they are made, so that a node's own lies can be signed.
+const keys = vi.hoisted((): Hex[] => [])
+vi.mock('viem/accounts', async (importOriginal) => {
+  const real = await importOriginal<typeof import('viem/accounts')>()
+  const noted = () => {
+    const key = real.generatePrivateKey()
+    keys.push(key)
+    return key
+  }
+  return { ...real, generatePrivateKey: noted }
+})
 
 let network: Network
 let assets: SealedAsset[]
@@ -37,54 +52,23 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => network?.stop())
 
-type Capture = {
-  readonly node: TestNode
-  readonly keeper: TestHost
-  readonly request: Record<string, Json>
-  readonly task: Hex
-  readonly grant: Hex
-}
-
-/** A genuine request for a share, taken from the wire before any keeper saw it. The attempt itself comes to nothing. */
-async function captured(changes: Parameters<typeof placeTask>[2] = {}): Promise<Capture> {
-  const { task, node, digests } = await placeTask(network, assets, changes)
-  const taken: Json[] = []
-  node.host.lies['keeper.call'] = async ({ body, method, operator }) => {
-    if (method === 'release') taken.push({ body: body ?? null, operator: operator ?? null })
-    throw new Error('cut')
-  }
-  await node.host.ask('attempt.run', { task, attempt: 1 }).catch(() => undefined)
-  delete node.host.lies['keeper.call']
-  const wanted = taken.map(object).find(({ body }) => object(body!)['asset'] === assets[0]!.asset)
-  const keeper = network.world.nodeOf(textOf(wanted?.['operator']))!
-  return { node, keeper, request: object(wanted!['body']!), task, grant: digests[0]! }
-}
-
-async function reasonOf(keeper: TestHost, request: Json): Promise<number | 'released'> {
-  const answer = await keeper.ask('release', request)
-  if (answer['refusal'] === undefined) return 'released'
-  const refusal = parseMessage('Refusal', answer['refusal'], 'refusal')
-  const signature: Hex = `0x${textOf(answer['signature']).slice(2)}`
-  const signer = await recoverSigner(network.chain.domain, 'Refusal', refusal, signature)
-  expect(signer.toLowerCase()).toBe(keeper.hello['receiptKey'])
-  return refusal.reason
-}
-
-function changed(request: Record<string, Json>, edit: (bundle: Record<string, Json>) => void) {
-  const copy: Json = JSON.parse(JSON.stringify(request))
-  edit(object(object(copy)['bundle']!))
-  return copy
-}
+const captured = (changes: Parameters<typeof placeTask>[2] = {}) =>
+  captureRequest(network, assets, changes)
+const reasonOf = (keeper: TestHost, request: Json) => outcomeOf(network, keeper, request)
+/** The request with another bundle, as an enclave whose key leaked would sign it. */
+const forged = ({ node, request }: Capture, edit: (bundle: Record<string, Json>) => void) =>
+  signedBy(network, leakedAccount(keys, node), changed(request, edit))
 
 describe('a keeper', () => {
   test('releases to the attempt that the chain runs, again for the same evidence, and not to another key', async () => {
-    const { keeper, request } = await captured()
-    expect(await reasonOf(keeper, request)).toBe('released')
-    expect(await reasonOf(keeper, request)).toBe('released')
-    const otherKey = changed(request, (bundle) => {
+    const capture = await captured()
+    const { keeper, request } = capture
+    const otherKey = await forged(capture, (bundle) => {
       bundle['freshPublicKey'] = `0x${'11'.repeat(1216)}`
     })
     expect(await reasonOf(keeper, otherKey)).toBe(4)
+    expect(await reasonOf(keeper, request)).toBe('released')
+    expect(await reasonOf(keeper, request)).toBe('released')
   })
 
   test.for([
@@ -92,6 +76,15 @@ describe('a keeper', () => {
     [
       'a quote over other report data',
       4,
+      (bundle: Record<string, Json>) => {
+        bundle['freshPublicKey'] = `0x${'11'.repeat(1216)}`
+        const key = new Uint8Array(1216).fill(0x11)
+        object(bundle['binding']!)['freshKeyHash'] = sha256(key)
+      },
+    ],
+    [
+      'a binding that is not of now',
+      'request-refused',
       (bundle: Record<string, Json>) => {
         object(bundle['binding']!)['notAfter'] = '99999999999'
       },
@@ -105,21 +98,29 @@ describe('a keeper', () => {
     ],
     [
       'an attempt that is not the current one',
-      5,
+      'attempt-not-current',
       (bundle: Record<string, Json>) => {
         object(bundle['binding']!)['attempt'] = 2
       },
     ],
     [
       'an order that is not on chain',
-      5,
+      'attempt-not-current',
       (bundle: Record<string, Json>) => {
         object(bundle['order']!)['feeWei'] = '1'
       },
     ],
     [
+      'a grant that is not the one ordered',
+      'request-refused',
+      (bundle: Record<string, Json>) => {
+        const grants = Array.isArray(bundle['grants']) ? bundle['grants'] : []
+        object(grants[0]!)['usesMax'] = 1
+      },
+    ],
+    [
       'a grant signature by somebody else',
-      3,
+      'request-refused',
       (bundle: Record<string, Json>) => {
         const signatures = bundle['grantSignatures']
         bundle['grantSignatures'] = Array.isArray(signatures)
@@ -129,21 +130,55 @@ describe('a keeper', () => {
     ],
     [
       'a checkpoint that too few signed',
-      4,
+      'checkpoint-refused',
       (bundle: Record<string, Json>) => {
         const signatures = bundle['checkpointSignatures']
         bundle['checkpointSignatures'] = Array.isArray(signatures) ? signatures.slice(0, 2) : []
       },
     ],
-  ] as const)('refuses %s with reason %i', async ([, reason, edit]) => {
-    const { keeper, request } = await captured()
-    expect(await reasonOf(keeper, changed(request, edit))).toBe(reason)
+  ] as const)('answers %s with %s', async ([, reason, edit]) => {
+    const capture = await captured()
+    expect(await reasonOf(capture.keeper, await forged(capture, edit))).toBe(reason)
   })
 
-  test('refuses a share that it does not hold with reason 7', async () => {
+  test('signs nothing for a share that its operator does not keep', async () => {
+    const { node, keeper, request } = await captured()
+    const other = { ...request, shareIndex: (Number(request['shareIndex']) + 1) % 3 }
+    const asked = await signedBy(network, leakedAccount(keys, node), other)
+    expect(await reasonOf(keeper, asked)).toBe('request-refused')
+  })
+
+  test('signs nothing for anybody but the node that the chain runs the attempt on', async () => {
     const { keeper, request } = await captured()
-    const index = Number(request['shareIndex'])
-    expect(await reasonOf(keeper, { ...request, shareIndex: (index + 1) % 3 })).toBe(7)
+    let looks = 0
+    keeper.lies['chain.checkpoint'] = (_params, honest) => {
+      looks++
+      return honest()
+    }
+    const stranger = privateKeyToAccount(generatePrivateKey())
+    const flipped = changed(request, (bundle) => flip(bundle, 'quote', 700))
+    expect(await reasonOf(keeper, flipped)).toBe('request-refused') // Changed on the way.
+    expect(await reasonOf(keeper, await signedBy(network, stranger, flipped))).toBe(
+      'request-refused',
+    )
+    expect(looks).toBe(0) // It costs the keeper nothing.
+    const own = changed(flipped, (bundle) => {
+      object(bundle['binding']!)['receiptKey'] = stranger.address.toLowerCase()
+    })
+    expect(await reasonOf(keeper, await signedBy(network, stranger, own))).toBe(
+      'attempt-not-current',
+    )
+    delete keeper.lies['chain.checkpoint']
+  })
+
+  test('signs no refusal to an attempt that it has released to', async () => {
+    const { keeper, request, grant } = await captured()
+    expect(await reasonOf(keeper, request)).toBe('released')
+    const { assetRegistry } = network.chain.contracts
+    await network.chain.send(people.owners[0], assetRegistry, assetRegistryAbi, 'revokeGrant', [
+      grant,
+    ])
+    expect(await reasonOf(keeper, request)).toBe('request-refused')
   })
 
   test('refuses after the owner has revoked, whatever was signed before', async () => {
@@ -163,7 +198,7 @@ describe('a keeper', () => {
       await network.chain.send(people.owners[0], assetRegistry, assetRegistryAbi, 'revokeGrant', [
         grant,
       ])
-      await new Promise((resolve) => setTimeout(resolve, 3200))
+      await new Promise((resolve) => setTimeout(resolve, 5200))
       return answer
     }
     expect(await reasonOf(keeper, request)).toBe(1)
@@ -171,7 +206,8 @@ describe('a keeper', () => {
   })
 
   test('refuses genuine evidence of another machine', async () => {
-    const { node, keeper, request } = await captured()
+    const capture = await captured()
+    const { node, keeper, request } = capture
     const other = network.nodes.find((each) => each !== node)!
     const binding = parseMessage(
       'AttemptBinding',
@@ -182,10 +218,10 @@ describe('a keeper', () => {
       reportData(network.chain.domain, 'AttemptBinding', binding),
     )
     const hexQuote = `0x${Buffer.from(relayed).toString('hex')}`
-    const forged = changed(request, (bundle) => {
+    const relayedRequest = await forged(capture, (bundle) => {
       bundle['quote'] = hexQuote
     })
-    expect(await reasonOf(keeper, forged)).toBe(4)
+    expect(await reasonOf(keeper, relayedRequest)).toBe(4)
   })
 
   test('pins the first evidence of an attempt, genuine as a second may be', async () => {
@@ -206,9 +242,17 @@ describe('a keeper', () => {
         binding: messageToJson('AttemptBinding', binding),
       },
     }
-    // The other order is as good: whichever comes first is pinned.
-    expect(await reasonOf(keeper, second)).toBe('released')
-    expect(await reasonOf(keeper, request)).toBe(6)
+    const account = leakedAccount(keys, node)
+    expect(await reasonOf(keeper, await signedBy(network, account, second))).toBe('released')
+    expect(await reasonOf(keeper, request)).toBe('request-refused')
+    // Whoever countersigned has pinned the same, and has released nothing.
+    const outcomes = []
+    for (const [shareIndex, { host }] of network.nodes.entries())
+      if (host !== keeper)
+        outcomes.push(
+          await reasonOf(host, await signedBy(network, account, { ...request, shareIndex })),
+        )
+    expect(outcomes).toContain(6)
   })
 
   test('releases again to a run that failed half-way and is repeated', async () => {
@@ -219,7 +263,7 @@ describe('a keeper', () => {
     const run = () => node.host.ask('attempt.run', { task, attempt: 1 })
     await expect(run()).rejects.toThrow()
     delete node.host.lies['store.get']
-    await expect(run()).rejects.toThrow('bad-parameters')
+    await expect(run()).rejects.toMatchObject({ code: 'app-failed' })
   })
 
   test('gives nothing without a journal, and nothing without a second keeper', async () => {
@@ -240,7 +284,8 @@ describe('a keeper', () => {
   test('chains its records: each names the one before', () => {
     for (const { host } of network.nodes) {
       let previous = `0x${'00'.repeat(32)}`
-      for (const [index, entry] of host.journal.entries()) {
+      const entries = host.journal.filter((entry) => object(entry)['kind'] === 'release')
+      for (const [index, entry] of entries.entries()) {
         const release = parseMessage('Release', object(entry)['release']!, 'release')
         expect(release.previous).toBe(previous)
         expect(release.sequence).toBe(BigInt(index))
@@ -283,7 +328,7 @@ describe('a host that lies', () => {
     }
     const outcome = await reasonOf(keeper, request)
     delete keeper.lies['chain.checkpoint']
-    expect(outcome).toBe(8)
+    expect(outcome).toBe('checkpoint-refused')
   })
 
   test('gets no release for a block older than one that the enclave has seen', async () => {
@@ -296,7 +341,7 @@ describe('a host that lies', () => {
     }
     const outcome = await reasonOf(keeper, request)
     delete keeper.lies['chain.checkpoint']
-    expect(outcome).toBe(8)
+    expect(outcome).toBe('checkpoint-refused')
   })
 
   test('gets no release for a storage proof that is not one', async () => {
@@ -339,11 +384,28 @@ describe('a host that lies', () => {
     )
   })
 
-  test('learns from a failed app which input was wrong, and no byte of it', async () => {
+  test('learns of an app that failed nothing but that, three times at most', async () => {
     const { task, node } = await placeTask(network, assets)
-    const failed = node.host.ask('attempt.run', { task, attempt: 1 })
-    await expect(failed).rejects.toThrow('bad-parameters')
-    await expect(failed).rejects.not.toThrow('not parameters')
+    const run = () => node.host.ask('attempt.run', { task, attempt: 1 })
+    for (let runs = 0; runs < 3; runs++)
+      await expect(run()).rejects.toMatchObject({
+        code: 'app-failed',
+        message: 'attempt.run: The app gave no result',
+      })
+    await expect(run()).rejects.toMatchObject({ code: 'attempt-spent' })
+  })
+
+  test('cannot have its enclave ask keepers under a grant signature that is not the owner’s', async () => {
+    const { task, node } = await placeTask(network, assets)
+    node.host.lies['chain.order'] = async (_params, honest) => {
+      const told = object((await honest()).result)
+      const signatures = Array.isArray(told['grantSignatures']) ? told['grantSignatures'] : []
+      return { result: { ...told, grantSignatures: signatures.map(() => signatures[1]!) } }
+    }
+    await expect(node.host.ask('attempt.run', { task, attempt: 1 })).rejects.toThrow(
+      'signature of grants[0]',
+    )
+    delete node.host.lies['chain.order']
   })
 })
 
@@ -366,24 +428,43 @@ test('a restarted keeper regains its share from the two others, and nobody else 
   await expect(lost.host.ask('recovery.start', { asset, shareIndex: 0 })).rejects.toThrow(
     'is not kept by',
   )
-  const answer = await lost.host.ask('recovery.start', { asset, shareIndex: 2 })
+  const capture = await captured()
+  const account = leakedAccount(keys, capture.node)
+  const request = await signedBy(network, account, { ...capture.request, shareIndex: 2 })
+  expect(await reasonOf(lost.host, request)).toBe(7)
+
+  const start = () => lost.host.ask('recovery.start', { asset, shareIndex: 2 })
+  const asked: Record<string, Json>[] = []
+  lost.host.lies['keeper.call'] = async (params) => {
+    asked.push(params)
+    throw new Error('cut')
+  }
+  await expect(start()).rejects.toThrow()
+  delete lost.host.lies['keeper.call']
+  await setApproved(false)
+  for (const { operator, method, body } of asked)
+    await expect(
+      network.world.nodeOf(textOf(operator))!.ask(textOf(method), body!),
+    ).rejects.toMatchObject({ code: 'recovery-refused' })
+  expect(asked).toHaveLength(2)
+  await expect(start()).rejects.toThrow('is not a certified node')
+  await setApproved(true)
+
+  const answer = await start()
   const ack = parseMessage('ShareAck', answer['ack']!, 'ack')
   expect(ack.receiptKey.toLowerCase()).toBe(lost.host.hello['receiptKey'])
-  const { request } = await captured()
-  expect(await reasonOf(lost.host, { ...request, asset, shareIndex: 2 })).toBe('released')
+  expect(await reasonOf(lost.host, request)).toBe('released')
 })
+
+async function setApproved(approved: boolean): Promise<void> {
+  const { appRegistry } = network.chain.contracts
+  const args = [network.measurement, approved]
+  await network.chain.send(people.governance, appRegistry, appRegistryAbi, 'setMeasurement', args)
+  await network.chain.client.mine({ blocks: 3 })
+}
 
 function flip(bundle: Record<string, Json>, field: string, at: number): void {
   const bytes = parseHex(textOf(bundle[field]))
   bytes[at]! ^= 1
   bundle[field] = `0x${Buffer.from(concatBytes(bytes)).toString('hex')}`
-}
-
-function object(value: Json): Record<string, Json> {
-  if (!isObject(value)) throw new Error('not an object')
-  return value
-}
-
-function isObject(value: Json): value is Record<string, Json> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

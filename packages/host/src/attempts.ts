@@ -60,6 +60,8 @@ export type AttemptContext = {
 const keepers = 3
 const runsMax = 4
 const againMs = 2_000
+/** Giving up has to reach the chain before the deadline, and so has the next look after a failure. */
+const giveUpMs = 6_000
 /** A longer timer would end at once. */
 const timerMsMax = 2 ** 31 - 1
 
@@ -84,9 +86,10 @@ export class Attempts {
   }
 
   /**
-   * Runs an attempt in the enclave until it is posted, or ended by refusals, or its deadline passed.
+   * Runs an attempt in the enclave until it is posted or ended by refusals. Where neither can be
+   * reached it is given up: silence would cost stake, whoever's fault it is.
    *
-   * @throws {OperationError} where none of these could be reached.
+   * @throws {OperationError} where it was neither posted nor refused, also when it is given up.
    */
   async run(task: Hex, attempt: number, deadlineMs: number): Promise<void> {
     const { faults, log } = this.#context
@@ -112,7 +115,9 @@ export class Attempts {
       } catch (error) {
         if (await this.#refuse(task, attempt, error)) return
         const mayRetry = error instanceof OperationError && error.retryable
-        if (round === runsMax || !mayRetry || Date.now() + againMs > deadlineMs) throw error
+        const isLate = Date.now() + giveUpMs > deadlineMs
+        if (!mayRetry || isLate) await this.#giveUp(task, attempt)
+        if (round === runsMax || !mayRetry || isLate) throw error
         log.warn('The attempt failed and is tried again', { task, attempt, error })
       }
       await sleep(againMs)
@@ -121,7 +126,8 @@ export class Attempts {
 
   async #runOnce(task: Hex, attempt: number, deadlineMs: number): Promise<PostedAttempt> {
     const { enclave, chain, journal } = this.#context
-    const waitMs = Math.min(timerMsMax, Math.max(1_000, deadlineMs - Date.now()))
+    const leftMs = deadlineMs - giveUpMs / 2 - Date.now()
+    const waitMs = Math.min(timerMsMax, Math.max(1_000, leftMs))
     const answer = ran.parse(
       await enclave.ask('attempt.run', { task, attempt }, waitMs),
       'attempt.run',
@@ -187,6 +193,24 @@ export class Attempts {
       return true
     }
     return false
+  }
+
+  /** Ends the attempt without a reason. What was signed is never given up, and a liar does not own up. */
+  async #giveUp(task: Hex, attempt: number): Promise<void> {
+    const { chain, faults, log } = this.#context
+    const isLying = faults.staleCheckpoint !== undefined || faults.forgeProof !== undefined
+    if (isLying || this.posted(task, attempt) !== undefined) return
+    try {
+      await chain.chain.sender(chain.account).sendAndWait({
+        address: chain.contracts.market,
+        abi: marketAbi,
+        functionName: 'giveUp',
+        args: [task],
+      })
+      log.warn('The attempt is given up', { task, attempt })
+    } catch (error) {
+      log.warn('The attempt could not be given up', { task, attempt, error })
+    }
   }
 
   // The receipt as the enclave signed it, unless a fault is injected.

@@ -1,4 +1,4 @@
-import { OperationError } from '@cloister/codec'
+import { OperationError, type Bytes } from '@cloister/codec'
 import { bodyParts, type ByteRange, type ObjectStore } from '@cloister/io'
 import type { Hono } from 'hono'
 
@@ -24,13 +24,15 @@ export function addObjectRoutes(
   app.put('/v1/objects/:digest', async (c) => {
     const digest = c.req.param('digest')
     if (await store.has(digest)) return c.json({ digest }) // Nothing is read: it is here already.
-    const announced = Number(c.req.header('content-length') ?? 0)
-    if (store.usedBytes + announced > strangersBytesMax)
+    const take = (bytes: number): void => {
+      if (store.usedBytes + bytes <= strangersBytesMax) return
       throw new OperationError(
         'store-full',
         'Cannot take the object: the part of the store that is open to everybody is used up; ask another node',
         { retryable: true },
       )
+    }
+    take(Number(c.req.header('content-length') ?? 0))
     if (uploads >= uploadsMax)
       throw new OperationError(
         'busy',
@@ -41,7 +43,7 @@ export function addObjectRoutes(
       )
     uploads++
     try {
-      await store.put(digest, bodyParts(c, objectBytesMax))
+      await store.put(digest, counted(bodyParts(c, objectBytesMax), take))
       return c.json({ digest }, 201)
     } finally {
       uploads--
@@ -73,6 +75,17 @@ export function addObjectRoutes(
       headers: { ...headers, 'content-range': contentRange },
     })
   })
+}
+
+// A body need not say how long it is, and several come at once: what is written so far counts as used.
+async function* counted(
+  parts: AsyncIterable<Bytes>,
+  take: (bytes: number) => void,
+): AsyncGenerator<Bytes> {
+  for await (const part of parts) {
+    take(part.length)
+    yield part
+  }
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Attempts } from './attempts.ts'
 import { platformOf, type CollateralClient } from './collateral.ts'
 import type { EnclaveLink } from './enclave-link.ts'
 import type { KeptShares } from './kept-shares.ts'
+import { Lane } from './lane.ts'
 import type { NodeChain } from './node-chain.ts'
 import { addObjectRoutes, type ObjectRoutesContext } from './object-routes.ts'
 import { keeperRoutes } from './peers.ts'
@@ -76,11 +77,26 @@ function addStatusRoutes(app: Hono, { chain, enclave, admission, attempts }: Rou
   })
 }
 
+// Together fewer than the wire to the enclave has places: what this node itself asks for never waits behind strangers.
+const lanesOf = () => ({
+  'keep-evidence': new Lane('request for evidence', 2, 6), // Each is a quote, which takes the machine a while.
+  deposit: new Lane('deposit', 8, 16),
+  release: new Lane('release request', 16, 48),
+  countersign: new Lane('countersign request', 16, 48),
+  recovery: new Lane('recovery request', 6, 16),
+})
+
+function laneOf(lanes: ReturnType<typeof lanesOf>, method: string): Lane {
+  if (method === 'release' || method === 'countersign') return lanes[method]
+  return lanes.recovery
+}
+
 function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: RoutesContext): void {
+  const lanes = lanesOf()
   app.post('/v1/keep-evidence', async (c) => {
     const { asset, ownerNonce } = keepEvidenceBody.parse(await readJsonBody(c), 'body')
     const { receiptKey, sharePublicKey } = enclave.hello
-    const quote = await enclave.keepEvidence(asset, ownerNonce)
+    const quote = await lanes['keep-evidence'].run(() => enclave.keepEvidence(asset, ownerNonce))
     return json(c, {
       receiptKey: receiptKey.toLowerCase(),
       sharePublicKey,
@@ -91,7 +107,7 @@ function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: Rout
   })
   app.post('/v1/shares', async (c) => {
     const body = await readJsonBody(c)
-    return askEnclave(c, async () => {
+    return askEnclave(c, lanes.deposit, async () => {
       const answer = await enclave.ask('share.deposit', body)
       shares.acknowledged(body)
       return answer
@@ -100,14 +116,14 @@ function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: Rout
   for (const [method, route] of Object.entries(keeperRoutes))
     app.post(route, async (c) => {
       const body = await readJsonBody(c, keeperLimits)
-      return askEnclave(c, () => enclave.ask(method, body))
+      return askEnclave(c, laneOf(lanes, method), () => enclave.ask(method, body))
     })
 }
 
 // What the enclave refuses is an answer to the asker's request, not a failure of this host.
-async function askEnclave(c: Context, ask: () => Promise<Json>): Promise<Response> {
+async function askEnclave(c: Context, lane: Lane, ask: () => Promise<Json>): Promise<Response> {
   try {
-    return json(c, await ask())
+    return json(c, await lane.run(ask))
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error
     const { code, message } = error

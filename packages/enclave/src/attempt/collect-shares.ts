@@ -27,6 +27,7 @@ import type { ChainView } from '../chain/chain-view.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import {
   releaseRequestField,
+  signRequest,
   type AttemptEvidence,
   type ReleaseRequest,
 } from '../keeper/attempt-request.ts'
@@ -63,7 +64,8 @@ export async function collectShares(
   const failures: unknown[] = []
   const ask = async (shareIndex: number): Promise<CollectedShare | undefined> => {
     try {
-      const request = { bundle: evidence, asset: asset.asset, shareIndex }
+      const asked = { bundle: evidence, asset: asset.asset, shareIndex }
+      const request = await signRequest(context.identity, asked)
       const answer = await askKeeper(
         context,
         prepared.view,

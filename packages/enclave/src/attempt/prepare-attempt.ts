@@ -5,6 +5,7 @@ import {
   checkOrderGrants,
   messageDigest,
   sameHex,
+  signerOf,
   taskOf,
   type Grant,
   type Order,
@@ -16,8 +17,8 @@ import type { ChainView } from '../chain/chain-view.ts'
 import type { AssetFacts } from '../chain/facts.ts'
 import { requireCommittee } from '../chain/require-committee.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
-import { isCurrent } from '../keeper/judge-request.ts'
 import { readKeepers, type Keepers } from '../keeper/keepers.ts'
+import { isCurrent } from '../keeper/require-asker.ts'
 
 /** One input of an attempt, as the chain has it. */
 export type AttemptAsset = {
@@ -43,6 +44,8 @@ export type PreparedAttempt = {
   readonly assets: readonly AttemptAsset[]
   /** The smallest output limit of its grants. */
   readonly outputBytesMax: number
+  /** Seconds from the view to the attempt's deadline. */
+  readonly secondsLeft: number
 }
 
 /**
@@ -59,9 +62,15 @@ export async function prepareAttempt(
   const { order, grants, grantSignatures, manifest: given } = await host.order(task)
   const { orderDigest, task: ordered } = taskOf(config.domain, order)
   if (!sameHex(ordered, task)) refuse(`the host’s order makes task ${ordered}`)
-  const view = await waitForDraw(context, task, orderDigest, attempt)
+  const { view, deadline } = await waitForDraw(context, task, orderDigest, attempt)
   const [problem] = [...checkOrder(order), ...checkOrderGrants(config.domain, order, grants)]
   if (problem !== undefined) refuse(`${problem.field}: ${problem.detail}`)
+  // Or keepers would refuse what this enclave signs, for what its own host told it.
+  for (const [index, grant] of grants.entries()) {
+    const digest = messageDigest(config.domain, 'Grant', grant)
+    if (!sameHex(grant.owner, await signerOf(digest, grantSignatures[index] ?? '0x')))
+      refuse(`the host’s signature of grants[${index}] is not its owner’s`)
+  }
   const manifest = readAppManifest(order.app, given)
   const node = await facts.node(view, identity.receiptKey)
   if (!sameHex(node?.machineId ?? '', identity.machineId))
@@ -89,6 +98,7 @@ export async function prepareAttempt(
     manifest,
     assets,
     outputBytesMax,
+    secondsLeft: Number(deadline - view.now),
   }
 }
 
@@ -98,15 +108,17 @@ async function waitForDraw(
   task: Hex,
   orderDigest: Hex,
   attempt: number,
-): Promise<ChainView> {
+): Promise<{ readonly view: ChainView; readonly deadline: bigint }> {
   const { config, chain, facts, identity } = context
   const wanted = { attempt, receiptKey: identity.receiptKey }
   let view = await chain.fresh()
   for (let waited = 0; waited <= config.depth; waited++) {
     await requireCommittee(context, view)
-    if (!isCurrent(await facts.task(view, task, 'head'), wanted, orderDigest, view.now))
+    const known = await facts.task(view, task, 'head')
+    if (!isCurrent(known, wanted, orderDigest, view.now))
       refuse('the chain does not run it on this node')
-    if (isCurrent(await facts.task(view, task, 'deep'), wanted, orderDigest, view.now)) return view
+    if (isCurrent(await facts.task(view, task, 'deep'), wanted, orderDigest, view.now))
+      return { view, deadline: known.deadline }
     view = await chain.fresh(view.checkpoint.height + 1n)
   }
   return refuse(`it was drawn less than ${config.depth} blocks ago`, true)

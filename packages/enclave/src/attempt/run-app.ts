@@ -4,7 +4,6 @@ import type { AppManifest } from '@cloister/learn'
 import { askEngine } from '../engine/client.ts'
 import type { EngineInput, EngineMessage } from '../engine/messages.ts'
 import type { SandboxProgram } from '../sandbox/bubblewrap.ts'
-import type { SandboxEnd } from '../sandbox/limits.ts'
 import { runSandboxed } from '../sandbox/run-sandboxed.ts'
 
 /** The measured engine, and what confines it. */
@@ -22,7 +21,7 @@ const baseThreads = 24 // Node's own, before the app has one.
 /**
  * Runs an app over opened inputs inside the sandbox, within its manifest's limits.
  *
- * @throws {OperationError} `app-failed`, with the engine's own code and no byte of any input; `app-killed` past a limit.
+ * @throws {OperationError} `app-failed`, and no word why.
  */
 export async function runApp(
   runtime: AppRuntime,
@@ -41,28 +40,20 @@ export async function runApp(
   const run = await runSandboxed(runtime.program, limits, runtime.sandbox)
   try {
     const message = await askEngine({ stdin: run.input, stdout: run.output }, manifest, inputs)
-    if (message.kind === 'result') return message
-    const which = message.input === undefined ? '' : ` at input ${message.input}`
-    throw new OperationError(
-      'app-failed',
-      `The app ended without a result: ${message.code}${which}`,
-    )
+    if (message.kind !== 'result') throw appFailed()
+    return message
   } catch (cause) {
-    if (cause instanceof OperationError && cause.code === 'app-failed') throw cause
-    run.kill()
-    throw killed(await run.ended, cause)
+    throw appFailed(cause)
   } finally {
     run.kill()
     await run.ended
   }
 }
 
-function killed(end: SandboxEnd, cause: unknown): OperationError {
-  const how =
-    end.kind === 'exited'
-      ? `it ended with status ${end.status}`
-      : end.by === 'us'
-        ? 'it did not keep to the protocol'
-        : `it was killed by ${end.by}`
-  return new OperationError('app-killed', `The app gave no result: ${how}`, { cause })
+/**
+ * Why an app gave nothing is not told: whether it failed, was killed, by which limit, or put out too much, may hang on every
+ * bit of its inputs, and the host that asks is not to learn one.
+ */
+export function appFailed(cause?: unknown): OperationError {
+  return new OperationError('app-failed', 'The app gave no result', { cause })
 }

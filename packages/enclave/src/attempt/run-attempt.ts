@@ -21,36 +21,7 @@ import { openInput, wipe } from './open-inputs.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
 import { runApp, type AppRuntime } from './run-app.ts'
 import { sealOutput } from './seal-output.ts'
-
-type Shown = {
-  readonly prepared: PreparedAttempt
-  readonly evidence: AttemptEvidence
-  readonly freshKey: EnvelopePrivateKey
-}
-
-const shownMax = 16
-
-/**
- * Evidence of attempts that have not come to a receipt yet. Keepers pin the first that they see: a run that failed half-way
- * is repeated with the same one.
- */
-export class ShownEvidence {
-  readonly #shown = new Map<string, Shown>()
-
-  find(task: Hex, attempt: number): Shown | undefined {
-    return this.#shown.get(`${task} ${attempt}`)
-  }
-
-  keep(shown: Shown): void {
-    const [oldest] = this.#shown.keys()
-    if (this.#shown.size >= shownMax && oldest !== undefined) this.#shown.delete(oldest)
-    this.#shown.set(`${shown.prepared.task} ${shown.prepared.attempt}`, shown)
-  }
-
-  forget(task: Hex, attempt: number): void {
-    this.#shown.delete(`${task} ${attempt}`)
-  }
-}
+import type { Shown, ShownEvidence } from './shown-evidence.ts'
 
 /**
  * Runs one attempt from the chain's word that it is this node's to the signed receipt.
@@ -64,13 +35,13 @@ export async function runAttempt(
   { task, attempt }: { readonly task: Hex; readonly attempt: number },
 ): Promise<Json> {
   const { host } = context
-  const shown = memory.find(task, attempt) ?? (await show(context, task, attempt))
-  memory.keep(shown)
+  const shown = memory.find(task, attempt) ?? (await show(context, memory, task, attempt))
   const { prepared, evidence, freshKey } = shown
   const { inputs, releases } = await openInputs(context, prepared, evidence, freshKey)
   host.progress(task, 'opened')
   let output
   try {
+    memory.countRun(task, attempt)
     const result = await runApp(runtime, prepared.manifest, inputs)
     host.progress(task, 'ran')
     output = await sealOutput(context, prepared, result)
@@ -96,13 +67,20 @@ export async function runAttempt(
   return { receipt: messageToJson('Receipt', receipt), receiptSignature, bundleDigest }
 }
 
-async function show(context: EnclaveContext, task: Hex, attempt: number): Promise<Shown> {
+async function show(
+  context: EnclaveContext,
+  memory: ShownEvidence,
+  task: Hex,
+  attempt: number,
+): Promise<Shown> {
   const prepared = await prepareAttempt(context, task, attempt)
   context.host.progress(task, 'checked')
   const fresh = await generateEnvelopeKeyPair({ extractable: false })
   const evidence = await makeEvidence(context, prepared, fresh.publicKey)
   context.host.progress(task, 'attested')
-  return { prepared, evidence, freshKey: fresh.privateKey }
+  const shown = { prepared, evidence, freshKey: fresh.privateKey }
+  memory.keep(shown)
+  return shown
 }
 
 async function openInputs(

@@ -7,14 +7,14 @@ import type { EnclaveContext } from '../enclave-context.ts'
 import { readObject } from '../object-store.ts'
 import { outputAad, outputContext, u32be } from '../sealed-context.ts'
 import type { PreparedAttempt } from './prepare-attempt.ts'
-import type { AppResult } from './run-app.ts'
+import { appFailed, type AppResult } from './run-app.ts'
 
 const outputInfo = encodeUtf8('cloister/output/1')
 
 /**
  * Seals what an app gave to the order's recipient, and to nobody else.
  *
- * @throws {OperationError} `output-too-large`, past the least that any grant allows. `wrong-recipient`.
+ * @throws {OperationError} `app-failed`, past the least that any grant allows. `wrong-recipient`.
  */
 export async function sealOutput(
   { host }: Pick<EnclaveContext, 'host'>,
@@ -22,11 +22,7 @@ export async function sealOutput(
   { outputs, metrics }: AppResult,
 ): Promise<Bytes> {
   const size = outputs.reduce((sum, { bytes }) => sum + bytes.length, 0)
-  if (size > outputBytesMax)
-    throw new OperationError(
-      'output-too-large',
-      `Cannot hand out ${size} bytes: the grants allow ${outputBytesMax}`,
-    )
+  if (size > outputBytesMax) throw appFailed()
   const recipient = await collect(readObject(host, order.recipientKeyHash, publicKeyBytes))
   if (!sameHex(keyHash(recipient), order.recipientKeyHash))
     throw new OperationError('wrong-recipient', 'Cannot seal to a key that the order does not name')

@@ -51,6 +51,9 @@ export type ChainView = {
 
 const triesMax = 8
 const retryMilliseconds = 500
+/** Blocks by which another enclave may be ahead, and by which a checkpoint may lie behind the newest block known to exist. */
+const aheadBlocksMax = 4n
+const behindBlocksMax = 2n
 
 /** Follows the committee from the measured genesis and makes fresh views. */
 export class Chain {
@@ -60,6 +63,7 @@ export class Chain {
   readonly #sleep: (milliseconds: number) => Promise<void>
   #set: CommitteeSet
   #newestTime = 0n
+  #newestHeight = 0n
 
   constructor(
     config: EnclaveConfig,
@@ -79,14 +83,9 @@ export class Chain {
     return { epoch: this.#set.epoch, membersHash: membersHash(this.#set.members) }
   }
 
-  /** Block time of the newest checkpoint that was accepted; 0 before the first. */
-  get newestTime(): bigint {
-    return this.#newestTime
-  }
-
   /**
    * Asks for a checkpoint with a new nonce, and checks it. Where somebody else has seen block `heightMin`, this waits a
-   * little until the host's chain has it, too.
+   * little until the host's chain has it, too, unless it is out of reach.
    *
    * @throws {OperationError} `checkpoint-refused`, saying what is wrong with it.
    */
@@ -94,14 +93,27 @@ export class Chain {
     for (let tries = 1; ; tries++) {
       const view = await this.#fresh()
       if (view.checkpoint.height >= heightMin) return view
-      if (tries === triesMax)
+      if (tries === triesMax || heightMin - view.checkpoint.height > aheadBlocksMax)
         refuse(`its height is ${view.checkpoint.height}, not ${heightMin} yet`)
       await this.#sleep(retryMilliseconds)
     }
   }
 
+  /**
+   * A fresh view that has the block of a checkpoint which another enclave shows. Its height counts only once the committee
+   * is known to have signed it; one of another epoch is looked at again under the view, by {@link requireForeign}.
+   *
+   * @throws {OperationError} `checkpoint-refused`, before the host is asked where too few of the committee signed it.
+   */
+  async freshFor(checkpoint: Checkpoint, signatures: readonly Hex[]): Promise<ChainView> {
+    if (checkpoint.committee !== this.#set.epoch) return this.fresh()
+    await this.#accept(checkpoint, signatures, [])
+    return this.fresh(checkpoint.height)
+  }
+
   async #fresh(): Promise<ChainView> {
     const askedAt = this.#clock()
+    const newestHeight = this.#newestHeight
     const newestTime = this.#newestTime
     const nonce = randomWord()
     const answer = await this.#host.checkpoint(nonce)
@@ -114,6 +126,10 @@ export class Chain {
     // Compared with what was known when this one was asked for: views may be made side by side.
     if (checkpoint.blockTime < newestTime)
       refuse(`its block time ${checkpoint.blockTime} lies before ${newestTime}, seen earlier`)
+    if (checkpoint.height + behindBlocksMax < newestHeight)
+      refuse(
+        `its height ${checkpoint.height} lies more than ${behindBlocksMax} below ${newestHeight}`,
+      )
     if (this.#ageSeconds(askedAt) > this.#config.checkpointSeconds)
       refuse(`it came more than ${this.#config.checkpointSeconds} seconds after it was asked for`)
     if (checkpoint.blockTime > this.#newestTime) this.#newestTime = checkpoint.blockTime
@@ -161,6 +177,7 @@ export class Chain {
       set,
     )
     if (!reached) refuse(detail)
+    if (checkpoint.height > this.#newestHeight) this.#newestHeight = checkpoint.height
   }
 
   async #follow(handovers: readonly Handover[]): Promise<CommitteeSet> {

@@ -69,9 +69,9 @@ export class ChainFacts {
   }
 
   /** @throws {OperationError} `unknown-asset`. */
-  async asset(view: ChainView, asset: Hex): Promise<AssetFacts> {
+  async asset(view: ChainView, asset: Hex, place: Place = 'deep'): Promise<AssetFacts> {
     const { owner, root, sharesHash, policyDigest } = chainCells.asset(asset)
-    const read = await this.#read(view, 'deep', [owner, root, sharesHash, policyDigest])
+    const read = await this.#read(view, place, [owner, root, sharesHash, policyDigest])
     if (read(owner) === 0n)
       throw new OperationError('unknown-asset', `Cannot use asset ${asset}: it is not registered`)
     return {
@@ -113,6 +113,12 @@ export class ChainFacts {
     const approved = chainCells.measurementApproved(measurement)
     const read = await this.#read(view, 'deep', [status, approved])
     return { app: read(status) === appListed, measurement: read(approved) === 1n }
+  }
+
+  /** Whether governance lets a measurement run apps. */
+  async measurementApproved(view: ChainView, measurement: Hex): Promise<boolean> {
+    const approved = chainCells.measurementApproved(measurement)
+    return (await this.#read(view, 'deep', [approved]))(approved) === 1n
   }
 
   /** The collateral numbers that evidence must reach. */

@@ -5,8 +5,12 @@ import type { EnclaveContext } from '../enclave-context.ts'
 import type { ChainView } from './chain-view.ts'
 
 /**
- * Requires that the committee which this enclave followed from genesis is the chain's own newest one: keys of an earlier
- * one, leaked after they were handed over, vouch for nothing.
+ * Requires that the committee which this enclave followed is the newest one in the storage of the chain that it is shown:
+ * an enclave that has seen a handover is not led back before it.
+ *
+ * It does not show which chain is the real one. Whoever holds a quorum of the keys of an epoch can make up a history in which
+ * that epoch was never handed over: an enclave that starts (so from the measured genesis) can be shown one by genesis keys that
+ * are long out of office. Spec: docs/limitations.md.
  *
  * @throws {OperationError} `checkpoint-refused`.
  */

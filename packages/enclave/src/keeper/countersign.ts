@@ -2,6 +2,7 @@ import { OperationError, type Json } from '@cloister/codec'
 import {
   messageDigest,
   messageField,
+  messageToJson,
   objectField,
   sameHex,
   signatureField,
@@ -15,6 +16,7 @@ import type { ChainView } from '../chain/chain-view.ts'
 import type { AssetFacts } from '../chain/facts.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { attemptEvidenceField, type AttemptEvidence } from './attempt-request.ts'
+import { readCertified } from './certified.ts'
 import { attemptFreshSeconds, judgeRequest } from './judge-request.ts'
 import { readKeepers } from './keepers.ts'
 
@@ -76,7 +78,8 @@ export class SeenRecords {
 }
 
 /**
- * Countersigns another keeper's record after judging the same request on this enclave's own view of the chain.
+ * Countersigns another keeper's record after judging the same request on this enclave's own view of the chain. What it signs is
+ * on its host's disk before: the first keeper's disk is not the only one that tells of a release.
  *
  * @throws {OperationError} `countersign-refused`, saying what speaks against it.
  */
@@ -85,12 +88,12 @@ export async function countersignRecord(
   seen: SeenRecords,
   { release, signature, bundle }: CountersignRequest,
 ): Promise<Json> {
-  const { config, chain, identity, state } = context
+  const { config, chain, host, identity, state } = context
   const digest = messageDigest(config.domain, 'Release', release)
   if (!sameHex(release.keeper, await signerOf(digest, signature)))
     refuse('the record is not signed by its keeper')
   if (sameHex(release.keeper, identity.receiptKey)) refuse('it is a record of this keeper itself')
-  const view = await chain.fresh(bundle.checkpoint.height)
+  const view = await chain.freshFor(bundle.checkpoint, bundle.checkpointSignatures)
   const judged = await judgeRequest(context, view, bundle, release.asset)
   if (judged.kind === 'refused') refuse(`reason ${judged.reason}, ${judged.detail}`)
   const { task, attempt } = bundle.binding
@@ -109,6 +112,8 @@ export async function countersignRecord(
 
   seen.take(release, digest)
   state.use(release.asset, judged.grantDigest, task)
+  const record = messageToJson('Release', release)
+  await host.journal({ kind: 'countersigned', record, signature })
   const message = { release: digest, countersigner: identity.receiptKey }
   return {
     countersignature: await identity.sign('Countersignature', message),
@@ -125,14 +130,14 @@ async function requireKeepers(
 ): Promise<void> {
   const { facts, identity } = context
   const { operators } = await readKeepers(context, release.asset, asset)
-  const keeper = await facts.node(view, release.keeper)
-  if (keeper === undefined || keeper.retired || keeper.expiry <= view.now)
-    refuse(`${release.keeper} is not a certified node`)
+  const keeper = await readCertified(context, view, release.keeper)
+  if (keeper === undefined) refuse(`${release.keeper} is not a certified node`)
   if (!sameHex(keeper.operator, operators[release.shareIndex]))
     refuse(`share ${release.shareIndex} is not kept by ${keeper.operator}`)
   const own = await facts.node(view, identity.receiptKey)
   const place = operators.findIndex((operator) => sameHex(operator, own?.operator))
-  if (place < 0 || place === release.shareIndex) refuse('this node keeps no other share of it')
+  if (place < 0 || sameHex(own?.operator ?? '', keeper.operator))
+    refuse('this node keeps no other share of it')
 }
 
 function refuse(detail: string): never {

@@ -38,7 +38,8 @@ import {
   requireNewcomer,
   type Newcomer,
 } from './newcomer.ts'
-import { shareAad, type HeldShare } from './share-store.ts'
+import { shareAad } from './deposit-share.ts'
+import type { HeldShare } from './share-store.ts'
 
 /** What a part for a newcomer is bound to. */
 export const partInfo: Bytes = encodeUtf8('cloister/recovery/1')
@@ -93,7 +94,7 @@ export async function blindForRecovery(
   { newcomer, session, helper }: BlindRequest,
 ): Promise<Json> {
   const { config, facts, identity } = context
-  const view = await context.chain.fresh(newcomer.checkpoint.height)
+  const view = await context.chain.freshFor(newcomer.checkpoint, newcomer.checkpointSignatures)
   await requireCommittee(context, view)
   const asset = await facts.asset(view, newcomer.asset)
   const keepers = await readKeepers(context, newcomer.asset, asset)
@@ -107,13 +108,13 @@ export async function blindForRecovery(
   const otherKey = parseHex(helper.sharePublicKey, 'helper share key')
   if (!sameHex(other.shareKeyHash, keyHash(otherKey)))
     refuseRecovery('the other helper’s share key is not the one that was admitted')
-  const held = context.shares.find(
-    newcomer.asset,
-    ownIndex,
-    keepers.commitments[ownIndex] ?? newcomer.asset,
-  )
-  if (held === undefined || !sameHex(held.policyDigest, asset.policyDigest))
-    refuseRecovery('this keeper does not hold its own share')
+  const held = context.shares.prove({
+    asset: newcomer.asset,
+    shareIndex: ownIndex,
+    commitment: keepers.commitments[ownIndex] ?? newcomer.asset,
+    policyDigest: asset.policyDigest,
+  })
+  if (held === undefined) refuseRecovery('this keeper does not hold its own share')
   const [lostX, otherX] = [held.xs[newcomer.shareIndex], held.xs[otherIndex]]
   if (lostX === undefined || otherX === undefined)
     refuseRecovery('the owner did not tell the places of the shares')
@@ -139,7 +140,7 @@ export async function partForRecovery(
   if (!sameHex(opened.held.asset, newcomer.asset))
     refuseRecovery('the session is for another asset')
   // Again, whole: the newcomer's key is what the part is sealed to.
-  const view = await context.chain.fresh(newcomer.checkpoint.height)
+  const view = await context.chain.freshFor(newcomer.checkpoint, newcomer.checkpointSignatures)
   await requireCommittee(context, view)
   const asset = await context.facts.asset(view, newcomer.asset)
   const keepers = await readKeepers(context, newcomer.asset, asset)

@@ -12,19 +12,19 @@ import {
   reportData,
   sameHex,
   signerOf,
-  type AttemptBinding,
   type Grant,
   type RefusalReason,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
 import { requireCommittee } from '../chain/require-committee.ts'
-import { taskRunning, type AssetFacts, type NodeFacts, type TaskFacts } from '../chain/facts.ts'
+import type { AssetFacts, NodeFacts } from '../chain/facts.ts'
 import type { ChainView } from '../chain/chain-view.ts'
 import { readAppManifest } from '../app-manifest.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { judgeEvidence, type EvidenceJudgement } from '../evidence.ts'
 import type { AttemptEvidence } from './attempt-request.ts'
+import { notCurrent, refuseRequest, requireCurrent } from './require-asker.ts'
 
 /** A request that everything speaks for, and what was found about it. */
 export type Granted = {
@@ -35,7 +35,7 @@ export type Granted = {
   readonly asset: AssetFacts
 }
 
-/** Why a share is not released: the number that is signed, and words for the log. */
+/** Why a share is not released to an attempt that the chain does run: the number that is signed, and words. */
 export type Refused = {
   readonly kind: 'refused'
   readonly reason: RefusalReason
@@ -48,6 +48,8 @@ export const attemptFreshSeconds = 300n
 /**
  * Decides whether a share of `asset` may go to an attempt, under a fresh view of the chain. Nothing that the request says
  * of itself is believed: the chain names task, node and machine, and the evidence must show exactly those.
+ *
+ * @throws {OperationError} `attempt-not-current` or `request-refused`, where nothing may be signed.
  */
 export async function judgeRequest(
   context: EnclaveContext,
@@ -58,20 +60,17 @@ export async function judgeRequest(
   const { config, facts } = context
   const { order, binding, grants } = bundle
   await requireCommittee(context, view)
-
-  const orderDigest = messageDigest(config.domain, 'Order', order)
-  const task = await facts.task(view, binding.task, 'head')
-  // Drawn some blocks ago, and not superseded since.
-  for (const known of [await facts.task(view, binding.task, 'deep'), task])
-    if (!isCurrent(known, binding, orderDigest, view.now))
-      return refused('attemptNotCurrent', 'the chain runs another attempt, or none')
-
+  const task = await requireCurrent(context, view, bundle)
+  // What the Market checked before it took the order: only the asker can have changed it since.
   const place = order.assets.findIndex((named) => sameHex(named, asset))
   const grant = grants[place]
-  const problems = [...checkOrder(order), ...checkOrderGrants(config.domain, order, grants)]
-  const [problem] = problems
-  if (grant === undefined || problem !== undefined)
-    return refused('grantDoesNotCover', problem?.detail ?? `the order does not use asset ${asset}`)
+  const [problem] = [...checkOrder(order), ...checkOrderGrants(config.domain, order, grants)]
+  if (problem !== undefined) refuseRequest(`${problem.field}: ${problem.detail}`)
+  if (grant === undefined) refuseRequest(`the order does not use asset ${asset}`)
+  await requireGrantSignature(context, bundle, place, grant)
+  // Old requests are worth nothing to whoever has kept one.
+  if (binding.notAfter < view.now || binding.notAfter > view.now + attemptFreshSeconds)
+    refuseRequest(`its binding ends at ${binding.notAfter}, it is ${view.now}`)
 
   const node = await facts.node(view, task.node)
   if (node === undefined || node.retired || node.expiry <= view.now)
@@ -80,7 +79,7 @@ export async function judgeRequest(
   if (!evidence.accepted) return refused('evidenceRefused', evidence.detail)
   const { measurement } = evidence
   const approved = await facts.approved(view, order.app, measurement)
-  if (!approved.app) return refused('attemptNotCurrent', `app ${order.app} is not listed any more`)
+  if (!approved.app) throw notCurrent(`app ${order.app} is not listed any more`, false)
   if (!approved.measurement)
     return refused('evidenceRefused', `measurement ${measurement} is not approved any more`)
 
@@ -95,7 +94,7 @@ export async function judgeRequest(
     tier: Math.min(evidence.tier, node.tier),
     now: view.now,
   }
-  const decision = await decide(context, view, { bundle, place, grant, assetFacts, request })
+  const decision = await decide(context, view, { bundle, grant, assetFacts, request })
   if (decision.kind === 'refused') return decision
 
   const quoteDigest = digestOf(parseHex(bundle.quote, 'quote'))
@@ -106,7 +105,6 @@ export async function judgeRequest(
 
 type DecisionInput = {
   readonly bundle: AttemptEvidence
-  readonly place: number
   readonly grant: Grant
   readonly assetFacts: AssetFacts
   readonly request: {
@@ -122,10 +120,8 @@ type DecisionInput = {
 }
 
 async function decide(context: EnclaveContext, view: ChainView, input: DecisionInput) {
-  const { bundle, place, grant, assetFacts, request } = input
+  const { bundle, grant, assetFacts, request } = input
   const digest = messageDigest(context.config.domain, 'Grant', grant)
-  const signature = bundle.grantSignatures[place]
-  const signer = signature === undefined ? undefined : await signerOf(digest, signature)
   const { manifest } = await context.host.order(bundle.binding.task)
   const { outputs } = readAppManifest(bundle.order.app, manifest)
   const decision = decideGrant(
@@ -137,7 +133,7 @@ async function decide(context: EnclaveContext, view: ChainView, input: DecisionI
     },
     {
       assetOwner: assetFacts.owner,
-      signatureValid: sameHex(grant.owner, signer),
+      signatureValid: true, // Or nothing would have been decided.
       revoked: await context.facts.grantRevoked(view, assetFacts.owner, digest, grant.nonce),
     },
   )
@@ -148,6 +144,17 @@ async function decide(context: EnclaveContext, view: ChainView, input: DecisionI
       detail: `${decision.field}: ${decision.detail}`,
     } as const
   return { kind: 'allowed', digest } as const
+}
+
+async function requireGrantSignature(
+  { config }: EnclaveContext,
+  { grantSignatures }: AttemptEvidence,
+  place: number,
+  grant: Grant,
+): Promise<void> {
+  const digest = messageDigest(config.domain, 'Grant', grant)
+  if (!sameHex(grant.owner, await signerOf(digest, grantSignatures[place] ?? '0x')))
+    refuseRequest(`the grant of asset ${grant.asset} is not signed by its owner ${grant.owner}`)
 }
 
 async function judgeAttemptEvidence(
@@ -174,8 +181,6 @@ async function judgeAttemptEvidence(
     return unfit(`the binding is for machine ${binding.machineId}`)
   if (!sameHex(binding.freshKeyHash, keyHash(parseHex(bundle.freshPublicKey, 'fresh key'))))
     return unfit('the fresh key is not the one in the binding')
-  if (binding.notAfter < view.now || binding.notAfter > view.now + attemptFreshSeconds)
-    return unfit(`the binding ends at ${binding.notAfter}, it is ${view.now}`)
 
   const expected = {
     reportData: reportData(config.domain, 'AttemptBinding', binding),
@@ -187,22 +192,6 @@ async function judgeAttemptEvidence(
     policy,
     now: view.now,
   })
-}
-
-/** Whether the chain runs exactly this attempt of this order on this node. */
-export function isCurrent(
-  task: TaskFacts,
-  attempt: Pick<AttemptBinding, 'attempt' | 'receiptKey'>,
-  orderDigest: Hex,
-  now: bigint,
-): boolean {
-  return (
-    task.state === taskRunning &&
-    task.attempt === attempt.attempt &&
-    sameHex(task.node, attempt.receiptKey) &&
-    sameHex(task.orderDigest, orderDigest) &&
-    task.deadline > now
-  )
 }
 
 function unfit(detail: string): EvidenceJudgement {

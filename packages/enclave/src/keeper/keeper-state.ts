@@ -13,24 +13,34 @@ export type GrantUses = { readonly grant: Hex; readonly tasks: readonly Hex[] }
  * which tasks have used which grants. Other keepers hand the uses on when they re-share (and the chain counts tasks, too).
  */
 export class KeeperState {
-  readonly #pins = new Map<string, Hex>()
+  readonly #pins = new Map<string, { readonly quoteDigest: Hex; readonly released: Set<string> }>()
   readonly #uses = new Map<string, { readonly asset: Hex; readonly tasks: Set<string> }>()
   #usesCount = 0
 
   /** The first evidence that was seen for an attempt. */
   pinned(task: Hex, attempt: number): Hex | undefined {
-    return this.#pins.get(pinOf(task, attempt))
+    return this.#pins.get(pinOf(task, attempt))?.quoteDigest
+  }
+
+  /** Notes that a share is about to leave for an attempt whose evidence is pinned. */
+  releases(task: Hex, attempt: number, asset: Hex): void {
+    this.#pins.get(pinOf(task, attempt))?.released.add(asset.toLowerCase())
+  }
+
+  /** Whether a share of an asset has left for an attempt. */
+  hasReleased(task: Hex, attempt: number, asset: Hex): boolean {
+    return this.#pins.get(pinOf(task, attempt))?.released.has(asset.toLowerCase()) ?? false
   }
 
   /** Remembers evidence unless other evidence came first. Returns whether it is the one that counts. */
   pin(task: Hex, attempt: number, quoteDigest: Hex): boolean {
     const key = pinOf(task, attempt)
     const first = this.#pins.get(key)
-    if (first !== undefined) return sameHex(first, quoteDigest)
+    if (first !== undefined) return sameHex(first.quoteDigest, quoteDigest)
     // The oldest goes: its attempt has long ended on chain, which is checked before any pin.
     const [oldest] = this.#pins.keys()
     if (this.#pins.size >= pinsMax && oldest !== undefined) this.#pins.delete(oldest)
-    this.#pins.set(key, quoteDigest)
+    this.#pins.set(key, { quoteDigest, released: new Set() })
     return true
   }
 

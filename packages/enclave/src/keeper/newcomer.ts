@@ -28,6 +28,7 @@ import type { AssetFacts, NodeFacts } from '../chain/facts.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { judgeEvidence } from '../evidence.ts'
 import type { KeepersAnswer } from '../host-calls.ts'
+import { readCertified } from './certified.ts'
 import { attemptFreshSeconds } from './judge-request.ts'
 import type { Keepers } from './keepers.ts'
 
@@ -63,17 +64,16 @@ export async function readPolicy(
   return policy
 }
 
-/** The certified node under a receipt key that keeps this share. @throws {OperationError} `recovery-refused`. */
+/** The certified node, of a measurement that is still approved, under a receipt key that keeps this share. @throws {OperationError} `recovery-refused`. */
 export async function requireKeeper(
-  { facts }: Pick<EnclaveContext, 'facts'>,
+  context: Pick<EnclaveContext, 'facts'>,
   view: ChainView,
   keepers: Keepers,
   receiptKey: Address,
   shareIndex: number,
 ): Promise<NodeFacts> {
-  const node = await facts.node(view, receiptKey)
-  if (node === undefined || node.retired || node.expiry <= view.now)
-    refuseRecovery(`${receiptKey} is not a certified node`)
+  const node = await readCertified(context, view, receiptKey)
+  if (node === undefined) refuseRecovery(`${receiptKey} is not a certified node`)
   if (!sameHex(node.operator, keepers.operators[shareIndex]))
     refuseRecovery(`share ${shareIndex} is not kept by ${node.operator}`)
   return node
@@ -119,6 +119,9 @@ export async function requireNewcomer(
     now: view.now,
   })
   if (!evidence.accepted) refuseRecovery(`its evidence: ${evidence.detail}`)
+  // The owner's policy may name it, and governance have withdrawn it since.
+  if (!(await facts.measurementApproved(view, evidence.measurement)))
+    refuseRecovery(`measurement ${evidence.measurement} is not approved any more`)
   if (Math.min(evidence.tier, node.tier) < policy.tierMin)
     refuseRecovery('its tier is below the policy’s')
   return publicKey

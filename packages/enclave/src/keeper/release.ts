@@ -1,163 +1,130 @@
-import { encodeUtf8, OperationError, parseHex, type Bytes, type Json } from '@cloister/codec'
 import {
-  addressField,
-  messageDigest,
+  assert,
+  encodeUtf8,
+  OperationError,
+  parseHex,
+  type Bytes,
+  type Json,
+} from '@cloister/codec'
+import {
   messageToJson,
-  objectField,
   refusalReasons,
   sameHex,
-  signatureField,
-  signerOf,
   zeroHash,
   type RefusalReason,
 } from '@cloister/protocol'
 import { sealEnvelope } from '@cloister/seal'
-import { bytesToHex, type Address, type Hex } from 'viem'
+import { bytesToHex } from 'viem'
 
 import type { ChainView } from '../chain/chain-view.ts'
-import { taskRunning } from '../chain/facts.ts'
+import { requireCommittee } from '../chain/require-committee.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
-import { attemptEvidenceField, type ReleaseRequest } from './attempt-request.ts'
+import { countersigned } from './ask-countersigner.ts'
+import type { ReleaseRequest } from './attempt-request.ts'
 import { judgeRequest, type Granted } from './judge-request.ts'
-import { readKeepers, type Keepers } from './keepers.ts'
-import type { SignedRecord } from './release-log.ts'
-import type { HeldShare } from './share-store.ts'
+import { readKeepers } from './keepers.ts'
+import { refuseRequest, requireCurrent, requireSigned } from './require-asker.ts'
 
 /** What released shares are bound to besides their record. */
 export const releaseInfo: Bytes = encodeUtf8('cloister/release/1')
 
-// A revocation that came while the record was written and countersigned still stops the release.
-const recheckSeconds = 3
-
-const countersignAnswer = objectField({
-  countersignature: signatureField,
-  countersigner: addressField,
-})
+/** How old, since it was asked for, the checkpoint may be under which a share is sealed. */
+export const sealSeconds = 5
+const looksMax = 3
 
 /**
- * Releases one share to an attempt, or refuses with a signature: judge, record, countersign, look again, answer.
+ * Releases one share to an attempt: judge, record, countersign, look again, seal. It refuses with a signature only to the node
+ * that the chain runs the attempt on, for a reason that owner, node or this keeper answers for.
  *
- * Only a failure that is nobody's refusal (a host that does not answer, a full journal) is thrown.
+ * @throws {OperationError} everything else, without a signature. Spec: docs/protocol.md section 5.
  */
 export async function releaseShare(
   context: EnclaveContext,
   request: ReleaseRequest,
 ): Promise<Json> {
-  let view: ChainView
-  try {
-    view = await context.chain.fresh(request.bundle.checkpoint.height)
-  } catch (cause) {
-    if (cause instanceof OperationError && cause.code === 'checkpoint-refused')
-      return refuse(context, request, refusalReasons.noCheckpoint, context.chain.newestTime)
-    throw cause
-  }
-  const judged = await judgeRequest(context, view, request.bundle, request.asset)
+  const { bundle, asset, shareIndex } = request
+  const { binding } = bundle
+  const { chain, facts, identity, log, shares, state } = context
+  await requireSigned(context, request)
+  const view = await chain.freshFor(bundle.checkpoint, bundle.checkpointSignatures)
+  const judged = await judgeRequest(context, view, bundle, asset)
   if (judged.kind === 'refused') return refuse(context, request, judged.reason, view.now)
-  const keepers = await readKeepers(context, request.asset, judged.asset)
-  const held = findShare(context, request, judged, keepers)
+  const keepers = await readKeepers(context, asset, judged.asset)
+  const own = await facts.node(view, identity.receiptKey)
+  if (!sameHex(own?.operator ?? '', keepers.operators[shareIndex]))
+    refuseRequest(`share ${shareIndex} of asset ${asset} is not kept here`)
+  const commitment = keepers.commitments[shareIndex] ?? zeroHash
+  const held = shares.prove({ asset, shareIndex, commitment, ...judged.asset })
   if (held === undefined) return refuse(context, request, refusalReasons.noShare, view.now)
 
-  const { binding } = request.bundle
-  context.state.use(request.asset, judged.grantDigest, binding.task)
-  const record = await context.log.append({
+  state.use(asset, judged.grantDigest, binding.task)
+  const record = await log.append({
     task: binding.task,
     attempt: binding.attempt,
-    asset: request.asset,
+    asset,
     grant: judged.grantDigest,
-    shareIndex: request.shareIndex,
+    shareIndex,
     quoteDigest: judged.quoteDigest,
     checkpoint: view.digest,
     time: view.now,
   })
-  const countersigned = await countersign(context, request, record, keepers)
-  const late = await stopped(context, view, request, judged)
-  if (late !== undefined) return refuse(context, request, late.reason, late.now)
+  const second = await countersigned(context, view, request, record, keepers)
+  const revokedAt = await lookAgain(context, view, request, judged)
+  if (revokedAt !== undefined)
+    return refuse(context, request, refusalReasons.grantRevoked, revokedAt)
 
-  const freshKey = parseHex(request.bundle.freshPublicKey, 'fresh key')
+  state.releases(binding.task, binding.attempt, asset)
+  const freshKey = parseHex(bundle.freshPublicKey, 'fresh key')
   const aad = parseHex(record.digest, 'release')
   const envelope = await sealEnvelope(freshKey, releaseInfo, aad, held.share)
   return {
     release: messageToJson('Release', record.release),
     signature: record.signature,
-    ...countersigned,
+    ...second,
     envelope: bytesToHex(envelope),
   }
 }
 
-function findShare(
+// A revocation that came while the record was written and countersigned still stops the release, and no host can make
+// what was read before it last: the share is sealed under a checkpoint that was asked for a few seconds ago, or not at all.
+async function lookAgain(
   context: EnclaveContext,
-  { asset, shareIndex }: ReleaseRequest,
-  { asset: facts }: Granted,
-  keepers: Keepers,
-): HeldShare | undefined {
-  const commitment = keepers.commitments[shareIndex]
-  if (commitment === undefined) return undefined
-  const held = context.shares.find(asset, shareIndex, commitment)
-  return sameHex(held?.policyDigest ?? '', facts.policyDigest) ? held : undefined
-}
-
-async function countersign(
-  context: EnclaveContext,
-  request: ReleaseRequest,
-  record: SignedRecord,
-  { operators }: Keepers,
-): Promise<{ readonly countersignature: Hex; readonly countersigner: Address }> {
-  const body = {
-    release: messageToJson('Release', record.release),
-    signature: record.signature,
-    bundle: attemptEvidenceField.encode(request.bundle),
+  first: ChainView,
+  { bundle }: ReleaseRequest,
+  { grant, grantDigest, asset }: Granted,
+): Promise<bigint | undefined> {
+  const { chain, facts } = context
+  let view = first
+  for (let looks = 0; looks < looksMax && view.ageSeconds() > sealSeconds; looks++) {
+    view = await chain.fresh(view.checkpoint.height)
+    await requireCommittee(context, view)
+    await requireCurrent(context, view, bundle)
+    if (await facts.grantRevoked(view, asset.owner, grantDigest, grant.nonce)) return view.now
   }
-  const failures: unknown[] = []
-  for (const [index, operator] of operators.entries()) {
-    if (index === request.shareIndex) continue
-    try {
-      const answer = await context.host.keeper(operator, 'countersign', body)
-      const { countersignature, countersigner } = countersignAnswer.parse(answer, 'countersign')
-      const message = { release: record.digest, countersigner }
-      const digest = messageDigest(context.config.domain, 'Countersignature', message)
-      const signer = await signerOf(digest, countersignature)
-      if (!sameHex(countersigner, signer) || sameHex(countersigner, record.release.keeper))
-        throw new OperationError('countersign-refused', 'It is not signed by its countersigner')
-      return { countersignature, countersigner }
-    } catch (error) {
-      failures.push(error)
-    }
-  }
+  if (view.ageSeconds() <= sealSeconds) return undefined
   throw new OperationError(
-    'no-countersignature',
-    `Cannot release share ${request.shareIndex} of asset ${request.asset}: no other keeper countersigned its record (${failures.map(reasonText).join('; ')})`,
-    { retryable: true, cause: failures },
+    'host-too-slow',
+    `Cannot release: the host shows nothing of the chain within ${sealSeconds} seconds`,
+    { retryable: true },
   )
 }
 
-// Texts of our own errors only: what a keeper's enclave or the hosts said, cut to a line.
-function reasonText(error: unknown): string {
-  return error instanceof OperationError ? error.message.slice(0, 200) : 'malformed answer'
-}
-
-// What stands in the chain now: the owner may have revoked, or the attempt may be over, since the record was made.
-async function stopped(
-  { chain, facts }: EnclaveContext,
-  view: ChainView,
-  { bundle: { binding } }: ReleaseRequest,
-  { grant, grantDigest, asset }: Granted,
-): Promise<{ readonly reason: RefusalReason; readonly now: bigint } | undefined> {
-  if (view.ageSeconds() <= recheckSeconds) return undefined
-  const again = await chain.fresh()
-  if (await facts.grantRevoked(again, asset.owner, grantDigest, grant.nonce))
-    return { reason: refusalReasons.grantRevoked, now: again.now }
-  const task = await facts.task(again, binding.task, 'head')
-  const current = task.state === taskRunning && task.attempt === binding.attempt
-  return current ? undefined : { reason: refusalReasons.attemptNotCurrent, now: again.now }
-}
-
 async function refuse(
-  { identity }: EnclaveContext,
+  { identity, state }: EnclaveContext,
   { bundle, asset, shareIndex }: ReleaseRequest,
   reason: RefusalReason,
   time: bigint,
 ): Promise<Json> {
   const { binding, order } = bundle
+  assert(
+    reason !== refusalReasons.attemptNotCurrent && reason !== refusalReasons.noCheckpoint,
+    'what nobody answers for is never signed',
+  )
+  // It works with the share already: an old request, shown again, must not end it.
+  if (state.hasReleased(binding.task, binding.attempt, asset))
+    refuseRequest(
+      `this keeper has released to this attempt before, reason ${reason} comes too late`,
+    )
   const place = order.assets.findIndex((named) => sameHex(named, asset))
   const refusal = {
     task: binding.task,

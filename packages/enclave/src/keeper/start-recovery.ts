@@ -29,7 +29,7 @@ import type { EnclaveContext } from '../enclave-context.ts'
 import { partInfo } from './help-recovery.ts'
 import { readKeepers, type Keepers } from './keepers.ts'
 import { newcomerField, refuseRecovery, requireKeeper, type Newcomer } from './newcomer.ts'
-import { acknowledge, shareAad } from './share-store.ts'
+import { acknowledge, shareAad } from './deposit-share.ts'
 
 /** The body of `recovery.start`: which share this enclave lost when it restarted. */
 export type RecoveryRequest = { readonly asset: Hex; readonly shareIndex: number }
@@ -72,7 +72,7 @@ export async function recoverOwnShare(
   if (commitment === undefined) refuseRecovery(`there is no share ${shareIndex}`)
 
   const newcomer = await introduce(context, view, asset, shareIndex)
-  const texts = await askHelpers(context, keepers, newcomer)
+  const texts = await askHelpers(context, view, keepers, newcomer)
   const [first, second] = texts
   if (first === undefined || second === undefined || !sameHex(first.xs, second.xs))
     refuseRecovery('the helpers do not agree on the places of the shares')
@@ -84,7 +84,7 @@ export async function recoverOwnShare(
     refuseRecovery('the share that came of it does not match its commitment')
   for (const { grant, tasks } of texts.flatMap(({ uses }) => uses))
     for (const task of tasks) state.use(asset, grant, task)
-  shares.keep({
+  shares.keepProven({
     asset,
     shareIndex,
     commitment,
@@ -119,10 +119,12 @@ async function introduce(
 }
 
 async function askHelpers(
-  { config, host, identity }: EnclaveContext,
+  context: EnclaveContext,
+  view: ChainView,
   keepers: Keepers,
   newcomer: Newcomer,
 ) {
+  const { config, host, identity } = context
   const { asset, shareIndex, receiptKey } = newcomer
   const session: Hex = `0x${encodeHex(crypto.getRandomValues(new Uint8Array(32)))}`
   const asked = newcomerField.encode(newcomer)
@@ -132,6 +134,9 @@ async function askHelpers(
     if (node === undefined) throw unknownHelper(operator)
     return [{ ...node, index }]
   })
+  // The uses of grants that they hand on are believed.
+  for (const { receiptKey: key, index } of helpers)
+    await requireKeeper(context, view, keepers, key, index)
   const masks = await Promise.all(
     helpers.map(async ({ operator }, position) => {
       const { receiptKey: key, sharePublicKey } = helpers[1 - position] ?? unreachable()

@@ -87,9 +87,6 @@ export async function sealAsset(network: Network, owner: HDAccount, plain: Bytes
       }
     }),
   )
-  const acks = []
-  for (const [index, deposit] of deposits.entries())
-    acks.push(await nodes[index]!.host.ask('share.deposit', deposit))
   world.keepers.set(asset, {
     ...{ salt, commitments, operators: operators.map((each) => each.toLowerCase()) },
     threshold: 2,
@@ -101,6 +98,9 @@ export async function sealAsset(network: Network, owner: HDAccount, plain: Bytes
       sharePublicKey: host.hello['sharePublicKey'] ?? null,
     })),
   })
+  const acks = []
+  for (const [index, deposit] of deposits.entries())
+    acks.push(await nodes[index]!.host.ask('share.deposit', deposit))
   return { asset, root, key, salt, owner, deposits, acks, policy }
 }
 

@@ -1,0 +1,39 @@
+import { OperationError } from '@cloister/codec'
+
+/** Work of one kind: so much at once, so much waiting, and no more. What comes beyond that is refused before it costs anything. */
+export class Lane {
+  readonly #what: string
+  readonly #runningMax: number
+  readonly #waitingMax: number
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  constructor(what: string, runningMax: number, waitingMax: number) {
+    this.#what = what
+    this.#runningMax = runningMax
+    this.#waitingMax = waitingMax
+  }
+
+  /** Does `work` in its turn. @throws {OperationError} `busy`, where too much waits. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#runningMax) this.#running += 1
+    else await this.#turn()
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#running -= 1
+      else next() // Its place is handed on.
+    }
+  }
+
+  #turn(): Promise<void> {
+    if (this.#waiting.length >= this.#waitingMax)
+      throw new OperationError(
+        'busy',
+        `Cannot take another ${this.#what}: ${this.#runningMax} run and ${this.#waitingMax} wait; ask again`,
+        { retryable: true },
+      )
+    return new Promise((resolve) => void this.#waiting.push(resolve))
+  }
+}
