@@ -1,4 +1,4 @@
-import { appraise, isAccepted, type Appraisal } from '@cloister/attest'
+import { appraise, isAccepted, type Appraisal, type Claims } from '@cloister/attest'
 import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
 import {
   addressField,
@@ -64,7 +64,8 @@ const evidenceField = objectField({
  * Asks a node for evidence made for this asset and a fresh nonce, and appraises it. No secret is sent.
  *
  * Accepted means: an enclave of a measurement that the demand names *and* the deployment lists *and* the chain approves, on an authentic platform whose TCB is
- * good enough, holds the share key; and its record on chain is live, and names the same operator, share key and machine.
+ * good enough, of a tier that the demand takes, holds the share key; and its record on chain is live, and names the same
+ * operator, share key, machine and measurement.
  *
  * @throws {OperationError} `keeper-refused` with every reason, `peer-unreachable`, `peer-refused`, `peer-malformed`, `chain-down`.
  */
@@ -105,6 +106,7 @@ export async function appraiseKeeper(
     ...evidenceProblems(appraisal),
     ...(approved ? [] : ['the chain does not approve its measurement']),
     ...recordProblems(facts, { shareKeyHash, operator: evidence.operator, demand }),
+    ...(appraisal.authentic === false ? [] : claimProblems(facts, appraisal.claims, demand)),
     ...(operator === undefined || sameHex(operator, evidence.operator)
       ? []
       : [`its operator is ${evidence.operator}, expected ${operator}`]),
@@ -194,6 +196,24 @@ function recordProblems(
     ...(record.tier >= expected.demand.tierMin
       ? []
       : [`its tier is ${record.tier}, at least ${expected.demand.tierMin} is asked for`]),
+  ]
+}
+
+// What the evidence itself shows: a record says only what the committee saw when it was made.
+function claimProblems(
+  { record, certified }: RecordFacts,
+  claims: Claims,
+  demand: KeeperDemand,
+): readonly string[] {
+  const tier = claims.anchor.startsWith('insecure-devnet:') ? 0 : 1
+  const measurement: Hex = `0x${claims.measurement}`
+  return [
+    ...(tier >= demand.tierMin
+      ? []
+      : [`its evidence is of tier ${tier}, at least ${demand.tierMin} is asked for`]),
+    ...(!certified || sameHex(record.measurement, measurement)
+      ? []
+      : [`its measurement is ${measurement}, its record says ${record.measurement}`]),
   ]
 }
 

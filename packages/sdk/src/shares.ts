@@ -29,15 +29,17 @@ export type SignedKeeperPolicy = { readonly policy: KeeperPolicy; readonly signa
 export type Deposit = Pick<AssetSecrets, 'asset' | 'shares' | 'commitments'>
 
 /**
- * Seals share `index` of an asset to a keeper that was appraised for it. The result may be carried by anybody.
+ * Seals share `index` of an asset to a keeper that was appraised for it, and that the owner's rule names for this share:
+ * no keeper gets two. The result may be carried by anybody.
  *
- * @throws {OperationError} `keeper-refused` for anything that {@link appraiseKeeper} did not make for this asset.
+ * @throws {OperationError} `keeper-refused` for anything that {@link appraiseKeeper} did not make for this asset, and for another operator's keeper.
  */
 export async function sealShare(
   client: Client,
   keeper: AppraisedKeeper,
   { asset, shares }: Pick<AssetSecrets, 'asset' | 'shares'>,
   index: 0 | 1 | 2,
+  policy: Pick<KeeperPolicy, 'asset' | 'operators'>,
 ): Promise<Bytes> {
   const { appraisal } = keeper
   if (!isAppraisedKeeper(keeper) || !sameHex(keeper.asset, asset))
@@ -49,6 +51,13 @@ export async function sealShare(
     throw sdkError(
       'keeper-refused',
       `Cannot seal a share to the keeper at ${keeper.url}: its appraisal has expired; call appraiseKeeper again`,
+    )
+  const place = policy.operators.findIndex((operator) => sameHex(operator, keeper.operator))
+  const distinct = new Set(policy.operators.map((operator) => operator.toLowerCase())).size
+  if (!sameHex(policy.asset, asset) || place !== index || distinct !== shares.length)
+    throw sdkError(
+      'keeper-refused',
+      `Cannot seal share ${index} of asset ${asset} to operator ${keeper.operator}: the keeper policy names ${policy.operators[index] ?? 'nobody'} for it, three operators, each for one share; use the keeper of that operator`,
     )
   const xs = Uint8Array.from(shares.map((share) => shareX(share.reveal())))
   const aad = concatBytes(
@@ -75,7 +84,7 @@ export async function depositShare(
   index: 0 | 1 | 2,
   { policy, signature: policySignature }: SignedKeeperPolicy,
 ): Promise<ShareAcknowledgement> {
-  const envelope = await sealShare(client, keeper, deposit, index)
+  const envelope = await sealShare(client, keeper, deposit, index, policy)
   const { asset } = deposit
   const commitment = deposit.commitments[index]
   const answer = await askPeer(client.fetch, peerUrl(keeper.url, '/v1/shares'), answerField, {

@@ -17,6 +17,7 @@ export type AttemptEnding =
   | 'silent'
   | 'refused-by-verifiers'
   | 'forged'
+  | 'given-up'
   | 'none'
 
 type Happened =
@@ -80,6 +81,7 @@ const endings: readonly AttemptEnding[] = [
   'silent',
   'refused-by-verifiers',
   'forged',
+  'given-up',
 ]
 
 // Types.sol: Role.

@@ -10,6 +10,7 @@ import {
   type Bytes,
 } from '@cloister/codec'
 import {
+  attemptNeeds,
   attemptNonce,
   encodeBundle,
   grantsRoot,
@@ -21,8 +22,10 @@ import {
   releasesRoot,
   reportData,
   settlementAbi,
+  slotsByContract,
   sortAddresses,
   type Bundle,
+  type ChainProofs,
   type Checkpoint,
   type MessageName,
   type Message,
@@ -31,7 +34,7 @@ import { generateEnvelopeKeyPair, seal, sealEnvelope } from '@cloister/seal'
 import { keccak256, sha256, toRlp, zeroHash, type Address, type Hex, type LocalAccount } from 'viem'
 
 import type { PreparedOrder } from '../src/index.ts'
-import type { TestNode } from './keeper-node.ts'
+import { approvedRegisters, measurementOf, type TestNode } from './keeper-node.ts'
 import type { World } from './world.ts'
 
 /** What an attempt left behind. */
@@ -71,6 +74,7 @@ export async function playAttempt(
 ): Promise<PlayedAttempt> {
   const { order, orderDigest, task, grants } = prepared
   const attempt = 1
+  await world.home.client.mine({ blocks: world.deployment.depth })
   const checkpoint = await checkpointOf(world)
   const checkpointDigest = digest(world, 'Checkpoint', checkpoint)
   const fresh = await generateEnvelopeKeyPair()
@@ -89,11 +93,12 @@ export async function playAttempt(
   }
   const quote = node.quote(reportData(world.domain, 'AttemptBinding', binding))
   const releases = await releasesOf(world, prepared, { attempt, quote, checkpoint })
+  const granted = grants.map(({ grant }) => grant)
   const bundle: Bundle = {
     format: 'cloister-bundle/1',
     deployment: await world.deploymentId(),
     order,
-    grants: grants.map(({ grant }) => grant),
+    grants: granted,
     grantSignatures: grants.map(({ signature }) => signature),
     binding,
     freshPublicKey: `0x${encodeHex(fresh.publicKey)}`,
@@ -101,7 +106,7 @@ export async function playAttempt(
     collateral: node.collateral,
     checkpoint,
     checkpointSignatures: await quorumOf(world, checkpointDigest),
-    proofs: { headers: [await headerOf(world, checkpoint.height)], accounts: [] },
+    proofs: await proofsOf(world, { order, grants: granted, binding, checkpoint, releases }),
     releases,
   }
   const bundleBytes = encodeBundle(bundle)
@@ -173,6 +178,28 @@ export async function playAttempt(
     args: [vote, await quorumOf(world, digest(world, 'Vote', vote))],
   })
   return { node, keepers, outputDigest: receipt.outputDigest }
+}
+
+async function proofsOf(
+  world: World,
+  evidence: Pick<Bundle, 'order' | 'grants' | 'binding' | 'checkpoint' | 'releases'>,
+): Promise<ChainProofs> {
+  const { depth } = world.deployment
+  const { height } = evidence.checkpoint
+  const needs = { ...evidence, measurement: measurementOf(approvedRegisters) }
+  const places = attemptNeeds(world.domain, needs, world.contracts, depth)
+  const accounts: ChainProofs['accounts'][number][] = []
+  for (const [at, group] of Map.groupBy(places, (place) => place.depth))
+    for (const { address, slots } of slotsByContract(group)) {
+      const blockNumber = height - BigInt(at)
+      const request = { address, storageKeys: [...slots], blockNumber }
+      const { accountProof, storageProof } = await world.home.client.getProof(request)
+      const storageProofs = storageProof.map(({ proof }, index) => ({ slot: slots[index]!, proof }))
+      accounts.push({ depth: at, address, accountProof, storageProofs })
+    }
+  const headers: Hex[] = []
+  for (let at = 0; at <= depth; at++) headers.push(await headerOf(world, height - BigInt(at)))
+  return { headers, accounts }
 }
 
 /** Pays, once the challenge window is over. */

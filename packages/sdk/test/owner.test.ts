@@ -1,8 +1,9 @@
 import { inspect } from 'node:util'
 
 import { encodeUtf8, OperationError, parseUtf8 } from '@cloister/codec'
+import { chainCells, slotHex } from '@cloister/protocol'
 import { combineShares } from '@cloister/seal'
-import { sha256, type Hex } from 'viem'
+import { sha256, toHex, type Hex } from 'viem'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import {
@@ -135,6 +136,7 @@ test('secrets do not show themselves in logs, JSON or texts', async () => {
 })
 
 const asset: Hex = `0x${'5a'.repeat(32)}`
+const operators = () => world.deployment.nodes.map(({ operator }) => operator)
 const demand = () => ({ measurements: world.deployment.measurements, tcbFloor: 0, tierMin: 0 })
 
 test('a keeper of the approved measurement, admitted on chain, is accepted', async () => {
@@ -223,23 +225,66 @@ test('a measurement that the manifest does not list is refused, though the chain
 test('no share is sealed to what only looks like an appraised keeper, to one for another asset, or past its time', async () => {
   const sealed = await sealAsset(client, record, { owner: world.owner.address })
   const keeper = await appraiseKeeper(client, world.nodes[0]!.url, sealed.asset, demand())
-  expect((await sealShare(client, keeper, sealed, 0)).length).toBe(1120 + 36 + 16)
+  const rule = { asset: sealed.asset, operators: operators() }
+  expect((await sealShare(client, keeper, sealed, 0, rule)).length).toBe(1120 + 36 + 16)
   const lookAlike: AppraisedKeeper = { ...keeper }
-  expect(await codeOf(sealShare(client, lookAlike, sealed, 0))).toBe('keeper-refused')
+  expect(await codeOf(sealShare(client, lookAlike, sealed, 0, rule))).toBe('keeper-refused')
   const other = await sealAsset(client, record, { owner: world.owner.address })
-  expect(await codeOf(sealShare(client, keeper, other, 0))).toBe('keeper-refused')
+  expect(await codeOf(sealShare(client, keeper, other, 0, { ...rule, asset: other.asset }))).toBe(
+    'keeper-refused',
+  )
   const later = await world.client(world.owner, {
     clock: () => (keeper.appraisal.authentic === false ? client.clock() : keeper.appraisal.until),
   })
-  expect(await codeOf(sealShare(later, keeper, sealed, 0))).toBe('keeper-refused')
+  expect(await codeOf(sealShare(later, keeper, sealed, 0, rule))).toBe('keeper-refused')
+})
+
+test('no keeper gets a share that the policy names another for, nor a second one', async () => {
+  const sealed = await sealAsset(client, record, { owner: world.owner.address })
+  const keeper = await appraiseKeeper(client, world.nodes[0]!.url, sealed.asset, demand())
+  const [first, second, third] = operators()
+  const policy = await signKeeperPolicy(client, sealed.asset, { operators: operators() })
+  for (const index of [1, 2] as const) {
+    expect(await messageOf(depositShare(client, keeper, sealed, index, policy))).toMatch(
+      /the keeper policy names/,
+    )
+    expect(await codeOf(depositShare(client, keeper, sealed, index, policy))).toBe('keeper-refused')
+  }
+  const rules = [
+    { asset: sealed.asset, operators: [second!, first!, third!] },
+    { asset: sealed.asset, operators: [first!, first!, third!] },
+    { asset: sealed.asset, operators: [first!, second!] },
+    { asset: sealed.asset, operators: [] },
+    { asset, operators: operators() },
+  ]
+  for (const rule of rules)
+    expect(await codeOf(sealShare(client, keeper, sealed, 0, rule))).toBe('keeper-refused')
+  expect(world.nodes[0]!.received.map(({ route }) => route)).not.toContain('shares')
+})
+
+test('a keeper whose record promises a better tier than its evidence shows is refused', async () => {
+  const node = world.nodes[0]!
+  const { slot, offset } = chainCells.node(node.receiptAccount.address).tier
+  const at = { address: world.contracts.nodeRegistry, slot: slotHex(slot) }
+  const word = (await world.home.client.getStorageAt(at))!
+  const better = toHex(BigInt(word) | (1n << BigInt(offset * 8)), { size: 32 })
+  const put = (value: Hex) =>
+    world.home.client.setStorageAt({ address: at.address, index: at.slot, value })
+  await put(better)
+  const message = await messageOf(
+    appraiseKeeper(client, node.url, asset, { ...demand(), tierMin: 1 }),
+  )
+  await put(word)
+  expect(message).toMatch(
+    /share: its evidence is of tier 0, at least 1 is asked for; nothing was sent/,
+  )
 })
 
 test('an acknowledgement that another key signed, or for another share, is not taken', async () => {
   const sealed = await sealAsset(client, record, { owner: world.owner.address })
   const node = world.nodes[0]!
   const keeper = await appraiseKeeper(client, node.url, sealed.asset, demand())
-  const operators = world.deployment.nodes.map(({ operator }) => operator)
-  const policy = await signKeeperPolicy(client, sealed.asset, { operators })
+  const policy = await signKeeperPolicy(client, sealed.asset, { operators: operators() })
   node.tamper = { ack: ({ ack, signature }) => ({ ack: { ...ack, shareIndex: 1 }, signature }) }
   expect(await messageOf(depositShare(client, keeper, sealed, 0, policy))).toMatch(/something else/)
   node.tamper = {
