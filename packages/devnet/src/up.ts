@@ -118,26 +118,31 @@ async function start(
   const { home, spoke, contracts, manufacturer, image, deployment } = ground
 
   phase('verifiers and nodes')
+  // These are stopped side by side; each waits for nobody.
+  const parts: Closers = []
+  closers.push(() => whole(parts.splice(0).map(async (close) => close())))
   const startOne = async (chosen: Omit<NodeOptions, 'port'>): Promise<DevnetNode> => {
     const port = ground.nodePorts[chosen.index - 1] ?? 0
     const node = await startNode(ground.network, { ...chosen, port })
-    closers.push(() => node.stop())
+    parts.push(() => node.stop())
     return node
   }
   const indexes = Array.from({ length: count }, (_, index) => index + 1)
   const hostFaults = options.hostFaults ?? []
   const relay = options.quoteFrom === undefined ? {} : { quoteFrom: options.quoteFrom }
-  const [nodes] = await Promise.all([
-    Promise.all(
-      indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults, ...relay })),
-    ),
+  const startingNodes = whole(
+    indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults, ...relay })),
+  )
+  await whole([
+    startingNodes.then(() => undefined),
     ...deployment.verifiers.map(async ({ url }, index) => {
       const faults = options.verifierFaults?.[index] ?? []
       const place = { index, faults, port: Number(new URL(url).port), homeUrl: home.url }
       const child = await startVerifier(folders, place)
-      closers.push(() => child.stop())
+      parts.push(() => child.stop())
     }),
   ])
+  const nodes = await startingNodes
   phase('admission of the nodes')
   await Promise.all(nodes.map((node) => waitCertified(home, contracts, node)))
   return {
@@ -150,6 +155,14 @@ async function start(
       return node
     },
   }
+}
+
+// Where one fails the others are still waited for: nothing starts after everything was stopped.
+async function whole<T>(parts: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(parts)
+  const failed = outcomes.find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+  return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
 }
 
 /** Chains, contracts, the measured image and the manifest: what every process of the network then starts from. */
