@@ -1,5 +1,5 @@
 // Takes each defence that the demo shows out of a copy of the source, one at a time, and checks that the demo then notices.
-// node scripts/mutants.ts [NAME ...]; exits 1 where a demo passes without its defence. Spec: docs/devnet.md.
+// node scripts/mutants.ts [--check] [NAME ...]; `--check` only looks whether each edit still fits the source. Exits 1 where a demo passes without its defence. Spec: docs/devnet.md.
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
@@ -148,7 +148,9 @@ const mutants: Readonly<Record<string, Mutant>> = {
   },
 }
 
-const names = process.argv.slice(2).length > 0 ? process.argv.slice(2) : Object.keys(mutants)
+const chosen = process.argv.slice(2).filter((argument) => argument !== '--check')
+const checkOnly = process.argv.includes('--check')
+const names = chosen.length > 0 ? chosen : Object.keys(mutants)
 const survivors: string[] = []
 for (const name of names) {
   const mutant = mutants[name]
@@ -157,6 +159,10 @@ for (const name of names) {
       'usage',
       `Cannot mutate for ${name}: choose of ${Object.keys(mutants).join(', ')}`,
     )
+  if (checkOnly) {
+    for (const edit of mutant.edits) mutated(root, edit)
+    continue
+  }
   const { noticed, detail } = tryMutant(name, mutant)
   console.log(`${noticed ? 'noticed ' : 'SURVIVED'}  ${name}, without ${mutant.without}: ${detail}`)
   if (!noticed) survivors.push(name)
@@ -199,16 +205,19 @@ function copyRepository(copy: string): void {
     symlinkSync(join('..', '..', 'packages', name), join(modules, '@cloister', name))
 }
 
-function applyEdit(copy: string, { file, find, replace }: Edit): void {
-  const path = join(copy, file)
-  const text = readFileSync(path, 'utf8')
-  const parts = text.split(find)
+function applyEdit(copy: string, edit: Edit): void {
+  writeFileSync(join(copy, edit.file), mutated(copy, edit))
+}
+
+/** A file without the defence. @throws {OperationError} `mutant-stale` where the source has changed. */
+function mutated(folder: string, { file, find, replace }: Edit): string {
+  const parts = readFileSync(join(folder, file), 'utf8').split(find)
   if (parts.length !== 2)
     throw new OperationError(
       'mutant-stale',
       `Cannot mutate ${file}: ${parts.length - 1} places say ${find}, expected 1; correct scripts/mutants.ts`,
     )
-  writeFileSync(path, parts.join(replace))
+  return parts.join(replace)
 }
 
 function run(cwd: string, args: readonly string[]) {
