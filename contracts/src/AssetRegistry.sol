@@ -85,6 +85,11 @@ contract AssetRegistry is IAssetRegistry, Deployed {
     }
 
     /// @inheritdoc IAssetRegistry
+    function sharesHashOf(AssetId asset) external view returns (bytes32) {
+        return _assets[asset].sharesHash;
+    }
+
+    /// @inheritdoc IAssetRegistry
     function isRevoked(address owner, bytes32 grant, uint64 nonce) external view returns (bool) {
         return revokedAt[owner][grant] != 0 || nonce < nonceMinOf[owner];
     }

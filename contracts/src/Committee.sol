@@ -12,9 +12,10 @@ import {MemberSets} from "./MemberSets.sol";
 /// challenger can prove a false vote, which costs the voter its stake. The deployer names the first
 /// set and has no say afterwards.
 ///
-/// LIVENESS: a member whose slashable stake is below the minimum does not count until it bonds
-/// again. If less than a quorum is left, nothing is judged: posted tasks are refunded after their
-/// judging time, and no money is stuck.
+/// LIVENESS: a member whose bonded stake is below the minimum does not count until it bonds again;
+/// stake that is unbonding can still be slashed, but backs nothing new. If less than a quorum is
+/// left, nothing is judged: posted tasks are refunded after their judging time, and no money is
+/// stuck.
 contract Committee is ICommittee, Deployed, MemberSets {
     uint256 public constant URL_BYTES_MAX = 200;
 
@@ -50,7 +51,8 @@ contract Committee is ICommittee, Deployed, MemberSets {
     }
 
     function _requireBacked(address account) internal view override {
-        uint256 stakeWei = staking.slashableOf(account);
+        // Stake that is leaving may be gone before anybody can prove what its owner signs now.
+        uint256 stakeWei = staking.bondedOf(account);
         require(stakeWei >= stakeMinWei, NotBacked(account, stakeWei, stakeMinWei));
     }
 

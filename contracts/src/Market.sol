@@ -27,13 +27,14 @@ import {Ending, Offence, Role, TaskId, TaskState} from "./Types.sol";
 /// withhold its block at a cost; the draw spreads work, it is never what keeps data secret.
 /// SETTLEMENT: a task's fee is in escrow from Placed to Settled or Refunded, and each of these two
 /// is entered at most once.
-/// ROLES: nobody is trusted here. Anybody may draw, post what an operator signed, show refusals,
-/// time out and refund. Settlement alone judges and closes. Governance can keep apps and
-/// measurements from new attempts, nothing else.
+/// ROLES: nobody is trusted here. Anybody may draw, post what an operator signed, time out and
+/// refund; only the drawn node's operator ends its running attempt, by refusals or by giving up.
+/// Settlement alone judges and closes. Governance can keep apps and measurements from new attempts,
+/// nothing else.
 ///
-/// LIVENESS: Placed ends by a draw or at the order's expiry; Running by a posting, refusals or the
-/// deadline; Posted by a judgement or the judging time; Accepted by settlement. Each has a way that
-/// depends on nobody but the caller.
+/// LIVENESS: Placed ends by a draw or at the order's expiry; Running by a posting, refusals, giving
+/// up or the deadline; Posted by a judgement or the judging time; Accepted by settlement or, where
+/// nobody can settle, by a late refund. Each has a way that depends on nobody but the caller.
 contract Market is OrderDesk {
     uint256 public constant CANDIDATES_MAX = 32;
     uint256 public constant KEEPERS = 3;
@@ -58,7 +59,7 @@ contract Market is OrderDesk {
     }
 
     modifier onlySettlement() {
-        _onlyModule(ledger.modules().settlement);
+        _onlySettlement();
         _;
     }
 
@@ -134,12 +135,24 @@ contract Market is OrderDesk {
     ) external {
         bytes32 orderDigest = _digest(Messages.hash(order));
         TaskId id = Identifiers.task(orderDigest);
-        Task storage task = _inState(id, TaskState.Running);
+        Task storage task = _ownAttempt(id);
         bool byOwner =
             _checkRefusals(task.attempt, id, order, position, shares, refusals, signatures);
 
         nodes.finish(task.node);
         _end(id, task, Ending.RefusedByKeepers, byOwner);
+    }
+
+    /// @inheritdoc IMarket
+    function giveUp(TaskId id) external {
+        Task storage task = _ownAttempt(id);
+        require(
+            block.timestamp <= task.attemptDeadline,
+            DeadlinePassed(task.attemptDeadline, block.timestamp)
+        );
+
+        nodes.finish(task.node);
+        _end(id, task, Ending.GivenUp, false);
     }
 
     /// @inheritdoc IMarket
@@ -184,8 +197,7 @@ contract Market is OrderDesk {
 
     /// @inheritdoc IMarket
     function endAttempt(TaskId id, Ending ending) external onlySettlement {
-        Task storage task = _tasks[id];
-        if (task.state != TaskState.Accepted) _inState(id, TaskState.Posted);
+        Task storage task = _postedOrAccepted(id);
         task.judgedAt = 0;
         task.voters = 0;
         task.keepersHash = 0;
@@ -194,7 +206,7 @@ contract Market is OrderDesk {
 
     /// @inheritdoc IMarket
     function refund(TaskId id) external onlySettlement {
-        _refund(id, _inState(id, TaskState.Posted));
+        _refund(id, _postedOrAccepted(id));
     }
 
     /// @inheritdoc IMarket
@@ -208,6 +220,22 @@ contract Market is OrderDesk {
         require(task.state == expected, WrongState(id, task.state, expected));
     }
 
+    function _postedOrAccepted(TaskId id) private view returns (Task storage task) {
+        task = _tasks[id];
+        if (task.state != TaskState.Accepted) _inState(id, TaskState.Posted);
+    }
+
+    /// @dev A running task whose drawn node is the caller's.
+    function _ownAttempt(TaskId id) private view returns (Task storage task) {
+        task = _inState(id, TaskState.Running);
+        address operator = nodes.operatorOf(task.node);
+        require(msg.sender == operator, NotDrawnOperator(msg.sender, operator));
+    }
+
+    function _onlySettlement() private view {
+        _onlyModule(ledger.modules().settlement);
+    }
+
     /// @dev The first eligible candidate; the zero address when there is none among CANDIDATES_MAX.
     function _pick(TaskId id, Task storage task, bytes32 seed)
         private
@@ -218,7 +246,7 @@ contract Market is OrderDesk {
         uint256 total = nodes.totalAt(snapshot);
         if (total == 0) return (address(0), 0);
 
-        Needs memory needs = Needs(task.tierMin, task.tcbFloor, task.tags);
+        Needs memory needs = Needs(task.tierMin, task.tcbFloor, task.tags, task.seedBlock);
         for (uint256 i; i < CANDIDATES_MAX; ++i) {
             address node = nodes.candidateAt(snapshot, Identifiers.drawPoint(seed, i, total));
             if (node == address(0) || _tried[id][node] || !nodes.fits(node, needs)) continue;
@@ -231,7 +259,7 @@ contract Market is OrderDesk {
     function _allowed(TaskId id, bool anyNode, address node) private view returns (bool) {
         address operator = nodes.operatorOf(node);
         if (!anyNode && !_hasOperator(id, operator)) return false;
-        bytes32 measurement = nodes.recordOf(node).measurement;
+        bytes32 measurement = nodes.measurementOf(node);
         bytes32[] storage measurements = _measurements[id];
         for (uint256 i; i < measurements.length; ++i) {
             if (measurements[i] == measurement) return true;
@@ -292,7 +320,7 @@ contract Market is OrderDesk {
         view
     {
         bytes32 given = Identifiers.shares(shares.commitments, shares.operators, shares.threshold);
-        bytes32 expected = assets.assetOf(order.assets[position]).sharesHash;
+        bytes32 expected = assets.sharesHashOf(order.assets[position]);
         require(given == expected, SharesMismatch(order.assets[position], given, expected));
     }
 
@@ -305,7 +333,7 @@ contract Market is OrderDesk {
         address keeper = refusal.keeper;
         address signer = ECDSA.recoverCalldata(_digest(Messages.hash(refusal)), signature);
         require(
-            signer == keeper && nodes.operatorOf(keeper) == operator && nodes.certified(keeper),
+            signer == keeper && nodes.mayRefuse(keeper, operator),
             NotKeeper(position, keeper, operator)
         );
     }
@@ -327,6 +355,8 @@ contract Market is OrderDesk {
 
     function _refund(TaskId id, Task storage task) private {
         task.state = TaskState.Refunded;
+        // No node was ever drawn, so no keeper was ever asked: the grants were not used.
+        if (task.attempt == 0) grantBook.giveBack(id);
         address requester = task.requester;
         uint256 amountWei = ledger.refundEscrow(id, requester);
         emit Refunded(id, requester, amountWei);

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 
 import {Deployed} from "./Deployed.sol";
@@ -19,7 +20,9 @@ import {Admission, Floor, Messages} from "./Messages.sol";
 /// operator's bonded stake, divided equally among the
 /// operator's machines, or nothing if that is below the minimum for one. Weights change in the
 /// block in which the stake does; a draw reads them as of an earlier block. A leaf that went to
-/// another machine or operator since counts for nobody.
+/// another machine or operator since counts for nobody. A pause or a new capacity counts only for
+/// draws whose seed block comes after it: nobody can pause because of a seed it has seen. How many
+/// tasks a node has running, its stake and its retirement count as they stand at the draw.
 ///
 /// ROLES: a quorum of the committee admits and raises the collateral floor; the operator pauses,
 /// retires and sizes its nodes; governance can withdraw approval of a measurement. Nobody can
@@ -28,6 +31,7 @@ import {Admission, Floor, Messages} from "./Messages.sol";
 /// LIVENESS: an operator has at most NODES_PER_OPERATOR nodes, which bounds every loop. Expired
 /// nodes leave the pool when anybody sweeps them; until then a draw skips them.
 contract NodeRegistry is INodeRegistry, Deployed {
+    using Checkpoints for Checkpoints.Trace208;
     using DrawPool for DrawPool.Pool;
     using EnumerableSet for EnumerableSet.AddressSet;
 
@@ -58,6 +62,8 @@ contract NodeRegistry is INodeRegistry, Deployed {
     DrawPool.Pool private _pool;
     uint16[] private _freeLeaves;
     uint16 private _leavesUsed;
+    /// @dev How many tasks at once the machine on a leaf takes, none while paused, by block.
+    mapping(uint256 leaf => Checkpoints.Trace208) private _rooms;
 
     constructor(
         ILedger ledger_,
@@ -112,6 +118,7 @@ contract NodeRegistry is INodeRegistry, Deployed {
         _current[admission.machineId] = receiptKey;
         _places[leaf].receiptKey = receiptKey;
         _active[admission.operator].add(receiptKey);
+        _setRoom(_records[receiptKey]);
         emit NodeAdmitted(
             receiptKey, admission.operator, admission.machineId, admission, beaconBlock
         );
@@ -131,12 +138,14 @@ contract NodeRegistry is INodeRegistry, Deployed {
     /// @inheritdoc INodeRegistry
     function setPaused(address receiptKey, bool paused) external onlyOperator(receiptKey) {
         _records[receiptKey].paused = paused;
+        _setRoom(_records[receiptKey]);
         emit NodePaused(receiptKey, paused);
     }
 
     /// @inheritdoc INodeRegistry
     function setCapacity(address receiptKey, uint16 capacity) external onlyOperator(receiptKey) {
         _records[receiptKey].capacity = capacity;
+        _setRoom(_records[receiptKey]);
         emit NodeCapacitySet(receiptKey, capacity);
     }
 
@@ -206,6 +215,11 @@ contract NodeRegistry is INodeRegistry, Deployed {
     }
 
     /// @inheritdoc INodeRegistry
+    function measurementOf(address receiptKey) external view returns (bytes32) {
+        return _records[receiptKey].measurement;
+    }
+
+    /// @inheritdoc INodeRegistry
     function nodesOf(address operator) external view returns (address[] memory) {
         return _active[operator].values();
     }
@@ -218,11 +232,19 @@ contract NodeRegistry is INodeRegistry, Deployed {
     }
 
     /// @inheritdoc INodeRegistry
+    function mayRefuse(address receiptKey, address operator) external view returns (bool) {
+        NodeRecord storage record = _records[receiptKey];
+        return
+            operator != address(0) && record.operator == operator && block.timestamp < record.expiry;
+    }
+
+    /// @inheritdoc INodeRegistry
     function fits(address receiptKey, Needs calldata needs) external view returns (bool) {
         NodeRecord storage record = _records[receiptKey];
-        return certified(receiptKey) && !record.paused && record.running < record.capacity
-            && record.tier >= needs.tierMin && record.tcb <= needs.tcbFloor
-            && record.tags & needs.tags == needs.tags && _pool.weightOf(record.leaf) > 0;
+        uint256 room = _rooms[record.leaf].upperLookupRecent(uint48(needs.seedBlock - 1));
+        return certified(receiptKey) && record.running < room && record.tier >= needs.tierMin
+            && record.tcb <= needs.tcbFloor && record.tags & needs.tags == needs.tags
+            && _pool.weightOf(record.leaf) > 0;
     }
 
     /// @inheritdoc INodeRegistry
@@ -321,6 +343,15 @@ contract NodeRegistry is INodeRegistry, Deployed {
             _leavesUsed = leaf + 1;
         }
         _places[leaf].since = uint48(block.number);
+    }
+
+    /// @dev Each change adds one entry, which its operator pays for; reading takes the logarithm. A
+    /// retired key's leaf is another's by now.
+    function _setRoom(NodeRecord storage record) private {
+        if (record.retired) return;
+        uint208 room = record.paused ? 0 : record.capacity;
+        Checkpoints.Trace208 storage rooms = _rooms[record.leaf];
+        if (rooms.latest() != room) rooms.push(uint48(block.number), room);
     }
 
     /// @dev Retires a key and frees its leaf.

@@ -124,7 +124,7 @@ abstract contract OrderDesk is IMarket, Deployed {
             GrantsDoNotMatchAssets(grants.length, count)
         );
 
-        Terms memory terms = grantBook.use(order, grants, grantSignatures);
+        Terms memory terms = grantBook.use(task, order, grants, grantSignatures);
         uint64 seedBlock = uint64(block.number) + SEED_BLOCKS;
         _open(task, order, orderDigest, seedBlock, terms);
         emit Placed(task, order.requester, seedBlock, order, grants, grantSignatures);
@@ -165,6 +165,7 @@ abstract contract OrderDesk is IMarket, Deployed {
         uint256 count = order.assets.length;
         require(count > 0 && count <= ASSETS_MAX, AssetsOutOfRange(count, 1, ASSETS_MAX));
         require(order.replicas == 1, ReplicasNotOne(order.replicas));
+        require(order.recipientKeyHash != 0, RecipientKeyIsZero());
         require(
             order.attemptsMax > 0 && order.attemptsMax <= ATTEMPTS_MAX,
             AttemptsOutOfRange(order.attemptsMax, 1, ATTEMPTS_MAX)

@@ -13,13 +13,14 @@ import {IStaking} from "./interfaces/IStaking.sol";
 import {Messages, Posting, Receipt, Vote} from "./Messages.sol";
 import {Ending, Offence, Role, TaskState} from "./Types.sol";
 
-/// @title Proofs that cost stake. Anybody may bring one; each counts once.
+/// @title Proofs that cost stake. Anybody may bring one; each takes stake once.
 /// @notice ROLES: nobody is trusted. What an operator loses, it signed itself: its posting commits
 /// to a receipt digest and to the exact signature bytes, so a stranger can't make an honest
 /// operator's posting look forged. What a verifier loses, it signed too.
 ///
-/// LIVENESS: a proof works as long as there is stake to take, bonded or unbonding. 70 % of it is
-/// burned (see Ledger).
+/// LIVENESS: a proof takes what stake there is, bonded or unbonding; 70 % of it is burned (see
+/// Ledger). One that found nothing to take is not spent. Ending a forged attempt and striking a
+/// verifier's vote need no stake.
 abstract contract Proofs is ISettlement, Deployed {
     IStaking public immutable staking;
     ICommittee public immutable committee;
@@ -30,6 +31,9 @@ abstract contract Proofs is ISettlement, Deployed {
     mapping(bytes32 proof => bool) public proven;
 
     SettlementConfig internal _config;
+
+    /// @dev Whether a verifier's vote on a posting was proven bad, by `_verifierProof`.
+    mapping(bytes32 vote => bool) internal _fallen;
 
     constructor(
         IStaking staking_,
@@ -62,15 +66,10 @@ abstract contract Proofs is ISettlement, Deployed {
         bytes32 digest = _digest(Messages.hash(posting));
         (address node, address operator) = _signedPosting(posting, digest, operatorSignature);
         require(!_genuine(posting, node, receipt, receiptSignature), ReceiptIsGenuine(node));
-        _once(digest);
 
-        Task memory task = market.taskOf(posting.task);
-        bool open = task.state == TaskState.Posted || task.state == TaskState.Accepted;
-        if (
-            open && task.attempt == posting.attempt
-                && market.attemptOf(posting.task, posting.attempt).posting == digest
-        ) market.endAttempt(posting.task, Ending.Forged);
-        uint256 slashedWei = _slash(operator, _config.forgedReceiptWei, Offence.ForgedReceipt);
+        bool ended = _endForged(posting, digest);
+        uint256 slashedWei =
+            _slash(digest, ended, operator, _config.forgedReceiptWei, Offence.ForgedReceipt);
         emit ForgedReceiptProven(digest, operator, msg.sender, slashedWei);
     }
 
@@ -90,9 +89,11 @@ abstract contract Proofs is ISettlement, Deployed {
         address other = ECDSA.recoverCalldata(digestB, signatures[1]);
         require(verifier == other, SignersDiffer(verifier, other));
         _checkMember(voteA, verifier);
-        _once(_verifierProof(verifier, voteA.posting));
 
-        uint256 slashedWei = _slash(verifier, _config.equivocationWei, Offence.Equivocation);
+        bytes32 proof = _verifierProof(verifier, voteA.posting);
+        _fallen[proof] = true;
+        uint256 slashedWei =
+            _slash(proof, false, verifier, _config.equivocationWei, Offence.Equivocation);
         emit EquivocationProven(voteA.posting, verifier, msg.sender, slashedWei);
     }
 
@@ -115,9 +116,11 @@ abstract contract Proofs is ISettlement, Deployed {
             genuine ? vote.verdict == 2 && vote.reason == 1 : vote.verdict == 1,
             VoteIsTrue(vote.verdict, vote.reason)
         );
-        _once(_verifierProof(verifier, digest));
 
-        uint256 slashedWei = _slash(verifier, _config.falseVoteWei, Offence.FalseVote);
+        bool ended = !genuine && _endForged(posting, digest);
+        _fallen[_verifierProof(verifier, digest)] = true;
+        bytes32 proof = keccak256(abi.encode(verifier, digest, Offence.FalseVote));
+        uint256 slashedWei = _slash(proof, ended, verifier, _config.falseVoteWei, Offence.FalseVote);
         emit FalseVoteProven(digest, verifier, msg.sender, slashedWei);
     }
 
@@ -126,7 +129,7 @@ abstract contract Proofs is ISettlement, Deployed {
         return _config;
     }
 
-    /// @dev A verifier loses stake once per posting, whatever else it signed about it.
+    /// @dev Names what a verifier signed about a posting, and its equivocation there.
     function _verifierProof(address verifier, bytes32 posting) internal pure returns (bytes32) {
         return keccak256(abi.encode(verifier, posting));
     }
@@ -178,12 +181,27 @@ abstract contract Proofs is ISettlement, Deployed {
         require(committee.isMember(attempt.committee, signer), NotMember(attempt.committee, signer));
     }
 
-    function _once(bytes32 proof) private {
-        require(!proven[proof], AlreadyProven(proof));
-        proven[proof] = true;
+    /// @dev Ends the attempt if the forged posting is the one on chain and not paid for yet.
+    function _endForged(Posting calldata posting, bytes32 digest) private returns (bool ended) {
+        Task memory task = market.taskOf(posting.task);
+        bool open = task.state == TaskState.Posted || task.state == TaskState.Accepted;
+        ended = open && task.attempt == posting.attempt
+            && market.attemptOf(posting.task, posting.attempt).posting == digest;
+        if (ended) market.endAttempt(posting.task, Ending.Forged);
     }
 
-    function _slash(address account, uint256 amountWei, Offence offence) private returns (uint256) {
-        return staking.slash(account, amountWei, msg.sender, Role.Challenger, offence);
+    /// @dev Takes stake once per proof. A spent proof is refused unless it `ended` an attempt: its
+    /// posting may have been proven forged before it came on chain.
+    function _slash(bytes32 proof, bool ended, address account, uint256 amountWei, Offence offence)
+        private
+        returns (uint256 takenWei)
+    {
+        if (proven[proof]) {
+            require(ended, AlreadyProven(proof));
+            return 0;
+        }
+        proven[proof] = true;
+        takenWei = staking.slash(account, amountWei, msg.sender, Role.Challenger, offence);
+        if (takenWei == 0) proven[proof] = false;
     }
 }

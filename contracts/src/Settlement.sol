@@ -22,12 +22,16 @@ import {Ending, Role, TaskId, TaskState} from "./Types.sol";
 ///
 /// ROLES: a quorum of the committee decides what is accepted, never who loses stake. Stake goes by
 /// proof alone (see Proofs).
-/// LIVENESS: without a judgement anybody can have the requester refunded after `judgeSeconds`.
+/// LIVENESS: without a judgement anybody can have the requester refunded after `judgeSeconds`, and
+/// without a settlement UNSETTLED_SECONDS after the challenge window.
 /// Nothing here can be paused.
 contract Settlement is Proofs {
     uint8 internal constant ACCEPT = 1;
     uint8 internal constant REFUSE = 2;
     uint8 internal constant REASON_MAX = 6;
+
+    /// @notice How long after its challenge window an accepted task can only be settled.
+    uint64 public constant UNSETTLED_SECONDS = 30 days;
 
     /// @inheritdoc ISettlement
     mapping(TaskId task => bytes32 vote) public judgementOf;
@@ -46,6 +50,9 @@ contract Settlement is Proofs {
         TaskId id = vote.task;
         Task memory task = market.taskOf(id);
         require(task.state == TaskState.Posted, NotPosted(id));
+        // Later, the stake behind the posting and the votes may leave before a challenge ends.
+        uint64 until = task.postedAt + _config.judgeSeconds;
+        require(block.timestamp <= until, JudgingOver(until, block.timestamp));
         bytes32 posting = market.attemptOf(id, task.attempt).posting;
         require(
             vote.attempt == task.attempt && vote.posting == posting,
@@ -96,6 +103,17 @@ contract Settlement is Proofs {
         require(block.timestamp > until, JudgingNotOver(until, block.timestamp));
 
         emit JudgementExpired(id, task.attempt);
+        market.refund(id);
+    }
+
+    /// @inheritdoc ISettlement
+    function refundUnsettled(TaskId id) external {
+        Task memory task = market.taskOf(id);
+        require(task.state == TaskState.Accepted, NotAccepted(id));
+        uint64 until = task.judgedAt + _config.challengeSeconds + UNSETTLED_SECONDS;
+        require(block.timestamp > until, SettlingNotOver(until, block.timestamp));
+
+        emit SettlementExpired(id, task.attempt);
         market.refund(id);
     }
 
@@ -175,7 +193,7 @@ contract Settlement is Proofs {
         uint256 kept;
         for (uint256 i; i < members.length; ++i) {
             if (task.voters & (1 << i) == 0) continue;
-            if (proven[_verifierProof(members[i], posting)]) continue;
+            if (_fallen[_verifierProof(members[i], posting)]) continue;
             members[kept++] = members[i];
         }
         standing = new address[](kept);

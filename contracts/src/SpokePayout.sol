@@ -16,8 +16,10 @@ import {SpokeToken} from "./SpokeToken.sol";
 /// total never falls.
 ///
 /// ROLES: a quorum of the committee is trusted to sign only roots that the home chain's Ledger
-/// owes, since this chain can't see it. The set and its epoch follow the home committee by signed
-/// handovers. Nobody else can mint.
+/// owes, since this chain can't see it, and no cap bounds what they sign. The set and its epoch
+/// follow the home committee by handovers that somebody has to bring here: until then the set
+/// before stays in office here, also when its members have no stake left at home. Nobody else can
+/// mint.
 ///
 /// LIVENESS: a claim depends on nobody once its root is posted, and can't be paused. If the
 /// committee stops signing, what was earned since the last root waits in the home chain's lockbox.
@@ -83,7 +85,8 @@ contract SpokePayout is ISpokePayout, EIP712, MemberSets {
         return _domainSeparatorV4();
     }
 
-    /// @dev Stake is on the home chain: a member answers there.
+    /// @dev Stake is on the home chain, which this one can't see, and no proof against a false root
+    /// is taken there yet: a signature here costs its member nothing that could be shown on chain.
     function _requireBacked(address) internal view override {}
 
     function _membersDigest(bytes32 structHash) internal view override returns (bytes32) {

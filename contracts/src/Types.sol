@@ -56,7 +56,8 @@ enum Ending {
     RefusedByKeepers,
     Silent,
     RefusedByVerifiers,
-    Forged
+    Forged,
+    GivenUp
 }
 
 /// @dev Why a stake was slashed.

@@ -82,6 +82,15 @@ contract CommitteeTest is Network {
         committee.handover(next, members, signatures);
 
         bond(members[0], VERIFIER_STAKE);
+        vm.prank(members[0]);
+        staking.requestUnbond(1);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ICommittee.NotBacked.selector, members[0], VERIFIER_STAKE - 1, VERIFIER_STAKE
+            )
+        );
+        committee.handover(next, members, signatures);
+        bond(members[0], 1);
         committee.handover(next, members, signatures);
         equal(committee.epoch(), 1, "epoch");
         equal(committee.membersHashAt(1), next.membersHash, "hash");

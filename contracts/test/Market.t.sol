@@ -5,7 +5,7 @@ import {AppStatus} from "../src/interfaces/IAppRegistry.sol";
 import {Shares} from "../src/interfaces/IAssetRegistry.sol";
 import {IMarket, Task} from "../src/interfaces/IMarket.sol";
 import {Grant, Messages, Order, Posting, Refusal} from "../src/Messages.sol";
-import {Offence, Role, TaskId, TaskState} from "../src/Types.sol";
+import {Ending, Offence, Role, TaskId, TaskState} from "../src/Types.sol";
 import {Network} from "./Network.sol";
 
 contract MarketTest is Network {
@@ -259,33 +259,40 @@ contract MarketTest is Network {
 
     function test_refusals_count_only_from_two_different_keepers_of_this_attempt() public {
         (TaskId task, Order memory order) = running();
+        address operator = operatorOf(task);
         (Refusal[] memory refusals, bytes[] memory signatures) = refusalsOf(task, order, 0, 1);
 
         refusals[1] = refusals[0];
         signatures[1] = signatures[0];
+        vm.prank(operator);
         vm.expectRevert(abi.encodeWithSelector(IMarket.RefusalsNotAscending.selector, 1, 0));
         market.refuse(order, 0, shares(), refusals, signatures);
 
         (refusals, signatures) = refusalsOf(task, order, 0, 1);
         refusals[1].attempt = 2;
+        vm.prank(operator);
         vm.expectRevert(abi.encodeWithSelector(IMarket.RefusalMismatch.selector, 1));
         market.refuse(order, 0, shares(), refusals, signatures);
 
         (refusals, signatures) = refusalsOf(task, order, 0, 1);
         signatures[0] = signatures[1];
+        vm.prank(operator);
         vm.expectPartialRevert(IMarket.NotKeeper.selector);
         market.refuse(order, 0, shares(), refusals, signatures);
 
         (refusals, signatures) = refusalsOf(task, order, 0, 1);
+        vm.prank(operator);
         vm.expectRevert(abi.encodeWithSelector(IMarket.RefusalMismatch.selector, 0));
         market.refuse(order, 1, shares(), refusals, signatures);
     }
 
     function test_keepers_that_the_asset_does_not_name_refuse_nothing() public {
         (TaskId task, Order memory order) = running();
+        address operator = operatorOf(task);
         (Refusal[] memory refusals, bytes[] memory signatures) = refusalsOf(task, order, 0, 1);
         Shares memory others = shares();
         others.operators[2] = vm.addr(STRANGER);
+        vm.prank(operator);
         vm.expectPartialRevert(IMarket.SharesMismatch.selector);
         market.refuse(order, 0, others, refusals, signatures);
     }
@@ -294,17 +301,20 @@ contract MarketTest is Network {
         vm.assume(caller != address(settlement));
         TaskId task = place();
         run(task);
-        bytes[4] memory calls = [
-            abi.encodeCall(IMarket.accept, (task, 1, bytes32(0))),
-            abi.encodeCall(IMarket.refund, (task)),
-            abi.encodeCall(IMarket.close, (task)),
-            abi.encodeCall(IMarket.addVoters, (task, 1))
-        ];
-        for (uint256 i; i < calls.length; ++i) {
-            vm.prank(caller);
-            (bool done,) = address(market).call(calls[i]);
-            isTrue(!done, "refused");
-        }
+        // Each in a state in which Settlement may call it.
+        settlementAlone(caller, abi.encodeCall(IMarket.accept, (task, 1, bytes32(0))));
+        settlementAlone(caller, abi.encodeCall(IMarket.refund, (task)));
+        settlementAlone(caller, abi.encodeCall(IMarket.endAttempt, (task, Ending.Forged)));
+        judge(task, 1, 0);
+        settlementAlone(caller, abi.encodeCall(IMarket.addVoters, (task, 15)));
+        settlementAlone(caller, abi.encodeCall(IMarket.endAttempt, (task, Ending.Forged)));
+        settlementAlone(caller, abi.encodeCall(IMarket.refund, (task)));
+        settlementAlone(caller, abi.encodeCall(IMarket.close, (task)));
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Accepted), "state");
+    }
+
+    function settlementAlone(address caller, bytes memory data) private {
+        callFails(caller, address(market), data, notModule(caller, address(settlement)));
     }
 
     function running() private returns (TaskId task, Order memory order) {
@@ -312,11 +322,6 @@ contract MarketTest is Network {
         order = orderOf(grants);
         task = place(order, grants);
         draw(task);
-    }
-
-    function refuse(TaskId task, Order memory order, uint8 reason) private {
-        (Refusal[] memory refusals, bytes[] memory signatures) = refusalsOf(task, order, 0, reason);
-        market.refuse(order, 0, shares(), refusals, signatures);
     }
 
     function retireAll() private {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {INodeRegistry, NodeRecord} from "../src/interfaces/INodeRegistry.sol";
+import {IMemberSets} from "../src/interfaces/IMemberSets.sol";
+import {INodeRegistry, Needs, NodeRecord} from "../src/interfaces/INodeRegistry.sol";
 import {Admission, Floor, Messages} from "../src/Messages.sol";
 import {Network} from "./Network.sol";
 
@@ -227,6 +228,33 @@ contract NodeRegistryTest is Network {
         vm.expectRevert(abi.encodeWithSelector(INodeRegistry.FloorNotNext.selector, 1, 2));
         nodes.raiseFloor(again, signatures);
         raise(Floor(2, 17, 4, 4));
+    }
+
+    function test_the_collateral_floor_is_raised_only_by_a_quorum() public {
+        Floor memory next = Floor(1, 17, 3, 4);
+        bytes32 digest = digestOf(Messages.hash(next));
+        bytes[] memory signatures = quorum(digest, 2);
+        vm.expectRevert(abi.encodeWithSelector(IMemberSets.QuorumNotReached.selector, 2, 3));
+        nodes.raiseFloor(next, signatures);
+        signatures = quorum(digest, 3);
+        signatures[2] = sign(STRANGER, digest);
+        vm.expectPartialRevert(IMemberSets.NotMember.selector);
+        nodes.raiseFloor(next, signatures);
+        equal(nodes.floor().sequence, 0, "as before");
+    }
+
+    function test_a_node_whose_tcb_is_worse_than_the_floor_does_not_fit() public {
+        bond(vm.addr(OPERATORS), NODE_STAKE);
+        Admission memory admission = admissionOf(OPERATORS, NEW_ENCLAVE, bytes32(uint256(9)));
+        admission.tcb = 2;
+        bytes[] memory signatures = quorum(digestOf(Messages.hash(admission)), 3);
+        uint256 beaconBlock = vm.getBlockNumber() - 1;
+        vm.prank(admission.operator);
+        nodes.admit(admission, "", beaconBlock, signatures, "");
+        uint64 later = uint64(vm.getBlockNumber() + 1);
+        isTrue(!nodes.fits(admission.receiptKey, Needs(1, 1, 1, later)), "worse");
+        isTrue(nodes.fits(admission.receiptKey, Needs(1, 2, 1, later)), "as bad as allowed");
+        isTrue(nodes.fits(admission.receiptKey, Needs(1, 3, 1, later)), "better");
     }
 
     function test_an_operator_has_at_most_eight_nodes() public {

@@ -106,6 +106,9 @@ contract PlaceTest is Network {
         offer.replicas = 2;
         refuse(offer, two, abi.encodeWithSelector(IMarket.ReplicasNotOne.selector, 2));
         offer.replicas = 1;
+        offer.recipientKeyHash = 0;
+        refuse(offer, two, abi.encodeWithSelector(IMarket.RecipientKeyIsZero.selector));
+        offer.recipientKeyHash = keccak256("recipient");
         offer.attemptsMax = 9;
         refuse(offer, two, abi.encodeWithSelector(IMarket.AttemptsOutOfRange.selector, 9, 1, 8));
         offer.attemptsMax = 2;
@@ -167,6 +170,56 @@ contract PlaceTest is Network {
         Order memory offer = orderOf(two);
         offer.assets[0] = two[1].asset;
         refuse(offer, two, abi.encodeWithSelector(IGrantBook.GrantForOtherAsset.selector, 0));
+    }
+
+    function test_an_asset_stands_in_an_order_once() public {
+        Grant[] memory three = new Grant[](3);
+        (three[0], three[1], three[2]) = (grantOf(0), grantOf(1), grantOf(0));
+        three[2].nonce = 8; // Another grant for the same asset.
+        Order memory offer = orderOf(three);
+        bytes[] memory signatures = signGrants(three);
+        signatures[2] = sign(OWNERS, offer.grants[2]);
+        vm.prank(offer.requester);
+        vm.expectRevert(abi.encodeWithSelector(IGrantBook.AssetRepeated.selector, 2));
+        market.place(offer, three, signatures);
+    }
+
+    function test_a_task_that_nobody_was_drawn_for_gives_its_uses_back() public {
+        Grant[] memory two = grantsOf();
+        two[0].usesMax = 1;
+        Order memory offer = orderOf(two);
+        TaskId id = place(offer, two);
+        refuse(orderOf(two), two, abi.encodeWithSelector(IGrantBook.GrantUsedUp.selector, 0, 1));
+        vm.warp(offer.expiry);
+        market.refundExpired(id);
+        equal(grantBook.usesOf(offer.grants[0]), 0, "first grant");
+        equal(grantBook.usesOf(offer.grants[1]), 0, "second grant");
+        place(orderOf(two), two);
+        equal(grantBook.usesOf(offer.grants[0]), 1, "used again");
+    }
+
+    function test_a_task_that_somebody_was_drawn_for_has_used_its_grants() public {
+        Grant[] memory two = grantsOf();
+        Order memory offer = orderOf(two);
+        offer.expiry = uint64(block.timestamp + 3_000);
+        TaskId id = place(offer, two);
+        draw(id);
+        vm.prank(operatorOf(id));
+        market.giveUp(id);
+        vm.warp(offer.expiry);
+        market.refundExpired(id);
+        equal(grantBook.usesOf(offer.grants[0]), 1, "used");
+    }
+
+    function testFuzz_only_the_market_uses_grants_and_gives_uses_back(address caller) public {
+        vm.assume(caller != address(market));
+        Grant[] memory two = grantsOf();
+        Order memory offer = orderOf(two);
+        TaskId id = place(offer, two);
+        bytes memory reason = notModule(caller, address(market));
+        bytes memory use = abi.encodeCall(IGrantBook.use, (id, offer, two, signGrants(two)));
+        callFails(caller, address(grantBook), use, reason);
+        callFails(caller, address(grantBook), abi.encodeCall(IGrantBook.giveBack, (id)), reason);
     }
 
     function test_a_grant_by_somebody_else_is_refused() public {

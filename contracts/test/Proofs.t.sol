@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ISettlement} from "../src/interfaces/ISettlement.sol";
 import {Messages, Posting, Receipt, Vote} from "../src/Messages.sol";
-import {TaskId, TaskState} from "../src/Types.sol";
+import {Offence, Role, TaskId, TaskState} from "../src/Types.sol";
 import {Network} from "./Network.sol";
 
 contract ProofsTest is Network {
@@ -175,13 +175,135 @@ contract ProofsTest is Network {
     }
 
     function test_a_verifier_that_was_proven_false_is_not_paid_for_that_judgement() public {
+        TaskId task = place();
+        (Posting memory posting, bytes memory signature) = run(task);
+        Receipt memory receipt = receiptOf(task);
+        Vote memory truth = judge(task, 1, 0);
+        Vote memory lie = voteOf(task, 2, 1);
+        prove(verifierKeys[0], lie, posting, receipt, signature);
+        bytes[2] memory signatures = both(verifierKeys[1], truth, lie);
+        settlement.proveEquivocation(truth, lie, signatures);
+        settle(task);
+        equal(ledger.balanceOf(vm.addr(verifierKeys[0])), 0, "false vote");
+        equal(ledger.balanceOf(vm.addr(verifierKeys[1])), 0, "equivocation");
+        equal(ledger.balanceOf(vm.addr(verifierKeys[2])), 0.04 ether, "standing");
+    }
+
+    function test_a_false_vote_for_a_forgery_ends_its_attempt() public {
+        for (uint256 i; i < 2; ++i) {
+            (TaskId task, Posting memory posting, bytes memory signature) = posted(STRANGER);
+            Receipt memory receipt = receiptOf(task);
+            Vote memory vote = voteOf(task, 1, 0);
+            if (i == 1) judge(task, 1, 0);
+            prove(verifierKeys[3 - i], vote, posting, receipt, signature);
+            equal(uint256(market.taskOf(task).state), uint256(TaskState.Placed), "next attempt");
+            equal(market.taskOf(task).voters, 0, "no voters are left");
+            // What the operator signed is still held against it.
+            address operator = nodes.operatorOf(market.attemptOf(task, 1).node);
+            uint256 stakeWei = staking.slashableOf(operator);
+            settlement.proveForgedReceipt(posting, "", receipt, signature);
+            isTrue(staking.slashableOf(operator) < stakeWei, "the operator pays");
+        }
+    }
+
+    function test_a_false_vote_against_a_genuine_receipt_ends_nothing() public {
+        TaskId task = place();
+        (Posting memory posting, bytes memory signature) = run(task);
+        Receipt memory receipt = receiptOf(task);
+        judge(task, 1, 0);
+        prove(verifierKeys[0], voteOf(task, 2, 1), posting, receipt, signature);
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Accepted), "state");
+    }
+
+    function test_a_forgery_that_is_not_the_one_on_chain_ends_nothing() public {
+        TaskId task = place();
+        run(task);
+        Receipt memory receipt = receiptOf(task);
+        receipt.outputDigest = keccak256("another output");
+        bytes memory forged = sign(STRANGER, digestOf(Messages.hash(receipt)));
+        Posting memory other = postingOf(task, forged);
+        other.receiptDigest = digestOf(Messages.hash(receipt));
+        uint256 operatorKey = keyOf(market.taskOf(task).node) - ENCLAVES + OPERATORS;
+        bytes memory signature = sign(operatorKey, digestOf(Messages.hash(other)));
+        settlement.proveForgedReceipt(other, signature, receipt, forged);
+        equal(staking.bondedOf(vm.addr(operatorKey)), NODE_STAKE - FORGED, "its signer pays");
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Posted), "the task goes on");
+    }
+
+    function test_a_forgery_that_was_proven_before_it_was_posted_still_ends_its_attempt() public {
+        TaskId task = place();
+        draw(task);
+        Receipt memory receipt = receiptOf(task);
+        bytes memory forged = sign(STRANGER, digestOf(Messages.hash(receipt)));
+        Posting memory posting = postingOf(task, forged);
+        uint256 operatorKey = keyOf(market.taskOf(task).node) - ENCLAVES + OPERATORS;
+        bytes memory signature = sign(operatorKey, digestOf(Messages.hash(posting)));
+        settlement.proveForgedReceipt(posting, signature, receipt, forged);
+        market.post(posting, signature);
+        settlement.proveForgedReceipt(posting, "", receipt, forged);
+        equal(staking.bondedOf(vm.addr(operatorKey)), NODE_STAKE - FORGED, "it pays once");
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Placed), "next attempt");
+    }
+
+    function test_a_proof_that_took_nothing_is_not_spent() public {
         (TaskId task, Posting memory posting, bytes memory signature) = posted(STRANGER);
         Receipt memory receipt = receiptOf(task);
         Vote memory vote = judge(task, 1, 0);
+        address operator = operatorOf(task);
+        address verifier = vm.addr(verifierKeys[0]);
+        empty(operator);
+        empty(verifier);
+        settlement.proveForgedReceipt(posting, "", receipt, signature);
         prove(verifierKeys[0], vote, posting, receipt, signature);
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Placed), "the attempt ends");
+        isTrue(!settlement.proven(digestOf(Messages.hash(posting))), "not spent");
+
+        bond(operator, NODE_STAKE);
+        bond(verifier, VERIFIER_STAKE);
+        settlement.proveForgedReceipt(posting, "", receipt, signature);
+        prove(verifierKeys[0], vote, posting, receipt, signature);
+        equal(staking.bondedOf(operator), NODE_STAKE - FORGED, "operator");
+        equal(staking.bondedOf(verifier), VERIFIER_STAKE - FALSE_VOTE, "verifier");
+        vm.expectPartialRevert(ISettlement.AlreadyProven.selector);
+        settlement.proveForgedReceipt(posting, "", receipt, signature);
+    }
+
+    function test_a_liar_without_stake_is_not_paid_either() public {
+        TaskId task = place();
+        (Posting memory posting, bytes memory signature) = run(task);
+        Receipt memory receipt = receiptOf(task);
+        judge(task, 1, 0);
+        empty(vm.addr(verifierKeys[0]));
+        prove(verifierKeys[0], voteOf(task, 2, 1), posting, receipt, signature);
         settle(task);
-        equal(ledger.balanceOf(vm.addr(verifierKeys[0])), 0, "proven");
-        equal(ledger.balanceOf(vm.addr(verifierKeys[1])), 0.02 ether, "standing");
+        equal(ledger.balanceOf(vm.addr(verifierKeys[0])), 0, "its vote does not stand");
+    }
+
+    function test_a_false_vote_and_an_equivocation_are_two_offences() public {
+        TaskId task = place();
+        (Posting memory posting, bytes memory signature) = run(task);
+        Receipt memory receipt = receiptOf(task);
+        address verifier = vm.addr(VERIFIERS);
+        bond(verifier, VERIFIER_STAKE);
+        Vote memory lie = voteOf(task, 2, 1);
+        Vote memory truth = voteOf(task, 1, 0);
+        settlement.proveEquivocation(lie, truth, both(VERIFIERS, lie, truth));
+        prove(VERIFIERS, lie, posting, receipt, signature);
+        equal(
+            staking.bondedOf(verifier),
+            2 * VERIFIER_STAKE - EQUIVOCATED - FALSE_VOTE,
+            "pays for both"
+        );
+        bytes memory voteSignature = sign(VERIFIERS, digestOf(Messages.hash(lie)));
+        vm.expectPartialRevert(ISettlement.AlreadyProven.selector);
+        settlement.proveFalseVote(lie, voteSignature, posting, "", receipt, signature);
+    }
+
+    function empty(address account) private {
+        vm.prank(address(settlement));
+        staking.slash(
+            account, type(uint128).max, address(7), Role.Challenger, Offence.ForgedReceipt
+        );
     }
 
     function posted(uint256 signerKey)

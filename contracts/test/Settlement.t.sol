@@ -165,15 +165,8 @@ contract SettlementTest is Network {
         address member = vm.addr(verifierKeys[0]);
         vm.prank(member);
         staking.requestUnbond(VERIFIER_STAKE);
-        settlement.judge(vote, quorum(digestOf(Messages.hash(vote)), 3)); // Still slashable:
-        // counts.
-
-        vm.warp(block.timestamp + UNBOND_SECONDS);
-        vm.prank(member);
-        staking.finishUnbond();
-        task = place();
-        run(task);
-        vote = voteOf(task, 1, 0);
+        // Still slashable, but perhaps not for as long as the vote can be challenged.
+        equal(staking.slashableOf(member), VERIFIER_STAKE, "slashable");
         bytes[] memory signatures = quorum(digestOf(Messages.hash(vote)), 3);
         vm.expectRevert(
             abi.encodeWithSignature(
@@ -181,6 +174,56 @@ contract SettlementTest is Network {
             )
         );
         settlement.judge(vote, signatures);
+
+        bond(member, VERIFIER_STAKE);
+        settlement.judge(vote, signatures);
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Accepted), "counts again");
+    }
+
+    function test_nobody_judges_after_the_judging_time() public {
+        TaskId task = place();
+        run(task);
+        TaskId other = place();
+        run(other);
+        uint64 until = uint64(block.timestamp) + JUDGE_SECONDS;
+        vm.warp(until);
+        judge(other, 1, 0);
+        vm.warp(until + 1);
+        Vote memory vote = voteOf(task, 1, 0);
+        bytes[] memory signatures = quorum(digestOf(Messages.hash(vote)), 3);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.JudgingOver.selector, until, until + 1));
+        settlement.judge(vote, signatures);
+        settlement.expireJudgement(task);
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Refunded), "refunded");
+    }
+
+    function test_a_task_whose_judged_keepers_are_no_list_is_refunded_late() public {
+        TaskId task = place();
+        run(task);
+        Vote memory vote = voteOf(task, 1, 0);
+        vote.keepersHash = keccak256("no list");
+        settlement.judge(vote, quorum(digestOf(Messages.hash(vote)), 3));
+        uint64 until = uint64(block.timestamp) + CHALLENGE_SECONDS + 30 days;
+        vm.warp(until);
+        vm.expectPartialRevert(ISettlement.KeepersMismatch.selector);
+        settlement.settle(task, keepers());
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.SettlingNotOver.selector, until, until));
+        settlement.refundUnsettled(task);
+        vm.warp(until + 1);
+        vm.prank(vm.addr(STRANGER));
+        settlement.refundUnsettled(task);
+        equal(uint256(market.taskOf(task).state), uint256(TaskState.Refunded), "state");
+        equal(ledger.balanceOf(vm.addr(REQUESTER)), 1_000 ether, "refund");
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NotAccepted.selector, task));
+        settlement.refundUnsettled(task);
+    }
+
+    function test_only_an_accepted_task_is_refunded_for_want_of_settlement() public {
+        TaskId task = place();
+        run(task);
+        vm.warp(block.timestamp + 60 days);
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NotAccepted.selector, task));
+        settlement.refundUnsettled(task);
     }
 
     function test_stake_must_outlast_attempt_judging_and_challenge() public {

@@ -65,6 +65,9 @@ interface IAssetRegistry {
     function assetOf(AssetId asset) external view returns (Asset memory);
     function ownerOf(AssetId asset) external view returns (address);
 
+    /// @notice What proves an asset's keepers; zero if there is no such asset.
+    function sharesHashOf(AssetId asset) external view returns (bytes32);
+
     /// @notice When the owner revoked the grant; 0 if never.
     function revokedAt(address owner, bytes32 grant) external view returns (uint64);
     function nonceMinOf(address owner) external view returns (uint64);

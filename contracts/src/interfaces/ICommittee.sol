@@ -14,7 +14,7 @@ interface ICommittee is IMemberSets {
     function announce(string calldata url) external;
 
     /// @notice Reverts unless a quorum of the set of `epoch` signed `digest`, each with its minimum
-    /// stake still in reach. @param signatures ascending by signer.
+    /// stake bonded. @param signatures ascending by signer.
     /// @return seats a bit for the position of each signer in `membersAt(epoch)`.
     function verify(uint64 epoch, bytes32 digest, bytes[] calldata signatures)
         external

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Grant, Order} from "../Messages.sol";
-import {AppId} from "../Types.sol";
+import {AppId, TaskId} from "../Types.sol";
 
 /// @dev One asset's owner and the price of its grant.
 struct OwnerShare {
@@ -23,8 +23,10 @@ struct Terms {
 /// @title Decides whether grants cover an order, and counts how often each was used.
 interface IGrantBook {
     event GrantUsed(bytes32 indexed grant, address indexed owner, uint32 uses, uint32 usesMax);
+    event GrantUseReturned(bytes32 indexed grant, TaskId indexed task, uint32 uses);
 
     error AssetUnknownAt(uint256 position);
+    error AssetRepeated(uint256 position);
     error GrantMismatch(uint256 position, bytes32 given, bytes32 ordered);
     error GrantForOtherAsset(uint256 position);
     error GrantNotByOwner(uint256 position, address grantor, address owner);
@@ -42,12 +44,18 @@ interface IGrantBook {
     error NoMeasurementLeft(uint256 position);
     error FeeBelowPrices(uint256 ownersWei, uint256 pricesWei);
 
-    /// @notice Market only: uses each grant once. Reverts with the position of the first grant that
-    /// does not cover the order.
-    function use(Order calldata order, Grant[] calldata grants, bytes[] calldata signatures)
-        external
-        returns (Terms memory);
+    /// @notice Market only: uses each grant once, for different assets. Reverts with the position
+    /// of the first grant that does not cover the order.
+    function use(
+        TaskId task,
+        Order calldata order,
+        Grant[] calldata grants,
+        bytes[] calldata signatures
+    ) external returns (Terms memory);
 
-    /// @notice How many tasks were placed under a grant.
+    /// @notice Market only: takes back the uses of a task that no node was ever drawn for.
+    function giveBack(TaskId task) external;
+
+    /// @notice How many tasks were placed under a grant, without those given back.
     function usesOf(bytes32 grant) external view returns (uint32);
 }

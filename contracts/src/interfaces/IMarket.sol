@@ -100,6 +100,7 @@ interface IMarket {
     error WrongState(TaskId task, TaskState state, TaskState expected);
     error AppNotListed(AppId app);
     error ReplicasNotOne(uint8 replicas);
+    error RecipientKeyIsZero();
     error AssetsOutOfRange(uint256 count, uint256 min, uint256 max);
     error GrantsDoNotMatchAssets(uint256 grants, uint256 assets);
     error OrderExpired(uint64 expiry, uint256 now_);
@@ -119,6 +120,7 @@ interface IMarket {
     error RefusalMismatch(uint256 position);
     error RefusalsNotAscending(uint256 position, uint8 shareIndex);
     error RefusalReasonUnknown(uint256 position, uint8 reason);
+    error NotDrawnOperator(address caller, address operator);
     error NotKeeper(uint256 position, address keeper, address operator);
 
     /// @notice Places the caller's order: locks its fee, checks every grant, and starts the wait
@@ -144,12 +146,12 @@ interface IMarket {
     /// may send it, up to the attempt's deadline.
     function post(Posting calldata posting, bytes calldata operatorSignature) external;
 
-    /// @notice Ends an attempt by signed refusals of enough of one asset's keepers to make release
-    /// impossible. If all of them blame the owner (reasons 1 to 3) the requester is refunded, else
-    /// the next attempt begins.
+    /// @notice The drawn node's operator ends its attempt by signed refusals of enough of one
+    /// asset's keepers to make release impossible. If all of them blame the owner (reasons 1 to 3)
+    /// the requester is refunded, else the next attempt begins.
     /// @param order the task's order; `position` is the asset's place in it.
-    /// @param refusals ascending by share index, each signed by the certified receipt key of that
-    /// share's operator.
+    /// @param refusals ascending by share index, each signed by an admitted, unexpired receipt key
+    /// of that share's operator, whatever became of its measurement.
     function refuse(
         Order calldata order,
         uint256 position,
@@ -158,13 +160,18 @@ interface IMarket {
         bytes[] calldata signatures
     ) external;
 
+    /// @notice The drawn node's operator ends its attempt up to the deadline, without a reason that
+    /// anybody could check and without a slash. The next attempt begins, or the requester is
+    /// refunded when none is left.
+    function giveUp(TaskId task) external;
+
     /// @notice Ends an attempt whose deadline passed in silence: the node pays `missWei` of its
     /// stake, 70 % burned and the rest to the treasury. Nobody else is paid, least of all the
     /// requester, whose own keepers may be why the node was silent. Anybody may.
     function timeout(TaskId task) external;
 
-    /// @notice Refunds a placed task that nobody could be drawn for before its order expired.
-    /// Anybody may.
+    /// @notice Refunds a placed task that nobody could be drawn for before its order expired. If no
+    /// node was ever drawn, its grants get their use back. Anybody may.
     function refundExpired(TaskId task) external;
 
     /// @notice Settlement only.
@@ -176,7 +183,7 @@ interface IMarket {
     /// @notice Settlement only: more verifiers stand with the judgement.
     function addVoters(TaskId task, uint32 voters) external;
 
-    /// @notice Settlement only: nobody judged in time.
+    /// @notice Settlement only: nobody judged a posted task, or settled an accepted one, in time.
     function refund(TaskId task) external;
 
     /// @notice Settlement only: the task's fee is about to be paid.

@@ -22,11 +22,12 @@ struct NodeRecord {
     uint16 leaf;
 }
 
-/// @dev What a task asks of a node.
+/// @dev What a task asks of a node. Pauses and capacities count as they stood before `seedBlock`.
 struct Needs {
     uint8 tierMin;
     uint8 tcbFloor;
     uint32 tags;
+    uint64 seedBlock;
 }
 
 /// @dev The collateral numbers that evidence must reach.
@@ -97,10 +98,11 @@ interface INodeRegistry {
     /// @notice Operator only: the node is never drawn nor certified again.
     function retire(address receiptKey) external;
 
-    /// @notice Operator only.
+    /// @notice Operator only: counts for draws whose seed block is later than this one.
     function setPaused(address receiptKey, bool paused) external;
 
-    /// @notice Operator only: how many tasks at once.
+    /// @notice Operator only: how many tasks at once, in draws whose seed block is later than this
+    /// one.
     function setCapacity(address receiptKey, uint16 capacity) external;
 
     /// @notice Operator only.
@@ -124,13 +126,20 @@ interface INodeRegistry {
 
     function recordOf(address receiptKey) external view returns (NodeRecord memory);
     function operatorOf(address receiptKey) external view returns (address);
+    function measurementOf(address receiptKey) external view returns (bytes32);
     function urlOf(address receiptKey) external view returns (string memory);
     function nodesOf(address operator) external view returns (address[] memory);
 
     /// @notice Admitted, not expired, not retired, and its measurement is still approved.
     function certified(address receiptKey) external view returns (bool);
 
-    /// @notice Certified, in the pool, not paused, not full, and good enough for `needs`.
+    /// @notice Whether a keeper's refusals count: `operator` has had it admitted and its
+    /// admission's time is not over. What governance thinks of its measurement, or a newer key,
+    /// changes nothing.
+    function mayRefuse(address receiptKey, address operator) external view returns (bool);
+
+    /// @notice Certified, in the pool, good enough for `needs`, and neither paused nor full as set
+    /// before the seed block.
     function fits(address receiptKey, Needs calldata needs) external view returns (bool);
 
     /// @notice The pool's total weight after block `blockNumber`.

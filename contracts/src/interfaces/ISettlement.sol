@@ -24,6 +24,7 @@ interface ISettlement {
         Vote vote
     );
     event JudgementExpired(TaskId indexed task, uint32 indexed attempt);
+    event SettlementExpired(TaskId indexed task, uint32 indexed attempt);
     event ForgedReceiptProven(
         bytes32 indexed posting,
         address indexed operator,
@@ -50,6 +51,8 @@ interface ISettlement {
     error VoteForOther(bytes32 posting, bytes32 expected);
     error VoteMalformed(uint8 verdict, uint8 reason);
     error JudgingNotOver(uint64 until, uint256 now_);
+    error JudgingOver(uint64 until, uint256 now_);
+    error SettlingNotOver(uint64 until, uint256 now_);
     error ChallengeNotOver(uint64 until, uint256 now_);
     error KeepersMismatch(bytes32 given, bytes32 judged);
     error AttemptUnknown(TaskId task, uint32 attempt);
@@ -65,8 +68,8 @@ interface ISettlement {
     error AlreadyProven(bytes32 proof);
 
     /// @notice Judges a posting by a quorum of equal votes of the set that was in office when it
-    /// was posted. Anybody may send it. Accepted: the challenge window begins. Refused: the next
-    /// attempt, or a refund when none is left.
+    /// was posted, up to `judgeSeconds` after that. Anybody may send it. Accepted: the challenge
+    /// window begins. Refused: the next attempt, or a refund when none is left.
     /// @param signatures over the vote, ascending by signer.
     function judge(Vote calldata vote, bytes[] calldata signatures) external;
 
@@ -82,8 +85,14 @@ interface ISettlement {
     /// may.
     function expireJudgement(TaskId task) external;
 
+    /// @notice Refunds a task that was accepted but not settled within 30 days after its challenge
+    /// window: the judged keepers' hash may be that of no list, and then nobody can settle. Anybody
+    /// may.
+    function refundUnsettled(TaskId task) external;
+
     /// @notice Proves that an operator signed a posting whose receipt was not signed by its node's
-    /// key. The attempt, if it is still posted or accepted, comes to nothing. Can never be paused.
+    /// key. The attempt, if it is still posted or accepted, comes to nothing. A proof is spent when
+    /// it took stake; a spent one still ends an attempt. Can never be paused.
     /// @param operatorSignature may be empty if the posting is on chain.
     function proveForgedReceipt(
         Posting calldata posting,
@@ -92,7 +101,8 @@ interface ISettlement {
         bytes calldata receiptSignature
     ) external;
 
-    /// @notice Proves that a verifier signed two different votes for one posting.
+    /// @notice Proves that a verifier signed two different votes for one posting. Whether or not
+    /// stake is left, its vote stands no more.
     function proveEquivocation(
         Vote calldata voteA,
         Vote calldata voteB,
@@ -100,8 +110,9 @@ interface ISettlement {
     ) external;
 
     /// @notice Proves that a verifier accepted a receipt that the node's key did not sign, or
-    /// refused (reason 1) one that it did. @param operatorSignature may be empty if the posting is
-    /// on chain.
+    /// refused (reason 1) one that it did. Its vote stands no more, and the attempt of a receipt
+    /// that is forged ends as by `proveForgedReceipt`. @param operatorSignature may be empty if the
+    /// posting is on chain.
     function proveFalseVote(
         Vote calldata vote,
         bytes calldata signature,
@@ -111,8 +122,9 @@ interface ISettlement {
         bytes calldata receiptSignature
     ) external;
 
-    /// @notice Whether this was proven: the posting's digest (forgery), or
-    /// `keccak256(abi.encode(verifier, posting))`.
+    /// @notice Whether stake was taken for this: the posting's digest (forgery),
+    /// `keccak256(abi.encode(verifier, posting))` (equivocation) or
+    /// `keccak256(abi.encode(verifier, posting, Offence.FalseVote))`.
     function proven(bytes32 proof) external view returns (bool);
 
     /// @notice The first accepting vote of a task's current judgement: the digest that `join`

@@ -209,7 +209,8 @@ export class Attempts {
       })
       log.warn('The attempt is given up', { task, attempt })
     } catch (error) {
-      log.warn('The attempt could not be given up', { task, attempt, error })
+      const cause = error instanceof Error ? error : new Error('unknown failure')
+      log.warn('The attempt could not be given up', { task, attempt, error: cause })
     }
   }
 

@@ -285,7 +285,7 @@ export async function placeOrder(
     app,
     assets: [asset],
     grants: [grantDigest],
-    recipientKeyHash: zeroHash,
+    recipientKeyHash: sha256('0x01'),
     tierMin: 0,
     tags: 0,
     replicas: 1,

@@ -65,9 +65,17 @@ export async function findChallenges(
         ? first?.vote.verdict === 2 && first.vote.reason === 1
         : genuine === false && first?.vote.verdict === 1
     if (first !== undefined && isFalse)
-      found.push({ kind: 'false-vote', proof, signer, vote: first })
+      found.push({ kind: 'false-vote', proof: falseVoteProof(signer, posted), signer, vote: first })
   }
   return found
+}
+
+// Types.sol: Offence.FalseVote.
+const falseVote = 4
+
+function falseVoteProof(signer: Address, { digest }: Posted): Hex {
+  const types = [{ type: 'address' }, { type: 'bytes32' }, { type: 'uint8' }] as const
+  return keccak256(encodeAbiParameters(types, [signer, digest, falseVote]))
 }
 
 /** Brings challenges to Settlement, each once. Losing the race to another challenger is fine. */

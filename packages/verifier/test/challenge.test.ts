@@ -54,6 +54,15 @@ const proofOf = (member: number, attempt: Attempt) =>
     ),
   )
 
+// Apart from the equivocation's: one does not stand for the other. 4 is a false vote in Types.sol.
+const falseVoteProofOf = (member: number, attempt: Attempt) =>
+  keccak256(
+    encodeAbiParameters(
+      [{ type: 'address' }, { type: 'bytes32' }, { type: 'uint8' }],
+      [committee[member]!.address, attempt.posting, 4],
+    ),
+  )
+
 test('honest votes on an honest posting are challenged by nobody', async () => {
   const votes = [await voteOf(honest, 0, 1, 0), await voteOf(honest, 1, 2, 4)]
   expect(await found(honest, votes)).toEqual([])
@@ -67,10 +76,10 @@ test('honest votes on a forged posting leave only the forgery', async () => {
 test('accepting a forged receipt, or calling a good one forged, is a false vote', async () => {
   expect(await found(forged, [await voteOf(forged, 0, 1, 0)])).toEqual([
     { kind: 'forged-receipt', proof: forged.posting },
-    { kind: 'false-vote', proof: proofOf(0, forged) },
+    { kind: 'false-vote', proof: falseVoteProofOf(0, forged) },
   ])
   expect(await found(honest, [await voteOf(honest, 1, 2, 1)])).toEqual([
-    { kind: 'false-vote', proof: proofOf(1, honest) },
+    { kind: 'false-vote', proof: falseVoteProofOf(1, honest) },
   ])
 })
 

@@ -1518,6 +1518,13 @@ export const assetRegistryAbi = [
     stateMutability: 'view',
   },
   {
+    type: 'function',
+    name: 'sharesHashOf',
+    inputs: [{ name: 'asset', type: 'bytes32', internalType: 'AssetId' }],
+    outputs: [{ name: '', type: 'bytes32', internalType: 'bytes32' }],
+    stateMutability: 'view',
+  },
+  {
     type: 'event',
     name: 'AssetRegistered',
     inputs: [
@@ -1732,6 +1739,7 @@ export const nodeRegistryAbi = [
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
           { name: 'tags', type: 'uint32', internalType: 'uint32' },
+          { name: 'seedBlock', type: 'uint64', internalType: 'uint64' },
         ],
       },
     ],
@@ -1762,6 +1770,23 @@ export const nodeRegistryAbi = [
     name: 'ledger',
     inputs: [],
     outputs: [{ name: '', type: 'address', internalType: 'contract ILedger' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'mayRefuse',
+    inputs: [
+      { name: 'receiptKey', type: 'address', internalType: 'address' },
+      { name: 'operator', type: 'address', internalType: 'address' },
+    ],
+    outputs: [{ name: '', type: 'bool', internalType: 'bool' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'measurementOf',
+    inputs: [{ name: 'receiptKey', type: 'address', internalType: 'address' }],
+    outputs: [{ name: '', type: 'bytes32', internalType: 'bytes32' }],
     stateMutability: 'view',
   },
   {
@@ -2169,6 +2194,13 @@ export const grantBookAbi = [
   },
   {
     type: 'function',
+    name: 'giveBack',
+    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
     name: 'ledger',
     inputs: [],
     outputs: [{ name: '', type: 'address', internalType: 'contract ILedger' }],
@@ -2178,6 +2210,7 @@ export const grantBookAbi = [
     type: 'function',
     name: 'use',
     inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
       {
         name: 'order',
         type: 'tuple',
@@ -2258,6 +2291,16 @@ export const grantBookAbi = [
   },
   {
     type: 'event',
+    name: 'GrantUseReturned',
+    inputs: [
+      { name: 'grant', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'uses', type: 'uint32', indexed: false, internalType: 'uint32' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
     name: 'GrantUsed',
     inputs: [
       { name: 'grant', type: 'bytes32', indexed: true, internalType: 'bytes32' },
@@ -2266,6 +2309,11 @@ export const grantBookAbi = [
       { name: 'usesMax', type: 'uint32', indexed: false, internalType: 'uint32' },
     ],
     anonymous: false,
+  },
+  {
+    type: 'error',
+    name: 'AssetRepeated',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
   },
   {
     type: 'error',
@@ -2588,6 +2636,13 @@ export const marketAbi = [
       { name: 'id', type: 'bytes32', internalType: 'TaskId' },
       { name: 'ending', type: 'uint8', internalType: 'enum Ending' },
     ],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'giveUp',
+    inputs: [{ name: 'id', type: 'bytes32', internalType: 'TaskId' }],
     outputs: [],
     stateMutability: 'nonpayable',
   },
@@ -3128,6 +3183,14 @@ export const marketAbi = [
   },
   {
     type: 'error',
+    name: 'NotDrawnOperator',
+    inputs: [
+      { name: 'caller', type: 'address', internalType: 'address' },
+      { name: 'operator', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'NotExpired',
     inputs: [
       { name: 'expiry', type: 'uint64', internalType: 'uint64' },
@@ -3188,6 +3251,7 @@ export const marketAbi = [
       { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
     ],
   },
+  { type: 'error', name: 'RecipientKeyIsZero', inputs: [] },
   {
     type: 'error',
     name: 'RefusalMismatch',
@@ -3284,6 +3348,13 @@ export const settlementAbi = [
       },
     ],
     stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'UNSETTLED_SECONDS',
+    inputs: [],
+    outputs: [{ name: '', type: 'uint64', internalType: 'uint64' }],
+    stateMutability: 'view',
   },
   {
     type: 'function',
@@ -3543,6 +3614,13 @@ export const settlementAbi = [
   },
   {
     type: 'function',
+    name: 'refundUnsettled',
+    inputs: [{ name: 'id', type: 'bytes32', internalType: 'TaskId' }],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
     name: 'settle',
     inputs: [
       { name: 'id', type: 'bytes32', internalType: 'TaskId' },
@@ -3628,6 +3706,15 @@ export const settlementAbi = [
     anonymous: false,
   },
   {
+    type: 'event',
+    name: 'SettlementExpired',
+    inputs: [
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'attempt', type: 'uint32', indexed: true, internalType: 'uint32' },
+    ],
+    anonymous: false,
+  },
+  {
     type: 'error',
     name: 'AlreadyProven',
     inputs: [{ name: 'proof', type: 'bytes32', internalType: 'bytes32' }],
@@ -3663,6 +3750,14 @@ export const settlementAbi = [
   {
     type: 'error',
     name: 'JudgingNotOver',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'JudgingOver',
     inputs: [
       { name: 'until', type: 'uint64', internalType: 'uint64' },
       { name: 'now_', type: 'uint256', internalType: 'uint256' },
@@ -3726,6 +3821,14 @@ export const settlementAbi = [
     inputs: [
       { name: 'given', type: 'bytes32', internalType: 'bytes32' },
       { name: 'posted', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'SettlingNotOver',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
     ],
   },
   {
@@ -4859,6 +4962,11 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'AssetRepeated',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
     name: 'AssetUnknownAt',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
   },
@@ -5061,6 +5169,14 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'NotDrawnOperator',
+    inputs: [
+      { name: 'caller', type: 'address', internalType: 'address' },
+      { name: 'operator', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'NotExpired',
     inputs: [
       { name: 'expiry', type: 'uint64', internalType: 'uint64' },
@@ -5108,6 +5224,7 @@ export const errorsAbi = [
       { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
     ],
   },
+  { type: 'error', name: 'RecipientKeyIsZero', inputs: [] },
   {
     type: 'error',
     name: 'RefusalMismatch',
@@ -5209,6 +5326,14 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'JudgingOver',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'KeepersMismatch',
     inputs: [
       { name: 'given', type: 'bytes32', internalType: 'bytes32' },
@@ -5252,6 +5377,14 @@ export const errorsAbi = [
     inputs: [
       { name: 'given', type: 'bytes32', internalType: 'bytes32' },
       { name: 'posted', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'SettlingNotOver',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
     ],
   },
   {

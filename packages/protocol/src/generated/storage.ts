@@ -88,8 +88,17 @@ export const storageVariables = {
     pool: { slot: 6, offset: 0, bytes: 32, type: 'struct DrawPool.Pool' },
     freeLeaves: { slot: 7, offset: 0, bytes: 32, type: 'uint16[]' },
     leavesUsed: { slot: 8, offset: 0, bytes: 2, type: 'uint16' },
+    rooms: {
+      slot: 9,
+      offset: 0,
+      bytes: 32,
+      type: 'mapping(uint256 => struct Checkpoints.Trace208)',
+    },
   },
-  grantBook: { usesOf: { slot: 0, offset: 0, bytes: 32, type: 'mapping(bytes32 => uint32)' } },
+  grantBook: {
+    usesOf: { slot: 0, offset: 0, bytes: 32, type: 'mapping(bytes32 => uint32)' },
+    usedBy: { slot: 1, offset: 0, bytes: 32, type: 'mapping(TaskId => bytes32[])' },
+  },
   market: {
     config: { slot: 0, offset: 0, bytes: 64, type: 'struct MarketConfig' },
     tasks: { slot: 2, offset: 0, bytes: 32, type: 'mapping(TaskId => struct Task)' },
@@ -107,7 +116,8 @@ export const storageVariables = {
   settlement: {
     proven: { slot: 0, offset: 0, bytes: 32, type: 'mapping(bytes32 => bool)' },
     config: { slot: 1, offset: 0, bytes: 64, type: 'struct SettlementConfig' },
-    judgementOf: { slot: 3, offset: 0, bytes: 32, type: 'mapping(TaskId => bytes32)' },
+    fallen: { slot: 3, offset: 0, bytes: 32, type: 'mapping(bytes32 => bool)' },
+    judgementOf: { slot: 4, offset: 0, bytes: 32, type: 'mapping(TaskId => bytes32)' },
   },
   spokeToken: {
     balances: { slot: 0, offset: 0, bytes: 32, type: 'mapping(address => uint256)' },
