@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+
 import { canonicalJson, encodeHex, encodeUtf8, type Json } from '@cloister/codec'
 import { fetchJson } from '@cloister/io'
 import {
@@ -15,6 +18,7 @@ import {
 import { encodeFunctionData, type Address, type Hex } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { fetchEvidence } from '../src/fetch-evidence.ts'
 import { startVerifier, type Verifier } from '../src/index.ts'
 import { key, makeNode, measurement, named, registers, type TestNode } from './attempt.ts'
 import { configOf, refusalAt, serveTestHost, setUrl, until, type TestHost } from './story.ts'
@@ -210,14 +214,50 @@ describe('admissions', () => {
       'nonsense',
     ])
       expect(await admit(url)).toMatchObject({ status: 400, code: 'bad-request' })
-    expect(await admit('http://127.0.0.1:1')).toMatchObject({
-      status: 502,
-      code: 'peer-unreachable',
-    })
+  })
+
+  test('whatever is wrong at an address, the asker learns nothing about it', async () => {
+    const wordsOf = async (url: string) => {
+      const { status, code, message } = await admit(url)
+      return { status, code, message: message.replace(url, 'URL') }
+    }
+    const closed = await wordsOf('http://127.0.0.1:1')
+    expect(closed).toMatchObject({ status: 502, code: 'peer-unreachable' })
     host.admission = { secretOfAnInnerService: 'hunter2' }
-    const found = await admit()
-    expect(found).toMatchObject({ status: 502, code: 'peer-refused' })
-    expect(found.message).not.toMatch(/hunter2|secretOf/)
+    expect(await wordsOf(host.url)).toEqual(closed)
+    host.admission = undefined
+    expect(await wordsOf(host.url)).toEqual(closed)
+    for (const url of [
+      'http://10.0.0.1',
+      'http://169.254.169.254',
+      'http://[::ffff:10.0.0.1]',
+      'http://[fd00::1]',
+      'http://0.0.0.0',
+      'http://nobody.invalid',
+    ])
+      expect(await wordsOf(url)).toEqual(closed)
+  })
+
+  test('a redirect is not followed, and nothing is asked of this machine where that is not allowed', async () => {
+    host.admission = await bundleOf({ node: fresh('redirected') })
+    let asked = 0
+    const elsewhere = createServer((_request, response) => {
+      asked++
+      response.writeHead(302, { location: `${host.url}/v1/admission` }).end()
+    })
+    elsewhere.listen(0, '127.0.0.1')
+    await once(elsewhere, 'listening')
+    const url = `http://127.0.0.1:${Object(elsewhere.address()).port}`
+    expect(await admit(url)).toMatchObject({ status: 502, code: 'peer-unreachable' })
+    expect(asked).toBe(1)
+    await expect(fetchEvidence(new URL(`${url}/v1/admission`), false)).rejects.toMatchObject({
+      code: 'address-refused',
+    })
+    await expect(fetchEvidence(new URL('http://localhost:1/'), false)).rejects.toMatchObject({
+      code: 'address-refused',
+    })
+    expect(asked).toBe(1)
+    elsewhere.close()
   })
 
   async function fundAndBond(): Promise<void> {

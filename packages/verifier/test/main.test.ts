@@ -6,6 +6,7 @@ import { fetchJson, readJsonLine, startChild, type Child } from '@cloister/io'
 import { messageToJson, type Vote } from '@cloister/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { readDeployment } from '../src/config.ts'
 import { faultsOf, startVerifier } from '../src/index.ts'
 import { key, named, sign } from './attempt.ts'
 import { configOf, refusalAt, until } from './story.ts'
@@ -94,6 +95,10 @@ describe('what is insecure', () => {
     expect(() => faultsOf(['vote-both-ways'], true)).toThrow(/production verifier has none/)
     const { config } = configOf(world, key('nobody'), named('key/nobody'), { production: true })
     await expect(startVerifier(config)).rejects.toMatchObject({ code: 'insecure-config' })
+    expect(() => readDeployment(config)).toThrow(/Cannot ask this machine itself/)
+    expect(() => readDeployment({ ...config, insecureAllowLoopback: false })).toThrow(
+      /devnet anchor/,
+    )
   })
 })
 

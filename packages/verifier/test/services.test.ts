@@ -1,8 +1,8 @@
-import { rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Json } from '@cloister/codec'
-import { Chain, fetchJson, type Child } from '@cloister/io'
+import { Chain, fetchJson, refusalOf, type Child } from '@cloister/io'
 import {
   cloisterDomain,
   ledgerAbi,
@@ -17,7 +17,7 @@ import { encodeDeployData, encodeFunctionData } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { spokePayoutBytecode } from '../../devnet/src/generated/bytecode.ts'
-import { startVerifier, type Verifier } from '../src/index.ts'
+import { readVerifierConfig, startVerifier, type Verifier } from '../src/index.ts'
 import { payoutLeavesField } from '../src/payouts.ts'
 import { named } from './attempt.ts'
 import {
@@ -99,11 +99,47 @@ describe('checkpoints', () => {
   })
 
   test('a height ahead of the head, one too far behind, and another chain are refused', async () => {
-    await until('31 blocks', async () => (await world.chain.block()).number > 31n)
     const { number } = await world.chain.block()
     expect(await ask(number + 50n)).toMatchObject({ status: 422, code: 'refused' })
-    expect(await ask(number - 31n)).toMatchObject({ status: 422, code: 'refused' })
+    const late = await ask(number - 4n)
+    expect(late).toMatchObject({ status: 422, code: 'refused' })
+    expect(late.message).toMatch(/blocks behind the head, at most 3/)
     expect(await ask(number, 1)).toMatchObject({ status: 422, code: 'refused' })
+  })
+
+  test('a block further than half a minute from the own clock is refused, however near the head', async () => {
+    const dataFolder = join(world.folder, 'clock')
+    mkdirSync(dataFolder)
+    const member = world.committee[0]!
+    const { config } = configOf(world, member, privateKey(4), { dataFolder, announce: false })
+    const { deploymentFile, keyFile, listen } = config
+    const file = join(dataFolder, 'config.json')
+    const production = false
+    writeFileSync(file, JSON.stringify({ production, deploymentFile, keyFile, dataFolder, listen }))
+    let clockMs = 0
+    const other = await startVerifier(readVerifierConfig(file), { now: () => clockMs })
+    try {
+      const at = async (seconds: number) => {
+        const { number, timestamp } = await world.chain.block()
+        clockMs = (Number(timestamp) + seconds) * 1_000
+        const json = { chainId, height: number.toString(), nonce }
+        return fetchJson(`${other.url}/v1/checkpoints`, { json })
+      }
+      await until('clear', () =>
+        at(0).then(
+          () => true,
+          () => false,
+        ),
+      )
+      for (const seconds of [-30, 30]) expect(answer.parse(await at(seconds), '')).toBeDefined()
+      for (const seconds of [-31, 31, 120])
+        expect(refusalOf(await at(seconds).catch((error: unknown) => error))).toMatchObject({
+          status: 422,
+          code: 'refused',
+        })
+    } finally {
+      await other.stop()
+    }
   })
 
   test('a body that is none names the field', async () => {
@@ -218,4 +254,8 @@ test('a verifier whose journal was lost finds its vote on chain, says so, and si
   const asked = { chainId, height: number.toString(), nonce }
   expect(await refusal('/v1/checkpoints', asked)).toMatchObject({ status: 503, code: 'unready' })
   expect(await refusal('/v1/payouts', { chainId: spokeId })).toMatchObject({ status: 503 })
+  expect(await refusal('/v1/admissions', { url: host.url })).toMatchObject({
+    status: 503,
+    code: 'unready',
+  })
 })
