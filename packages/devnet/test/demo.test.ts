@@ -32,13 +32,14 @@ function runDemo(args: readonly string[], interruptAt?: RegExp): Promise<Run> {
   })
   const [out, err]: [string[], string[]] = [[], []]
   const seen = new Set<number>()
+  let interrupted = false
   const watch = setInterval(() => {
     for (const pid of descendantsOf(child.pid ?? 0)) seen.add(pid)
   }, 200)
   child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     err.push(text)
-    if (interruptAt?.test(err.join(''))) child.kill('SIGINT')
+    if (!interrupted && interruptAt?.test(err.join('')) === true) interrupted = child.kill('SIGINT')
   })
   return new Promise((resolve) =>
     child.once('close', (code) => {
