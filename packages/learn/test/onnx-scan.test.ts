@@ -1,7 +1,13 @@
 import { MalformedError, type Bytes } from '@cloister/codec'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inferenceGraph, initialParameters, noNormalisation, scanModel } from '@cloister/learn'
+import {
+  inferenceGraph,
+  initialParameters,
+  noNormalisation,
+  readInitializers,
+  scanModel,
+} from '@cloister/learn'
 import { ProtobufWriter } from '../src/protobuf-writer.ts'
 
 const model = {
@@ -145,5 +151,17 @@ test('changed bytes pass or are malformed, and never anything else', () => {
       },
     ),
     { numRuns: 3000 },
+  )
+})
+
+test('every number of a model can be read back, and none of a model that does not pass', () => {
+  const weights = tensor().bytes(9, new Uint8Array(Float32Array.of(0.5, -2).buffer))
+  expect(readInitializers(crafted({ graph: (g) => g.message(5, weights) }))).toEqual([0.5, -2])
+  const written = readInitializers(good)
+  for (const { values } of initialParameters(model, 1))
+    for (const weight of values) expect(written).toContain(Math.fround(weight))
+  const external = tensor().bytes(9, numbers).text(13, 'elsewhere')
+  expect(() => readInitializers(crafted({ graph: (g) => g.message(5, external) }))).toThrow(
+    MalformedError,
   )
 })
