@@ -37,9 +37,10 @@ for (const [net, prefix] of special4) refused.addSubnet(net, prefix, 'ipv4')
 for (const [net, prefix] of special6) refused.addSubnet(net, prefix, 'ipv6')
 const global6 = new BlockList()
 global6.addSubnet('2000::', 3, 'ipv6')
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
+const loopback4 = new BlockList()
+loopback4.addSubnet('127.0.0.0', 8, 'ipv4')
+const loopback6 = new BlockList() // A list of its own: one with IPv4 rules takes mapped addresses, too.
+loopback6.addAddress('::1', 'ipv6')
 
 /** Whether anybody on the internet reaches this address, so that asking it shows a stranger nothing more. */
 export function isPublicAddress({ address, family }: HostAddress): boolean {
@@ -66,7 +67,10 @@ export async function resolvePublic(host: string, allowLoopback: boolean): Promi
   }))
   const isAllowed = (each: HostAddress): boolean =>
     isPublicAddress(each) ||
-    (allowLoopback && loopback.check(each.address, each.family === 6 ? 'ipv6' : 'ipv4'))
+    (allowLoopback &&
+      (each.family === 4
+        ? loopback4.check(each.address, 'ipv4')
+        : loopback6.check(each.address, 'ipv6')))
   const [first] = addresses
   if (first !== undefined && addresses.every(isAllowed)) return first
   throw new OperationError('address-refused', `Cannot ask ${host}: its address is not public`)

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { encodeHex, type Bytes, type Json } from '@cloister/codec'
 import {
+  type Chain,
   createHttpApp,
   createKeyFile,
   fetchJson,
@@ -16,11 +17,15 @@ import {
   appId,
   digestOf,
   encodeDeployment,
+  committeeAbi,
   marketAbi,
   messageToJson,
   nodeRegistryAbi,
+  slotsByContract,
+  type ChainProofs,
   type Deployment,
   type SignedReceipt,
+  type SlotPlace,
 } from '@cloister/protocol'
 import { encodeFunctionData, type Hex, type PrivateKeyAccount } from 'viem'
 
@@ -37,7 +42,7 @@ import {
   type TestNode,
   type Wrong,
 } from './attempt.ts'
-import { chainId, feeWei, proofsOf, type World } from './world.ts'
+import { chainId, feeWei, type World } from './world.ts'
 
 /** Serves what a node's host serves of postings, and can be told not to. */
 export type TestHost = {
@@ -45,18 +50,21 @@ export type TestHost = {
   readonly objects: Map<string, Bytes>
   readonly tasks: Map<string, Json>
   admission: Json | undefined
+  /** How long an object is held back, asked anew for each request. */
+  delayMs: (digest: string) => number
   readonly close: () => Promise<void>
 }
 
 export async function serveTestHost(): Promise<TestHost> {
   const app = createHttpApp()
   const host = { objects: new Map<string, Bytes>(), tasks: new Map<string, Json>() }
-  const state: { admission: Json | undefined } = { admission: undefined }
+  const state: Pick<TestHost, 'admission' | 'delayMs'> = { admission: undefined, delayMs: () => 0 }
   app.get('/v1/tasks/:task/:attempt', (c) => {
     const found = host.tasks.get(`${c.req.param('task')}/${c.req.param('attempt')}`)
     return found === undefined ? c.notFound() : c.body(JSON.stringify(found))
   })
-  app.get('/v1/objects/:digest', (c) => {
+  app.get('/v1/objects/:digest', async (c) => {
+    await sleep(state.delayMs(c.req.param('digest')))
     const found = host.objects.get(c.req.param('digest'))
     return found === undefined ? c.notFound() : c.body(found)
   })
@@ -148,6 +156,23 @@ export function configOf(
   return { file, config: readVerifierConfig(file) }
 }
 
+/** What a chain proves of places, with the headers from a height downwards. */
+export async function proofsOf(
+  chain: Chain,
+  height: bigint,
+  depth: number,
+  places: readonly SlotPlace[],
+): Promise<ChainProofs> {
+  const accounts: ChainProofs['accounts'][number][] = []
+  for (const [at, group] of Map.groupBy(places, (place) => place.depth))
+    for (const { address, slots } of slotsByContract(group)) {
+      const found = await chain.proof(address, slots, height - BigInt(at))
+      const storageProofs = found.storageProof.map(({ proof }, i) => ({ slot: slots[i]!, proof }))
+      accounts.push({ depth: at, address, accountProof: found.accountProof, storageProofs })
+    }
+  return { headers: await chain.headers(height, depth + 1), accounts }
+}
+
 export function attemptInput(
   world: World,
   node: TestNode,
@@ -206,10 +231,12 @@ export async function drawAgain(
         // As an enclave does, it waits until the draw lies deep enough.
         await until('a deep draw', async () => (await chain.block()).number >= drawnAt + 2n)
         const { number: height, hash, timestamp: time } = await chain.block()
+        const { committee: address } = contracts
+        const epoch = await chain.read({ address, abi: committeeAbi, functionName: 'epoch' })
         return makeAttempt(
           { ...input, node },
           ordered,
-          { height, hash, time, epoch: 0n },
+          { height, hash, time, epoch },
           task.attempt,
           wrong,
         )

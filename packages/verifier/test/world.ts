@@ -24,11 +24,8 @@ import {
   settlementAbi,
   stakingAbi,
   tokenAbi,
-  slotsByContract,
-  type ChainProofs,
   type Contracts,
   type Domain,
-  type SlotPlace,
 } from '@cloister/protocol'
 import {
   encodeDeployData,
@@ -127,25 +124,11 @@ export async function callAnvil(
   await fetchJson(url, { json: { jsonrpc: '2.0', id: 1, method, params } })
 }
 
-/** What a chain proves of places, with the headers from a height downwards. */
-export async function proofsOf(
-  chain: Chain,
-  height: bigint,
-  depth: number,
-  places: readonly SlotPlace[],
-): Promise<ChainProofs> {
-  const accounts: ChainProofs['accounts'][number][] = []
-  for (const [at, group] of Map.groupBy(places, (place) => place.depth))
-    for (const { address, slots } of slotsByContract(group)) {
-      const found = await chain.proof(address, slots, height - BigInt(at))
-      const storageProofs = found.storageProof.map(({ proof }, i) => ({ slot: slots[i]!, proof }))
-      accounts.push({ depth: at, address, accountProof: found.accountProof, storageProofs })
-    }
-  return { headers: await chain.headers(height, depth + 1), accounts }
-}
-
 /** @param members how many verifiers sit in the committee. */
-export async function makeWorld(members = 4): Promise<World> {
+export async function makeWorld(
+  members = 4,
+  changed: Partial<Record<keyof typeof terms, bigint>> = {},
+): Promise<World> {
   const child = await startAnvil(chainId)
   const url = addressOf(child)
   const chain = await Chain.connect({ url, chainId, errors: errorsAbi, pollMs: 50 })
@@ -154,7 +137,7 @@ export async function makeWorld(members = 4): Promise<World> {
   const committee = [4, 5, 6, 7].slice(0, members).map(account)
   const owner = account(8)
   const requester = account(9)
-  const contracts = await deploy(chain, governance, addresses(committee))
+  const contracts = await deploy(chain, governance, addresses(committee), changed)
   const domain = cloisterDomain(chainId, contracts.ledger)
   const deployment = deploymentOf(domain)
   const send = async (from: PrivateKeyAccount, to: Address, data: Hex): Promise<void> => {
@@ -201,7 +184,9 @@ async function deploy(
   chain: Chain,
   governance: PrivateKeyAccount,
   genesis: readonly Address[],
+  changed: Partial<Record<keyof typeof terms, bigint>>,
 ): Promise<Contracts> {
+  const { judgeSeconds, challengeSeconds, unbondSeconds } = { ...terms, ...changed }
   const create = async (data: Hex): Promise<Address> => {
     const receipt = await chain.sender(governance).transact({ data }, 'deploy')
     return receipt.contractAddress!
@@ -224,7 +209,7 @@ async function deploy(
     encodeDeployData({
       abi: stakingAbi,
       bytecode: bytecode.stakingBytecode,
-      args: [ledger, terms.unbondSeconds],
+      args: [ledger, unbondSeconds],
     }),
   )
   const committee = await create(
@@ -286,8 +271,7 @@ async function deploy(
       args: [
         ...([ledger, staking, committee, nodeRegistry, market] as const),
         {
-          judgeSeconds: terms.judgeSeconds,
-          challengeSeconds: terms.challengeSeconds,
+          ...{ judgeSeconds, challengeSeconds },
           forgedReceiptWei: stakeWei / 4n,
           equivocationWei: stakeWei / 2n,
           falseVoteWei: stakeWei / 2n,
@@ -305,7 +289,8 @@ async function deploy(
   return { token, ledger, staking, committee, ...registries, grantBook, market, settlement }
 }
 
-async function fund(
+/** Gives accounts something to bond. */
+export async function fund(
   chain: Chain,
   { token, ledger }: Contracts,
   governance: PrivateKeyAccount,
