@@ -124,7 +124,9 @@ function fieldsOf(members: readonly Variable[], types: Readonly<Record<string, S
 }
 
 function bytecodeFile(): string {
-  const codes = artifacts.map(({ contract, name, bytecode }) => {
+  // SpokePayout creates its token itself.
+  const deployed = artifacts.filter(({ contract }) => contract !== 'SpokeToken')
+  const codes = deployed.map(({ contract, name, bytecode }) => {
     if (Object.keys(bytecode.linkReferences).length > 0)
       throw new Error(`Cannot write the bytecode of ${contract}: it needs linking`)
     return `/** What creates ${contract}: constructor arguments follow it. */\nexport const ${name}Bytecode = '${bytecode.object}' as const\n`
