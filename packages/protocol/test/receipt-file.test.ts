@@ -134,15 +134,12 @@ test('without a checkpoint of the committee nothing of the chain is proved', asy
   expect(proved(facts)).toEqual(['deployment', 'committee', 'receipt', 'bundle'])
 })
 
-describe('what an attempt proves of the chain', () => {
-  const said = async (proofs: ChainProofs): Promise<Fact | undefined> => {
-    const facts = await verifyReceiptFile(
-      { ...file, bundle: { ...file.bundle, proofs } },
-      deployment,
-    )
-    return facts.find(({ name }) => name === 'attempt-chain')
-  }
+const said = async (proofs: ChainProofs): Promise<Fact | undefined> => {
+  const facts = await verifyReceiptFile({ ...file, bundle: { ...file.bundle, proofs } }, deployment)
+  return facts.find(({ name }) => name === 'attempt-chain')
+}
 
+describe('what an attempt proves of the chain', () => {
   test('is not proved where accounts are stripped', async () => {
     const { headers } = file.bundle.proofs
     expect(await said({ headers, accounts: [] })).toMatchObject({

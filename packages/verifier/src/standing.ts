@@ -31,7 +31,7 @@ const peersAsked = 2
 const eventBlocksMax = 10_000n
 
 /**
- * Decides whether this key may sign votes, checkpoints and payout roots (I5). On start it asks the chain and two peers for
+ * Decides whether this key may sign: votes, checkpoints, admissions, payout roots (I5). On start it asks the chain and two peers for
  * votes of its own. One that its journal does not know means that the journal was lost or is an old copy: then nothing
  * is signed for a while, and nothing ever about postings from before.
  */

@@ -50,6 +50,11 @@ afterAll(async () => {
 
 const admit = (url = host.url) => refusalAt(`${verifier.url}/v1/admissions`, { url })
 
+const wordsOf = async (url: string) => {
+  const { status, code, message } = await admit(url)
+  return { status, code, message: message.replace(url, 'URL') }
+}
+
 describe('admissions', () => {
   const answer = objectField({ admission: messageField('Admission'), signature: signatureField })
   const operator = account(10)
@@ -217,10 +222,6 @@ describe('admissions', () => {
   })
 
   test('whatever is wrong at an address, the asker learns nothing about it', async () => {
-    const wordsOf = async (url: string) => {
-      const { status, code, message } = await admit(url)
-      return { status, code, message: message.replace(url, 'URL') }
-    }
     const closed = await wordsOf('http://127.0.0.1:1')
     expect(closed).toMatchObject({ status: 502, code: 'peer-unreachable' })
     host.admission = { secretOfAnInnerService: 'hunter2' }

@@ -18,12 +18,17 @@ import {
   type Alter,
 } from './judging.ts'
 
+const refused = (...fields: readonly string[]) => ({ verdict: 2, reason: 2, fields })
+
+const signed = (change: (signatures: readonly Hex[]) => readonly Hex[]) =>
+  attemptOf({
+    bundle: (bundle) => ({ ...bundle, grantSignatures: [...change(bundle.grantSignatures)] }),
+  })
+
 describe('reason 2, what a receipt file would rest on', () => {
   type Proofs = Bundle['proofs']
   const withProofs = (change: (proofs: Proofs) => Proofs) =>
     attemptOf({ bundle: (bundle) => ({ ...bundle, proofs: change(bundle.proofs) }) })
-  const refused = (...fields: readonly string[]) => ({ verdict: 2, reason: 2, fields })
-
   const stripped: readonly [string, (proofs: Proofs) => Proofs][] = [
     ['all proofs', ({ headers }) => ({ headers, accounts: [] })],
     ['one account', ({ headers, accounts }) => ({ headers, accounts: accounts.slice(1) })],
@@ -96,10 +101,6 @@ describe('reason 2, what a receipt file would rest on', () => {
   })
 
   test('is refused with a grant signature stripped, or swapped for another’s', async () => {
-    const signed = (change: (signatures: readonly Hex[]) => readonly Hex[]) =>
-      attemptOf({
-        bundle: (bundle) => ({ ...bundle, grantSignatures: [...change(bundle.grantSignatures)] }),
-      })
     const one = await signed((all) => all.slice(1))
     expect(await verdict(factsOf(one), materialOf(one))).toEqual(refused('grantSignatures'))
     const swapped = await signed(([first]) => [first!, first!])

@@ -40,6 +40,9 @@ const at = (tcb: 'SWHardeningNeeded' | 'OutOfDate') =>
   attemptOf({ platform: makeNode(manufacturer, 'n0', operators[0]!, tcb).platform })
 const accepted = { verdict: 1, reason: 0, fields: [] }
 
+// What is wrong with a field also contradicts the posting, the signatures or the proofs.
+const others = (each: string) => !/^(posting\.|grantSignatures|proofs$)/.test(each)
+
 test('an honest attempt is accepted, its keepers and its appraisal are named in the vote', async () => {
   const { vote, problems, appraisal } = await judge(factsOf(honest), materialOf(honest), appraise)
   expect(problems).toEqual([])
@@ -151,8 +154,6 @@ describe('reason 2, a contradiction', () => {
     const facts = factsOf(attempt, { postedAt: unixSeconds(now + 30) })
     const found = await verdict(facts, materialOf(attempt))
     expect(found).toMatchObject({ verdict: 2, reason: 2 })
-    // What is wrong with these also contradicts the posting, the signatures or the proofs.
-    const others = (each: string) => !/^(posting\.|grantSignatures|proofs$)/.test(each)
     expect(found.fields.filter(others)).toEqual([field])
   })
 

@@ -160,7 +160,7 @@ export function configOf(
 export async function proofsOf(
   chain: Chain,
   height: bigint,
-  depth: number,
+  below: number,
   places: readonly SlotPlace[],
 ): Promise<ChainProofs> {
   const accounts: ChainProofs['accounts'][number][] = []
@@ -170,7 +170,7 @@ export async function proofsOf(
       const storageProofs = found.storageProof.map(({ proof }, i) => ({ slot: slots[i]!, proof }))
       accounts.push({ depth: at, address, accountProof: found.accountProof, storageProofs })
     }
-  return { headers: await chain.headers(height, depth + 1), accounts }
+  return { headers: await chain.headers(height, below + 1), accounts }
 }
 
 export function attemptInput(
