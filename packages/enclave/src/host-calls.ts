@@ -10,13 +10,11 @@ import {
   limits,
   listField,
   messageField,
-  messageToJson,
   objectField,
   orNull,
   publicKeyBytes,
   signatureField,
   type FieldValue,
-  type Message,
   type Peer,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
@@ -144,12 +142,4 @@ export class HostCalls {
     const params = { upload, offset, last: last !== undefined, digest }
     await this.#peer.request('store.put', params, { bytes })
   }
-}
-
-/** A message and its signature as they stand in an answer to the host. */
-export function signedJson<N extends 'ShareAck' | 'Refusal' | 'Receipt' | 'Release'>(
-  name: N,
-  message: Message<N>,
-): Json {
-  return messageToJson(name, message)
 }

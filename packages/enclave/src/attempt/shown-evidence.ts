@@ -13,7 +13,7 @@ export type Shown = {
 }
 
 /** Calls back after so many milliseconds, unless the returned function is called first. */
-export type After = (milliseconds: number, callback: () => void) => () => void
+type After = (milliseconds: number, callback: () => void) => () => void
 
 type Entry = { readonly shown: Shown; readonly cancel: () => void; runs: number }
 

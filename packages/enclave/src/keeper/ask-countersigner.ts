@@ -18,7 +18,7 @@ import type { Keepers } from './keepers.ts'
 import type { SignedRecord } from './release-log.ts'
 
 /** Another keeper's signature under a record. */
-export type Countersigned = { readonly countersignature: Hex; readonly countersigner: Address }
+type Countersigned = { readonly countersignature: Hex; readonly countersigner: Address }
 
 const answerField = objectField({ countersignature: signatureField, countersigner: addressField })
 

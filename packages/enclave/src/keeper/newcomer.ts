@@ -21,7 +21,7 @@ import {
   type Field,
   type FieldValue,
 } from '@cloister/protocol'
-import type { Address, Hex } from 'viem'
+import type { Address } from 'viem'
 
 import type { ChainView } from '../chain/chain-view.ts'
 import type { AssetFacts, NodeFacts } from '../chain/facts.ts'
@@ -125,13 +125,6 @@ export async function requireNewcomer(
   if (Math.min(evidence.tier, node.tier) < policy.tierMin)
     refuseRecovery('its tier is below the policy’s')
   return publicKey
-}
-
-/** A share's place in what recovery seals: as for shares, and the session for what helpers tell each other. */
-export type RecoveryPlace = {
-  readonly asset: Hex
-  readonly shareIndex: number
-  readonly receiptKey: Address
 }
 
 /** @throws {OperationError} `recovery-refused`, always. */

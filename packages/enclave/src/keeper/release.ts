@@ -28,8 +28,8 @@ import { refuseRequest, requireCurrent, requireSigned } from './require-asker.ts
 /** What released shares are bound to besides their record. */
 export const releaseInfo: Bytes = encodeUtf8('cloister/release/1')
 
-/** How old, since it was asked for, the checkpoint may be under which a share is sealed. */
-export const sealSeconds = 5
+// How old, since it was asked for, the checkpoint may be under which a share is sealed.
+const sealSeconds = 5
 const looksMax = 3
 
 /**
