@@ -3,6 +3,12 @@ pragma solidity 0.8.37;
 
 /// @dev The cheatcodes of Forge that these tests use.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function addr(uint256 key) external pure returns (address);
     function assume(bool condition) external pure;
     function chainId(uint256 id) external;
@@ -50,6 +56,8 @@ interface Vm {
         pure
         returns (uint256[] memory);
     function prank(address sender) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
     function readFile(string calldata path) external view returns (string memory);
     function roll(uint256 blockNumber) external;
     function getBlockNumber() external view returns (uint256);

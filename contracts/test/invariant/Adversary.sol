@@ -2,23 +2,33 @@
 pragma solidity 0.8.37;
 
 import {CloisterToken} from "../../src/CloisterToken.sol";
-import {Task} from "../../src/interfaces/IMarket.sol";
+import {Identifiers} from "../../src/Identifiers.sol";
+import {IGrantBook} from "../../src/interfaces/IGrantBook.sol";
+import {Attempt, IMarket, Task} from "../../src/interfaces/IMarket.sol";
+import {INodeRegistry, NodeRecord} from "../../src/interfaces/INodeRegistry.sol";
+import {ISettlement} from "../../src/interfaces/ISettlement.sol";
 import {Ledger} from "../../src/Ledger.sol";
 import {Market} from "../../src/Market.sol";
-import {Messages, Posting, Vote} from "../../src/Messages.sol";
+import {
+    Floor,
+    Grant,
+    Handover,
+    Messages,
+    Order,
+    Posting,
+    Refusal,
+    Vote
+} from "../../src/Messages.sol";
 import {NodeRegistry} from "../../src/NodeRegistry.sol";
 import {Staking} from "../../src/Staking.sol";
-import {TaskId, TaskState} from "../../src/Types.sol";
+import {Offence, TaskId, TaskState} from "../../src/Types.sol";
 import {Posted, TaskHandler} from "./Handler.sol";
 
 /// @dev Everything else that happens: money and stake move, machines come and go, and strangers, a
 /// dishonest operator and a lying verifier try what they must not be able to do.
 contract Handler is TaskHandler {
     uint256 public donatedWei;
-    uint256 public liesProven;
-    uint256 public attacksRefused;
 
-    mapping(address honest => uint256) public honestStakeWei;
     uint256 private nextEnclave = 0xa000;
     address[] private accounts;
 
@@ -29,11 +39,9 @@ contract Handler is TaskHandler {
         }
         for (uint256 i; i < 4; ++i) {
             accounts.push(vm.addr(verifierKeys[i]));
-            if (i < 3) honestStakeWei[vm.addr(verifierKeys[i])] = VERIFIER_STAKE;
         }
         for (uint256 i; i < 2; ++i) {
             accounts.push(vm.addr(OWNERS + i));
-            honestStakeWei[vm.addr(OPERATORS + i)] = NODE_STAKE;
         }
         accounts.push(vm.addr(STRANGER));
         accounts.push(address(this));
@@ -60,13 +68,14 @@ contract Handler is TaskHandler {
         }
     }
 
-    function timePasses(uint256 seconds_) public {
+    function timePasses(uint256 seconds_) public counted {
         _pass(within(seconds_, 1, 3 hours));
     }
 
     function stakeMoves(uint256 who, uint256 amount, uint256 choice) public {
+        bool isOperator = who % 7 < 3;
         address account =
-            who % 5 < 3 ? vm.addr(OPERATORS + who % 5) : vm.addr(verifierKeys[who % 5 - 1]);
+            isOperator ? vm.addr(OPERATORS + who % 7) : vm.addr(verifierKeys[who % 7 - 3]);
         if (choice % 3 == 0) {
             uint256 amountWei = within(amount, 1, 50 ether);
             bond(account, amountWei);
@@ -74,7 +83,7 @@ contract Handler is TaskHandler {
         } else if (choice % 3 == 1) {
             // The honest keep what they need in order to take part.
             uint256 keptWei =
-                honestStakeWei[account] == 0 ? 0 : who % 5 < 3 ? NODE_STAKE : VERIFIER_STAKE;
+                honestStakeWei[account] == 0 ? 0 : isOperator ? NODE_STAKE : VERIFIER_STAKE;
             uint256 freeWei = staking.bondedOf(account) - keptWei;
             if (freeWei == 0) return;
             vm.prank(account);
@@ -92,107 +101,198 @@ contract Handler is TaskHandler {
 
     function machineMoves(uint256 which, uint256 choice) public {
         uint256 i = which % 3;
+        address operator = vm.addr(OPERATORS + i);
         address node = vm.addr(currentKeys[i]);
-        if (choice % 3 < 2) {
-            vm.prank(vm.addr(OPERATORS + i));
-            nodes.setPaused(node, choice % 3 == 0 && i != 0);
-        } else if (staking.bondedOf(vm.addr(OPERATORS + i)) >= NODE_STAKE) {
+        NodeRecord memory record = nodes.recordOf(node);
+        if (choice % 8 < 3) {
+            vm.prank(operator);
+            nodes.setPaused(node, choice % 8 == 0 && i != 0);
+        } else if (choice % 8 == 3 && !record.retired) {
+            vm.prank(operator);
+            nodes.retire(node);
+            ++reached["retired"];
+        } else if (!record.retired && block.timestamp >= record.expiry) {
+            nodes.sweep(node);
+            ++reached["swept"];
+        } else if (!record.retired && choice % 8 == 4) {
+            _mustFail(
+                address(nodes),
+                abi.encodeCall(nodes.sweep, (node)),
+                INodeRegistry.StillValid.selector
+            );
+        } else if (staking.bondedOf(operator) >= NODE_STAKE && apps.approved(MEASUREMENT)) {
             uint256 key = ++nextEnclave;
             vm.roll(vm.getBlockNumber() + 1);
+            _signed(0, 0, 3); // The members bond what they lack.
             admit(OPERATORS + i, key, bytes32(i + 1));
             currentKeys[i] = key;
             enclaveKeys[vm.addr(key)] = key;
-            vm.prank(vm.addr(OPERATORS + i));
+            vm.prank(operator);
             nodes.setCapacity(vm.addr(key), 4);
         }
     }
 
-    /// @dev A stranger posts a bad receipt in a node's name, and replays what others posted.
-    function strangerPosts(uint256 which, uint256 other) public {
-        if (tasks.length == 0) return;
-        TaskId id = tasks[which % tasks.length];
-        Task memory task = market.taskOf(id);
-        bytes memory junk = sign(STRANGER, keccak256("junk"));
-        Posting memory posting = postingOf(id, junk);
-        bytes32 digest = digestOf(Messages.hash(posting));
-        if (task.state == TaskState.Running) {
-            bool foreign = nodes.operatorOf(task.node) != vm.addr(OPERATORS + 2);
-            _mustFail(
-                address(market), abi.encodeCall(market.post, (posting, sign(STRANGER, digest)))
-            );
-            if (foreign) {
-                _mustFail(
-                    address(market),
-                    abi.encodeCall(market.post, (posting, sign(OPERATORS + 2, digest)))
-                );
+    /// @dev The committee hands over to three or four members, and raises the collateral floor;
+    /// governance takes its approval away, most often for a short time.
+    function officialsAct(uint256 choice) public {
+        if (choice % 3 == 0) {
+            uint64 epoch = committee.epoch() + 1;
+            address[] memory members = new address[](epoch % 4 == 3 ? 3 : 4);
+            for (uint256 i; i < members.length; ++i) {
+                members[i] = vm.addr(verifierKeys[i]);
             }
-        }
-        Posted memory old = posted[tasks[other % tasks.length]][1];
-        if (old.posting.attempt == 0) return;
-        bytes32 oldDigest = digestOf(Messages.hash(old.posting));
-        uint256 operatorKey =
-            _operatorKey(nodes.operatorOf(market.attemptOf(old.posting.task, 1).node));
-        if (market.attemptOf(old.posting.task, 1).posting == oldDigest) {
-            bytes memory signature = sign(operatorKey, oldDigest);
-            _mustFail(address(market), abi.encodeCall(market.post, (old.posting, signature)));
+            Handover memory next = Handover(epoch, Identifiers.members(members));
+            _signed(0, 0, 4); // The members bond what they lack.
+            committee.handover(next, members, _signed(digestOf(Messages.hash(next)), 0, 3));
+            ++reached["handed over"];
+        } else if (choice % 3 == 1) {
+            Floor memory next = Floor(nodes.floor().sequence + 1, 17, 3, 4);
+            bytes[] memory signatures = _signed(digestOf(Messages.hash(next)), 0, 3);
+            nodes.raiseFloor(next, signatures);
+            ++reached["floor raised"];
+            _mustFail(
+                address(nodes),
+                abi.encodeCall(nodes.raiseFloor, (next, signatures)),
+                INodeRegistry.FloorNotNext.selector
+            );
+        } else {
+            apps.setMeasurement(MEASUREMENT, choice % 4 != 0);
+            if (choice % 4 == 0) ++reached["measurement withdrawn"];
         }
     }
 
+    /// @dev An owner revokes, and nobody can place an order under what it revoked.
+    function ownerRevokes(uint256 which, uint256 choice) public {
+        uint256 i = which % 2;
+        Grant[] memory grants = _grants(choice);
+        grants[i].purpose = "revoked"; // No other order stands on this grant.
+        Order memory order = orderOf(grants);
+        vm.prank(grants[i].owner);
+        if (choice % 2 == 0) assets.revokeGrant(order.grants[i]);
+        else assets.revokeAll(grants[i].nonce + 1);
+        bytes memory own = sign(REQUESTER, digestOf(Messages.hash(order)));
+        _mustFail(
+            address(market),
+            abi.encodeCall(market.placeFor, (order, grants, signGrants(grants), own)),
+            IGrantBook.GrantRevokedByOwner.selector
+        );
+        ++reached[choice % 2 == 0 ? "grant revoked" : "grants revoked"];
+    }
+
+    /// @dev A stranger posts a bad receipt in a node's name, ends its attempt, and replays what
+    /// others posted.
+    function strangerPosts(uint256 which, uint256 other) public counted {
+        if (tasks.length == 0) return;
+        TaskId id = tasks[which % tasks.length];
+        Task memory task = market.taskOf(id);
+        if (task.state == TaskState.Running) _strangerMeddles(id, task);
+
+        Posted memory old = posted[tasks[other % tasks.length]][1];
+        if (old.posting.attempt == 0) return;
+        bytes32 oldDigest = _digest(old);
+        Attempt memory first = market.attemptOf(old.posting.task, 1);
+        if (first.posting != oldDigest) return;
+        bytes memory signature = sign(_operatorKey(nodes.operatorOf(first.node)), oldDigest);
+        bool runs = market.taskOf(old.posting.task).state == TaskState.Running;
+        _mustFail(
+            address(market),
+            abi.encodeCall(market.post, (old.posting, signature)),
+            runs ? IMarket.AttemptMismatch.selector : IMarket.WrongState.selector
+        );
+    }
+
     /// @dev A stranger claims that a genuine receipt is forged, and that honest votes are false.
-    function strangerAccuses(uint256 which, uint256 attempt_, uint256 seed) public {
+    function strangerAccuses(uint256 which, uint256 attempt_, uint256 seed) public counted {
         (bool found, Posted memory post_) = _find(which, attempt_);
         if (!found || !post_.genuine) return;
         bytes memory other = sign(STRANGER, bytes32(seed));
+        address target = address(settlement);
         _mustFail(
-            address(settlement),
+            target,
             abi.encodeCall(
                 settlement.proveForgedReceipt, (post_.posting, "", post_.receipt, post_.signature)
-            )
+            ),
+            ISettlement.ReceiptIsGenuine.selector
         );
         _mustFail(
-            address(settlement),
-            abi.encodeCall(settlement.proveForgedReceipt, (post_.posting, "", post_.receipt, other))
+            target,
+            abi.encodeCall(
+                settlement.proveForgedReceipt, (post_.posting, "", post_.receipt, other)
+            ),
+            ISettlement.ReceiptSignatureMismatch.selector
         );
         Vote memory vote = _vote(post_, 1, 0);
         bytes memory signature = sign(verifierKeys[0], digestOf(Messages.hash(vote)));
         _mustFail(
-            address(settlement),
+            target,
             abi.encodeCall(
                 settlement.proveFalseVote,
                 (vote, signature, post_.posting, "", post_.receipt, post_.signature)
-            )
+            ),
+            ISettlement.VoteIsTrue.selector
         );
         _mustFail(
-            address(settlement),
-            abi.encodeCall(settlement.proveEquivocation, (vote, vote, [signature, signature]))
+            target,
+            abi.encodeCall(settlement.proveEquivocation, (vote, vote, [signature, signature])),
+            ISettlement.VotesAgree.selector
         );
         Vote memory lie = _vote(post_, 2, 1);
         bytes memory forged = sign(STRANGER, digestOf(Messages.hash(lie)));
         _mustFail(
-            address(settlement),
-            abi.encodeCall(settlement.proveEquivocation, (vote, lie, [signature, forged]))
+            target,
+            abi.encodeCall(settlement.proveEquivocation, (vote, lie, [signature, forged])),
+            ISettlement.SignersDiffer.selector
         );
     }
 
-    /// @dev The last verifier lies about a posting or signs twice, and is proven to.
-    function liarIsCaught(uint256 which, uint256 attempt_, bool twice) public {
+    /// @dev A verifier for sale lies about a posting or signs twice, and is proven to, at any time.
+    function liarIsCaught(uint256 which, uint256 attempt_, bool twice) public counted {
         (bool found, Posted memory post_) = _find(which, attempt_);
         if (!found) return;
-        uint256 liar = verifierKeys[3];
-        if (settlement.proven(keccak256(abi.encode(vm.addr(liar), _digest(post_))))) return;
+        uint256 key = verifierKeys[1 + attempt_ / 3 % 3];
+        address liar = vm.addr(key);
+        bytes32 digest = _digest(post_);
+        TaskId id = post_.posting.task;
+        if (!committee.isMember(market.attemptOf(id, post_.posting.attempt).committee, liar)) {
+            return;
+        }
         Vote memory lie = post_.genuine ? _vote(post_, 2, 1) : _vote(post_, 1, 0);
-        bytes memory signature = sign(liar, digestOf(Messages.hash(lie)));
-        vm.prank(vm.addr(STRANGER));
+        bytes memory signature = sign(key, digestOf(Messages.hash(lie)));
+        TaskState state = market.taskOf(id).state;
         if (twice) {
+            if (settlement.proven(keccak256(abi.encode(liar, digest)))) return;
             Vote memory truth = post_.genuine ? _vote(post_, 1, 0) : _vote(post_, 2, 1);
-            bytes memory second = sign(liar, digestOf(Messages.hash(truth)));
+            bytes memory second = sign(key, digestOf(Messages.hash(truth)));
+            vm.prank(vm.addr(STRANGER));
             settlement.proveEquivocation(lie, truth, [signature, second]);
+            ++reached["equivocations"];
         } else {
+            if (settlement.proven(keccak256(abi.encode(liar, digest, Offence.FalseVote)))) return;
+            vm.prank(vm.addr(STRANGER));
             settlement.proveFalseVote(
                 lie, signature, post_.posting, "", post_.receipt, post_.signature
             );
+            ++reached["false votes"];
+            if (!post_.genuine) _forgeryIsOver(id, digest);
         }
-        ++liesProven;
+        if (state == TaskState.Settled) ++reached["proofs after settlement"];
+    }
+
+    /// @dev The next forger is proven to be one, whatever has become of its task.
+    function forgerIsCaught(uint256 which) public counted {
+        for (uint256 i; i < 3 * tasks.length; ++i) {
+            (, Posted memory post_) = _find(which % tasks.length + i / 3, i % 3);
+            bytes32 digest = _digest(post_);
+            if (post_.posting.attempt == 0 || post_.genuine || settlement.proven(digest)) continue;
+            TaskId id = post_.posting.task;
+            TaskState state = market.taskOf(id).state;
+            vm.prank(vm.addr(STRANGER));
+            settlement.proveForgedReceipt(post_.posting, "", post_.receipt, post_.signature);
+            _forgeryIsOver(id, digest);
+            ++reached["forgeries proven"];
+            if (state == TaskState.Settled) ++reached["proofs after settlement"];
+            return;
+        }
     }
 
     /// @dev Sums of balances, escrows, stakes and lockboxes, taken account by account.
@@ -216,14 +316,39 @@ contract Handler is TaskHandler {
         return (token, ledger, staking, nodes, market);
     }
 
-    function honestAccounts() external view returns (address[5] memory) {
-        return [
-            vm.addr(OPERATORS),
-            vm.addr(OPERATORS + 1),
-            vm.addr(verifierKeys[0]),
-            vm.addr(verifierKeys[1]),
-            vm.addr(verifierKeys[2])
-        ];
+    function honestAccounts() external view returns (address[3] memory) {
+        return [vm.addr(OPERATORS), vm.addr(OPERATORS + 1), vm.addr(verifierKeys[0])];
+    }
+
+    /// @dev What a proof showed to be forged is neither judged nor paid any more.
+    function _forgeryIsOver(TaskId id, bytes32 digest) private {
+        Task memory task = market.taskOf(id);
+        bool open = task.state == TaskState.Posted || task.state == TaskState.Accepted;
+        if (open && market.attemptOf(id, task.attempt).posting == digest) {
+            breach = "a proven forgery is still open";
+        }
+    }
+
+    function _strangerMeddles(TaskId id, Task memory task) private {
+        Posting memory posting = postingOf(id, sign(STRANGER, keccak256("junk")));
+        bytes32 digest = digestOf(Messages.hash(posting));
+        address target = address(market);
+        bytes4 reason = block.timestamp > task.attemptDeadline
+            ? IMarket.DeadlinePassed.selector
+            : IMarket.OperatorDidNotSign.selector;
+        _mustFail(target, abi.encodeCall(market.post, (posting, sign(STRANGER, digest))), reason);
+        if (nodes.operatorOf(task.node) != vm.addr(OPERATORS + 2)) {
+            bytes memory signature = sign(OPERATORS + 2, digest);
+            _mustFail(target, abi.encodeCall(market.post, (posting, signature)), reason);
+        }
+        reason = IMarket.NotDrawnOperator.selector;
+        _mustFail(target, abi.encodeCall(market.giveUp, (id)), reason);
+        (Refusal[] memory refusals, bytes[] memory signatures) = refusalsOf(id, orders[id], 0, 4);
+        _mustFail(
+            target,
+            abi.encodeCall(market.refuse, (orders[id], 0, shares(), refusals, signatures)),
+            reason
+        );
     }
 
     function _find(uint256 which, uint256 attempt_) private view returns (bool, Posted memory) {
@@ -247,12 +372,5 @@ contract Handler is TaskHandler {
 
     function _digest(Posted memory post_) private view returns (bytes32) {
         return digestOf(Messages.hash(post_.posting));
-    }
-
-    function _mustFail(address target, bytes memory data) private {
-        vm.prank(vm.addr(STRANGER));
-        (bool done,) = target.call(data);
-        if (done) breach = "an attack succeeded";
-        else ++attacksRefused;
     }
 }
