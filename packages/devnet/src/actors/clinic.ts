@@ -1,6 +1,8 @@
 // One clinic's part: seal the records, hand out key shares and one grant, and go offline.
 import { createHash, randomBytes } from 'node:crypto'
 
+import { OperationError } from '@cloister/codec'
+import { retry } from '@cloister/io'
 import {
   addressField,
   decimalField,
@@ -30,6 +32,9 @@ const settings = objectField({
 })
 
 type Settings = FieldValue<typeof settings>
+
+/** About a minute. */
+const claimPlan = { attemptsMax: 60, firstDelayMs: 500, delayMsMax: 1_000 }
 
 await runActor(settings, async (actor) => {
   const done: Record<string, string> = {}
@@ -77,6 +82,13 @@ async function revoke(actor: Actor<Settings>): Promise<Record<string, string>> {
 }
 
 async function claim({ client, settings: { payoutChain } }: Actor<Settings>) {
-  const { amountWei, transaction } = await claimOnSpoke(client, payoutChain ?? 0)
+  const { amountWei, transaction } = await retry(claimPlan, isTooEarly, () =>
+    claimOnSpoke(client, payoutChain ?? 0),
+  )
   return { amountWei: amountWei.toString(), transaction }
+}
+
+// Verifiers sign for a block that lies some way back: what was settled just now is in one of the next.
+function isTooEarly(error: unknown): boolean {
+  return error instanceof OperationError && error.code === 'payout-unproven'
 }

@@ -37,8 +37,10 @@ export async function playStory(scene: Scene): Promise<StoryResult> {
   const { model, follower: inference } = await orderInference(scene, training.id)
   narrator.phase('one node answers inside its enclave, verifiers judge')
   const [trained, compared] = await Promise.all([training.ended, baselines])
-  const claims = await claimAll(scene, paidIn(trained.events))
-  await awaitAccepted(inference)
+  const [claims] = await Promise.all([
+    claimAll(scene, paidIn(trained.events)),
+    awaitAccepted(inference),
+  ])
   const answered = await readAnswer(scene, inference.id)
   narrator.detail(
     `the patient reads: ${answered.label} (the record's label: ${belongings.recordLabel})`,
