@@ -60,4 +60,5 @@ function readArguments() {
   }
 }
 
-process.exitCode = await main()
+// Whatever a failure left half done ends with this process.
+process.exit(await main())

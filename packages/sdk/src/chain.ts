@@ -66,7 +66,9 @@ export async function sendCall(
   try {
     hash = await inTurn(wallet, async () => {
       await reader.simulateContract(named)
-      return wallet.writeContract({ ...named, chain: wallet.chain })
+      // What others do in the same block may make it dearer than it was when it was tried.
+      const gas = await reader.estimateContractGas(named)
+      return wallet.writeContract({ ...named, gas: gas + gas / 4n + 20_000n, chain: wallet.chain })
     })
     receipt = await reader.waitForTransactionReceipt({ hash, timeout: receiptMs, retryCount: 10 })
   } catch (cause) {
