@@ -11,6 +11,7 @@ const checks: readonly (readonly [name: string, command: string, ...arguments_: 
   ['unused code', 'knip'],
   ['contract format', 'forge', 'fmt', '--check'],
   ['generated code is fresh', 'node', 'scripts/generate.ts', '--check'],
+  ['mutations fit the source', 'node', 'scripts/mutants.ts', '--check'],
   ['contracts', 'forge', 'test'],
   ['tests', 'node', 'node_modules/vitest/vitest.mjs', 'run'],
 ]

@@ -29,7 +29,8 @@ async function main(): Promise<number> {
   try {
     const report = await runDemo({
       narrator,
-      outputFolder: resolve('demo-output'),
+      // A folder of its own: receipts are checked against the manifest of their own network.
+      outputFolder: resolve('demo-output', new Date().toISOString().replaceAll(/[:.]/g, '-')),
       signal: stopping.signal,
       ...(given.inject === undefined ? {} : { inject: given.inject }),
     })
@@ -40,7 +41,9 @@ async function main(): Promise<number> {
   } catch (error) {
     narrator.end()
     if (stopping.signal.aborted) return interrupted
-    process.stderr.write(`The demo failed: ${describeError(error)}\n`)
+    const message = `The demo failed: ${describeError(error)}`
+    process.stderr.write(`${message}\n`)
+    if (given.json) process.stdout.write(`${JSON.stringify({ ok: false, error: message })}\n`)
     return 1
   }
 }

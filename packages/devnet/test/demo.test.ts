@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { probeSandbox } from '@cloister/enclave'
 import { descendantsOf } from '@cloister/io'
 import { parseDeployment, parseReceiptFile, verifyReceiptFile } from '@cloister/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -96,7 +97,7 @@ describe('the whole story', () => {
     expect(accuracy).toBeGreaterThanOrEqual(0.95)
     expect(Math.abs(accuracy - pooledAccuracy)).toBeLessThanOrEqual(0.01)
     expect(ownAccuracies).toHaveLength(3)
-    for (const own of ownAccuracies) expect(accuracy).toBeGreaterThan(own.accuracy)
+    for (const own of ownAccuracies) expect(accuracy).toBeGreaterThan(own)
   })
 
   test('a training and an inference were judged, and every wei of their fees was paid', () => {
@@ -130,14 +131,19 @@ describe('the whole story', () => {
 
   test('no money appeared or vanished, no secret was found, nothing was left out', () => {
     expect(report.ledger.driftWei).toBe('0')
-    expect(report.leaks).toEqual([])
+    expect(report.leaks).toBe(0)
+    expect(report.problems).toEqual([])
     expect(report.skipped).toEqual(
-      existsSync('/usr/bin/bwrap') ? [] : [expect.stringContaining('bubblewrap')],
+      probeSandbox(process.execPath) === 'bubblewrap'
+        ? []
+        : [expect.stringContaining('bubblewrap')],
     )
   })
 
   test('the receipts prove themselves afterwards, with the manifest beside them alone', async () => {
-    const deployment = parseDeployment(readFileSync(join(run.output, 'deployment.json')))
+    const deployment = parseDeployment(
+      readFileSync(join(run.output, readdirSync(run.output)[0]!, 'deployment.json')),
+    )
     for (const { receipt } of report.tasks) {
       const facts = await verifyReceiptFile(parseReceiptFile(readFileSync(receipt!)), deployment)
       expect(facts.filter(({ proved }) => !proved)).toEqual([])
@@ -145,7 +151,8 @@ describe('the whole story', () => {
   })
 })
 
-test.for(['framed-node', 'forged-result', 'revoked-grant', 'bad-measurement'])(
+// The others take a minute each too: npm run injections.
+test.for(['forged-result', 'revoked-grant'])(
   'the network defends itself against %s',
   { timeout: 300_000 },
   async (name) => {
@@ -154,7 +161,7 @@ test.for(['framed-node', 'forged-result', 'revoked-grant', 'bad-measurement'])(
     expect(report.injected).toMatchObject({ name, defended: true })
     expect(report.injected!.observed).not.toContain('NOT')
     expect(report.ledger.driftWei).toBe('0')
-    expect(report.leaks).toEqual([])
+    expect(report.leaks).toBe(0)
     expect(run.code).toBe(0)
     expect(run.left).toEqual([])
   },

@@ -4,7 +4,9 @@ import { accuracyOf, trainInTheOpen } from './plain-engine.ts'
 /** What other worlds get from the same rows: everybody's data in one place in the open, or each clinic by itself. */
 export type Baselines = {
   readonly pooledAccuracy: number
-  readonly ownAccuracies: readonly { readonly name: string; readonly accuracy: number }[]
+  /** Of each clinic by itself, in the order of `clinics`. */
+  readonly ownAccuracies: readonly number[]
+  readonly clinics: readonly string[]
 }
 
 /** Trains them one after the other, with the same engine and the same settings. */
@@ -14,8 +16,5 @@ export async function trainBaselines(belongings: Belongings): Promise<Baselines>
   for (const csv of [pooledCsv, ...clinics.map((clinic) => clinic.csv)])
     accuracies.push(await accuracyOf(await trainInTheOpen([csv], parameters), testCsv))
   const [pooledAccuracy = 0, ...own] = accuracies
-  return {
-    pooledAccuracy,
-    ownAccuracies: clinics.map(({ name }, index) => ({ name, accuracy: own[index] ?? 0 })),
-  }
+  return { pooledAccuracy, ownAccuracies: own, clinics: clinics.map(({ name }) => name) }
 }

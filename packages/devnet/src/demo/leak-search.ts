@@ -37,7 +37,8 @@ export function fetchOpened(
 }
 
 /**
- * Searches all that the network wrote, and all that stands on its chains, for canaries. Call it when everything was stopped.
+ * Searches all that the network wrote, all that stands on its chains, and every owner's folder for what belongs to another
+ * owner. Call it when everything was stopped.
  *
  * @throws {OperationError} `search-blind` where a canary is not even found in its owner's folder: then the search shows nothing.
  */
@@ -50,28 +51,46 @@ export function searchLeaks(
     readonly openedObjects: readonly Buffer[]
   },
 ): { readonly leaks: readonly Leak[]; readonly filesSearched: number } {
-  const needles = needlesOf(given.canaries)
+  const { canaries, chains, opened, openedObjects } = given
+  const needles = needlesOf(canaries)
   const owners = join(folders.root, 'owners')
-  requireSight(given.canaries, scanFolder(owners, needles, { except: [], knownDigests: new Set() }))
-  const found = scanFolder(folders.root, needles, {
-    except: [owners],
-    knownDigests: new Set([...image.digests, ...given.opened]),
-    erase: given.openedObjects,
+  const knownDigests = new Set([...image.digests, ...opened])
+  const options = { knownDigests, erase: openedObjects }
+  const network = scanFolder(folders.root, needles, { ...options, except: [owners] })
+  const neighbours = readdirSync(owners).map((owner) => {
+    const folder = join(owners, owner)
+    requireSight(
+      canaries.filter((canary) => canary.owner === owner),
+      folder,
+    )
+    const foreign = needlesOf(canaries.filter((canary) => canary.owner !== owner))
+    return scanFolder(folder, foreign, { ...options, except: [] })
   })
-  const onChain = given.chains.flatMap(({ name, bytes }) => scanBytes(bytes, needles, name))
-  return { leaks: [...found.leaks, ...onChain], filesSearched: found.filesSearched }
+  requireOwners(canaries, readdirSync(owners))
+  const onChain = chains.flatMap(({ name, bytes }) => scanBytes(bytes, needles, name))
+  const scanned = [network, ...neighbours]
+  return {
+    leaks: [...scanned.flatMap(({ leaks }) => leaks), ...onChain],
+    filesSearched: scanned.reduce((sum, { filesSearched }) => sum + filesSearched, 0),
+  }
 }
 
-function requireSight(
-  canaries: readonly Canary[],
-  { leaks }: { readonly leaks: readonly Leak[] },
-): void {
-  const unseen = canaries.find(({ name }) => leaks.every(({ canary }) => canary !== name))
-  if (unseen !== undefined)
-    throw new OperationError(
-      'search-blind',
-      `Cannot rely on the search: it does not even find ${unseen.name} in its owner's folder`,
-    )
+function requireSight(own: readonly Canary[], folder: string): void {
+  const { leaks } = scanFolder(folder, needlesOf(own), { except: [], knownDigests: new Set() })
+  const unseen = own.find(({ name }) => leaks.every(({ canary }) => canary !== name))
+  if (unseen !== undefined) throw blind(unseen)
+}
+
+function requireOwners(canaries: readonly Canary[], owners: readonly string[]): void {
+  const ownerless = canaries.find(({ owner }) => !owners.includes(owner))
+  if (ownerless !== undefined) throw blind(ownerless)
+}
+
+function blind({ name }: Canary): OperationError {
+  return new OperationError(
+    'search-blind',
+    `Cannot rely on the search: it does not even find ${name} in its owner's folder`,
+  )
 }
 
 /** What the network has written so far, the measured runtime aside. */

@@ -46,17 +46,23 @@ export async function dealBelongings(present: Buffer): Promise<Belongings> {
     const { row, value } = markRow(first, present)
     const sentence = `The archive of ${role} is called ${crypto.randomUUID()}`
     canaries.push(
-      { kind: 'number', name: `a number in a record of ${role}`, value },
-      { kind: 'text', name: `the description of ${role}`, text: sentence },
+      { kind: 'number', owner: role, name: `a number in a record of ${role}`, value },
+      { kind: 'text', owner: role, name: `the description of ${role}`, text: sentence },
     )
     pooledCsv = pooledCsv.replace(first, row)
     const csv = clinic.csv.replace(first, row)
     return { role, name: clinic.name, csv, metadata: JSON.stringify({ sentence }) }
   })
   const learningRate = unusualNear(learningRateOf(split), present)
-  canaries.push({ kind: 'number', name: 'the learning rate', value: learningRate })
+  canaries.push({
+    kind: 'number',
+    owner: 'company',
+    name: 'the learning rate',
+    value: learningRate,
+  })
   const patient = markRow(linesOf(split.testCsv)[0] ?? '', present)
-  canaries.push({ kind: 'number', name: 'a number of the patient’s', value: patient.value })
+  const number = 'a number of the patient’s'
+  canaries.push({ kind: 'number', owner: 'patient', name: number, value: patient.value })
   const cells = patient.row.split(',')
   return {
     clinics,
@@ -78,6 +84,7 @@ export function weightCanaries(weights: readonly number[]): readonly Canary[] {
     .slice(0, 3)
     .map(({ value }, index) => ({
       kind: 'number',
+      owner: 'company',
       name: `weight ${index + 1} of the model`,
       value,
     }))
@@ -93,7 +100,7 @@ function markRow(row: string, present: Buffer): { readonly row: string; readonly
 function unusualNear(value: number, present: Buffer): number {
   for (let tries = 0; tries < triesMax; tries++) {
     const unusual = Number((value * (1 + Math.random() / 500)).toPrecision(9))
-    const needles = needlesOf([{ kind: 'number', name: '', value: unusual }])
+    const needles = needlesOf([{ kind: 'number', owner: '', name: '', value: unusual }])
     if (chanceOf(unusual) === 0 && scanBytes(present, needles, '').length === 0) return unusual
   }
   throw new OperationError('no-canary', `Cannot find an unusual number near ${value}`)
@@ -101,7 +108,7 @@ function unusualNear(value: number, present: Buffer): number {
 
 /** How many of a number's short encodings look like ordinary text: hexadecimal digits, or a word. */
 function chanceOf(value: number): number {
-  return needlesOf([{ kind: 'number', name: '', value }]).filter(
+  return needlesOf([{ kind: 'number', owner: '', name: '', value }]).filter(
     ({ encoding, bytes }) =>
       encoding.includes('base64') &&
       bytes.length < 6 &&

@@ -71,7 +71,7 @@ function brokenPromises(
   tasks: readonly TaskReport[],
   model: NonNullable<DemoReport['model']>,
 ): readonly string[] {
-  const best = Math.max(...model.ownAccuracies.map(({ accuracy }) => accuracy))
+  const best = Math.max(...model.ownAccuracies)
   return [
     ...tasks.flatMap(({ kind, judgement, receipt, paid }) => [
       ...(judgement === 'accepted' ? [] : [`${kind}: the verifiers did not accept it`]),

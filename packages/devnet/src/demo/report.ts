@@ -47,10 +47,17 @@ export type DemoReport = {
   readonly model: {
     readonly accuracy: number
     readonly pooledAccuracy: number
-    readonly ownAccuracies: readonly { readonly name: string; readonly accuracy: number }[]
+    /** Of each clinic alone, in the order of {@link clinics}. */
+    readonly ownAccuracies: readonly number[]
+    readonly clinics: readonly string[]
   } | null
   readonly ledger: { readonly driftWei: string }
-  readonly leaks: readonly Leak[]
+  /** How many canaries were found outside their owner's folder. */
+  readonly leaks: number
+  readonly leaksFound: readonly Leak[]
+  /** What could not be shown here, and why. */
   readonly skipped: readonly string[]
+  /** What the story promises and did not keep. */
+  readonly problems: readonly string[]
   readonly injected: InjectionReport | null
 }

@@ -104,7 +104,7 @@ async function withDevnet(devnet: Devnet, options: DemoOptions): Promise<DemoRep
   const stores = [...devnet.deployment.nodes, ...devnet.deployment.verifiers].map(({ url }) => url)
   const openedObjects = await fetchOpened(scene.client, scene.opened, stores)
   await devnet.stop()
-  const leaks = searchAll(scene, { chains, openedObjects, model: story?.modelBytes })
+  const leaksFound = searchAll(scene, { chains, openedObjects, model: story?.modelBytes })
   narrator.end()
   const tasks = story?.tasks ?? injected?.tasks ?? []
   const skipped = devnet.nodes.some(({ sandbox }) => sandbox !== 'bubblewrap')
@@ -112,13 +112,15 @@ async function withDevnet(devnet: Devnet, options: DemoOptions): Promise<DemoRep
     : []
   const held = story?.problems.length === 0 || injected?.report.defended === true
   return {
-    ok: held && drift === 0n && leaks.length === 0,
+    ok: held && drift === 0n && leaksFound.length === 0,
     seconds: round(narrator.seconds),
     tasks,
     model: story?.model ?? null,
     ledger: { driftWei: drift.toString() },
-    leaks,
-    skipped: [...skipped, ...(story?.problems ?? [])],
+    leaks: leaksFound.length,
+    leaksFound,
+    skipped,
+    problems: story?.problems ?? [],
     injected: injected?.report ?? null,
   }
 }

@@ -4,7 +4,7 @@ import type { DemoReport, TaskReport } from './report.ts'
 
 /** The end of the demo in words and figures. */
 export function renderReport(report: DemoReport, homeChainId: number): string {
-  const { model, injected, tasks, ledger, leaks, skipped } = report
+  const { model, injected, tasks, ledger, leaks, leaksFound, skipped, problems } = report
   return [
     '',
     ...(model === null
@@ -13,8 +13,8 @@ export function renderReport(report: DemoReport, homeChainId: number): string {
           'Who classifies how many of the test rows right, which nobody trained on:',
           row('all three clinics, sealed', percent(model.accuracy)),
           row('all three clinics, pooled in the open', percent(model.pooledAccuracy)),
-          ...model.ownAccuracies.map(({ name, accuracy }) =>
-            row(`${name} alone`, percent(accuracy)),
+          ...model.ownAccuracies.map((accuracy, index) =>
+            row(`${model.clinics[index] ?? 'a clinic'} alone`, percent(accuracy)),
           ),
           '',
         ]),
@@ -32,9 +32,12 @@ export function renderReport(report: DemoReport, homeChainId: number): string {
           '',
         ]),
     row('money that appeared or vanished', `${ledger.driftWei} wei`),
-    row('secrets found outside their owners’ folders', String(leaks.length)),
-    ...leaks.map(({ canary, encoding, place }) => row(`  ${canary}`, `${encoding}, in ${place}`)),
-    ...skipped.map((line) => row('not as it should be', line)),
+    row('secrets found outside their owners’ folders', String(leaks)),
+    ...leaksFound.map(({ canary, encoding, place }) =>
+      row(`  ${canary}`, `${encoding}, in ${place}`),
+    ),
+    ...skipped.map((line) => row('could not be shown here', line)),
+    ...problems.map((line) => row('not as it should be', line)),
     row(report.ok ? 'all of it held' : 'NOT all of it held', `after ${report.seconds} s`),
   ].join('\n')
 }

@@ -1,9 +1,10 @@
 import { encodeBase64, encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 
-/** Something secret that stands in an owner's data and must be found nowhere else. */
-export type Canary =
-  | { readonly kind: 'text'; readonly name: string; readonly text: string }
-  | { readonly kind: 'number'; readonly name: string; readonly value: number }
+/** Something secret that stands in an owner's data and must be found nowhere else. `owner` names the owner's folder. */
+export type Canary = { readonly name: string; readonly owner: string } & (
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'number'; readonly value: number }
+)
 
 /** One byte string that gives a canary away, and the encoding it is in. */
 export type Needle = {

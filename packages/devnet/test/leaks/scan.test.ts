@@ -11,8 +11,8 @@ import { scanFolder } from '../../src/leaks/scan.ts'
 const text = 'canary-text-7f3a9'
 const value = 1234.56789
 const canaries: readonly Canary[] = [
-  { kind: 'text', name: 'metadata', text },
-  { kind: 'number', name: 'record', value },
+  { kind: 'text', owner: 'clinic', name: 'metadata', text },
+  { kind: 'number', owner: 'clinic', name: 'record', value },
 ]
 const noise = Buffer.from('some noise that is not secret ')
 
