@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-
 import {AppRegistry} from "../src/AppRegistry.sol";
 import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {CloisterToken} from "../src/CloisterToken.sol";
