@@ -75,6 +75,13 @@ function whenAborted(signal: AbortSignal | undefined): Promise<never> {
   })
 }
 
+const noSandbox =
+  'apps run without a sandbox, because bubblewrap does not run here; install it (apt-get install bubblewrap) and allow user namespaces'
+
+function isSandboxed({ nodes }: Devnet): boolean {
+  return nodes.every(({ sandbox }) => sandbox === 'bubblewrap')
+}
+
 const phaseReasons: Readonly<Record<string, string>> = {
   'chains, contracts and the enclave':
     'Two development chains, contracts, and a measured program: what runs in an enclave is known by the digest of its bytes.',
@@ -86,6 +93,7 @@ const phaseReasons: Readonly<Record<string, string>> = {
 
 async function withDevnet(devnet: Devnet, options: DemoOptions): Promise<DemoReport> {
   const { narrator, inject, outputFolder, signal } = options
+  if (!isSandboxed(devnet)) narrator.say(`\nINSECURE: ${noSandbox}\n`)
   const belongings = await dealBelongings(readNetworkFiles(devnet))
   const cast = { ...demoCast, ...inject?.cast }
   const scene = await setScene({ devnet, cast, belongings, narrator, outputFolder })
@@ -107,9 +115,7 @@ async function withDevnet(devnet: Devnet, options: DemoOptions): Promise<DemoRep
   const leaksFound = searchAll(scene, { chains, openedObjects, model: story?.modelBytes })
   narrator.end()
   const tasks = story?.tasks ?? injected?.tasks ?? []
-  const skipped = devnet.nodes.some(({ sandbox }) => sandbox !== 'bubblewrap')
-    ? ['apps ran without a sandbox: bubblewrap is not installed']
-    : []
+  const skipped = isSandboxed(devnet) ? [] : [noSandbox]
   const held = story?.problems.length === 0 || injected?.report.defended === true
   return {
     ok: held && drift === 0n && leaksFound.length === 0,
