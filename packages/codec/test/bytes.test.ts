@@ -1,10 +1,12 @@
 import {
   concatBytes,
   encodeBase64,
+  encodeBase64Url,
   encodeHex,
   encodeUtf8,
   equalBytes,
   parseBase64,
+  parseBase64Url,
   parseHex,
   parseUtf8,
 } from '@cloister/codec'
@@ -22,6 +24,8 @@ test('hexadecimal, base64 and UTF-8 agree with those of another implementation',
         expect(encodeBase64(bytes)).toBe(buffer.toString('base64'))
         expect(parseHex(buffer.toString('hex').toUpperCase())).toEqual(Uint8Array.from(bytes))
         expect(parseBase64(buffer.toString('base64'))).toEqual(Uint8Array.from(bytes))
+        expect(encodeBase64Url(bytes)).toBe(buffer.toString('base64url'))
+        expect(parseBase64Url(buffer.toString('base64url'))).toEqual(Uint8Array.from(bytes))
         expect(parseUtf8(Buffer.from(text))).toBe(text)
         expect(encodeUtf8(text)).toEqual(Uint8Array.from(Buffer.from(text)))
       },
@@ -32,6 +36,7 @@ test('hexadecimal, base64 and UTF-8 agree with those of another implementation',
 test('base64 of many bytes is read back', () => {
   const bytes = new Uint8Array(100_000).map((_, index) => index)
   expect(parseBase64(encodeBase64(bytes))).toEqual(bytes)
+  expect(parseBase64('AAAA'.repeat(5_000_000))).toHaveLength(15_000_000)
 })
 
 test('bytes are joined, and equal only where length and content are', () => {
@@ -66,4 +71,16 @@ test.for(['ff', 'c080', 'eda080', 'f4908080', 'e282'])('the bytes %s are not UTF
 
 test('a byte order mark is kept: it is part of what was signed', () => {
   expect(parseUtf8(Buffer.from('efbbbf41', 'hex'))).toBe('\uFEFFA')
+})
+
+test.for(['A', 'AQIDB', 'AQ==', 'AQI=', 'AQI\n', 'A QI', 'AQ+_', 'AQ/_', 'AR', 'AQJ'])(
+  '%j is not base64url here',
+  (text) => {
+    expect(() => parseBase64Url(text, 'key')).toThrow('Cannot read key')
+  },
+)
+
+test('a character that is not base64 is named with its place', () => {
+  expect(() => parseBase64('AQ!=', 'blob')).toThrow('Cannot read blob at byte 2: got "!"')
+  expect(() => parseBase64Url('AQI=', 'key')).toThrow('Cannot read key at byte 3: got "="')
 })
