@@ -80,7 +80,13 @@ const shortest: readonly (readonly [string, Cbor])[] = [
     'a56161614161626142616361436164614461656145',
     new Map(['a', 'b', 'c', 'd', 'e'].map((name) => [name, name.toUpperCase()])),
   ],
-  // Not of the RFC: on both sides of where integers stop being numbers.
+  // Not of the RFC: on both sides of where an integer needs more bytes, or is no number.
+  ['18ff', 2 ** 8 - 1],
+  ['190100', 2 ** 8],
+  ['19ffff', 2 ** 16 - 1],
+  ['1a00010000', 2 ** 16],
+  ['1affffffff', 2 ** 32 - 1],
+  ['1b0000000100000000', 2 ** 32],
   ['1b001fffffffffffff', 2 ** 53 - 1],
   ['1b0020000000000000', 2n ** 53n],
   ['3b001ffffffffffffe', -(2 ** 53 - 1)],
