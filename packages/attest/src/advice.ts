@@ -1,4 +1,4 @@
-import type { ReasonCode } from './appraisal.ts'
+import type { ReasonCode } from './reasons.ts'
 import type { RejectCode } from './reject.ts'
 
 /** What would have to change for evidence that was rejected so to be authentic. */
@@ -12,25 +12,31 @@ export function adviseReason(code: ReasonCode): string {
 }
 
 const refetch = 'fetch collateral anew for this platform, and check that it reached you whole'
-const forged = 'ask for a new quote; if it fails too, this one was altered or forged'
+const forged = 'ask for new evidence; if it fails too, this one was altered or forged'
 const clock = 'check the time that was given, then fetch collateral of that time'
 
 const rejectAdvice: Readonly<Record<RejectCode, string>> = {
-  PARSE: 'check that the quote reached you whole and unaltered, as the TEE wrote it',
-  UNSUPPORTED_FORMAT: 'give a TDX quote of version 4 or 5 with a P-256 key',
+  PARSE: 'check that the evidence reached you whole and unaltered, as the device wrote it',
+  UNSUPPORTED_FORMAT:
+    'give evidence in one of the formats that are read: docs/attestation.md lists them',
+  SYMMETRIC_TOKEN_NOT_SUPPORTED:
+    'ask for a token with a signature (COSE_Sign1): only its maker can verify one with a MAC',
   PCK_CERT_UNAVAILABLE: 'ask the machine for a quote that carries its PCK chain (type 5)',
   COLLATERAL_MISSING: refetch,
   CHAIN_INVALID: 'check that the certificates are those of the vendor, from leaf to root',
   UNTRUSTED_ROOT: 'pass the anchor of the root that you trust; a devnet has a root of its own',
   CHAIN_SIGNATURE: forged,
   CERT_EXPIRED_OR_NOT_YET_VALID: clock,
+  CERT_MISMATCH: 'give the certificate of this very device and of the TCB that it reports',
   CRL_MISSING: refetch,
   CRL_INVALID_OR_EXPIRED: clock,
+  OCSP_INVALID_OR_EXPIRED: 'ask the vendor for a new OCSP answer',
   CERT_REVOKED: 'do not trust this machine: its vendor has revoked a key that this rests on',
   TCB_INFO_SIGNATURE: refetch,
   QE_IDENTITY_SIGNATURE: refetch,
-  TCB_INFO_UNSUPPORTED: 'fetch TDX TCB info of version 3',
-  QE_IDENTITY_UNSUPPORTED: 'fetch the TDX QE identity of version 2',
+  RIM_SIGNATURE: refetch,
+  TCB_INFO_UNSUPPORTED: 'fetch TCB info of version 3 for this technology',
+  QE_IDENTITY_UNSUPPORTED: 'fetch the QE identity of version 2 for this technology',
   TCB_INFO_NOT_YET_VALID: clock,
   TCB_INFO_EXPIRED: clock,
   QE_IDENTITY_NOT_YET_VALID: clock,
@@ -39,31 +45,61 @@ const rejectAdvice: Readonly<Record<RejectCode, string>> = {
   QE_REPORT_DATA: forged,
   QE_IDENTITY_MISMATCH: 'do not trust this machine: an unknown enclave signed its quote',
   QUOTE_SIGNATURE: forged,
+  REPORT_SIGNATURE: forged,
+  REALM_PLATFORM_BINDING: 'ask for a new token: this realm was not started on this platform',
+  AK_BINDING: 'give the attestation key that the hardware report names',
+  PCR_DIGEST: 'give the PCR values that were quoted, all of them and no others',
   TCB_INFO_MISMATCH: "fetch TCB info for the platform's own FMSPC",
   TDX_MODULE_MISMATCH: 'fetch newer TCB info; if it fails too, the TDX module is not a genuine one',
   TCB_NOT_SUPPORTED: "update the machine's firmware: it is older than every TCB level",
 }
 
-const updateMachine = "update the machine's firmware and TDX module, then ask for a new quote"
-const startAnew = 'start the TD without it, or allow it in the policy'
+const updateMachine = "update the machine's firmware and modules, then ask for new evidence"
+const startAnew = 'start it without that, or allow it in the policy'
 
 const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   CHAIN_ONLY: 'give collateral',
   MEASUREMENT: 'run software that the policy lists, or list this measurement',
-  REPORT_DATA: 'ask for a quote over the report data that is expected',
+  REPORT_DATA: 'ask for evidence over the report data that is expected',
   MACHINE: 'use a machine that the policy lists, or list this one',
+  TIER: 'use a machine that is on a list of this tier, or lower the least tier',
+  PRODUCT_LINE: 'use another product line: this one is denied because its keys can be extracted',
+  REVOCATION_UNKNOWN: "give the vendor's current revocation list or OCSP answer",
+  ENDORSEMENT: "pin the device's key: pass an anchor for it",
+  DEBUG: 'start it without debugging, or allow that in the policy',
   TCB_STATUS: updateMachine,
   SGX_TCB_REVOKED: updateMachine,
   ADVISORY: updateMachine,
   TCB_EVALUATION_DATA_NUMBER: 'fetch newer TCB info and QE identity',
   ROOT_CRL_NUMBER: 'fetch a newer revocation list of the root',
   PCK_CRL_NUMBER: 'fetch a newer revocation list of the PCK authority',
-  DEBUG: startAnew,
   MIGRATABLE: startAnew,
   SERVICE_TD: startAnew,
   SEPT_VE_ENABLED: 'start the TD with SEPT_VE_DISABLE, or allow it in the policy',
   PKS: startAnew,
   KEY_LOCKER: startAnew,
   PERFMON: startAnew,
-  RESERVED_ATTRIBUTES: 'start the TD without attributes that have no name here',
+  RESERVED_ATTRIBUTES: 'start it without attributes that have no name here',
+  PROVISION_KEY: startAnew,
+  MIN_TCB: updateMachine,
+  TCB_ORDER: updateMachine,
+  VLEK: 'ask for a report signed by a VCEK, or allow the VLEK, which names no chip',
+  VMPL: 'ask for a report from a level that the policy allows',
+  MIGRATION_AGENT: startAnew,
+  SMT: 'start the guest with a policy that excludes SMT, or allow it',
+  ALIAS_CHECK: "update the machine's firmware so that it checks memory for aliases",
+  RESERVED_POLICY: 'start the guest without policy bits that have no name here',
+  RIM_MISSING: 'fetch the reference manifests of this driver and VBIOS',
+  RIM_EXPIRED: 'fetch the reference manifests anew',
+  RIM_MISMATCH:
+    'reset the device, or update its driver and VBIOS: it runs something else than its manifests say',
+  GPU_MODE: 'switch confidential computing on and developer tools off (nvidia-smi conf-compute)',
+  FIRMWARE_ID:
+    'update the firmware of the device, so that it reports the identity in its certificate',
+  LIFECYCLE: 'use a device in its secured state: this one can be opened or is not provisioned',
+  INSTANCE_ID: 'check which device this is: its instance id is not the digest of its key',
+  WEAK_HASH: 'quote a SHA-256 bank with SHA-256, or allow SHA-1 in the policy',
+  PCR_MISSING: 'give the values of the PCRs that the policy names',
+  EVENT_LOG: 'give the event log of this very boot, whole',
+  HARDWARE: 'give what the hardware report below this TPM needs to be accepted',
 }

@@ -1,9 +1,23 @@
-import type { Appraisal, Evidence, Given } from './appraisal.ts'
-import { appraiseTdxQuote, TdxMemory } from './tdx/appraise.ts'
+import type { Appraisal, Given } from './appraisal.ts'
+import { appraiseCca } from './cca/appraise.ts'
+import type { ClaimsByTee } from './claims.ts'
+import { DcapMemory } from './dcap/collateral.ts'
+import type { Evidence } from './evidence.ts'
+import { appraiseNitro } from './nitro/appraise.ts'
+import { appraiseNvidia } from './nvidia/appraise.ts'
+import { appraisePsa } from './psa/appraise.ts'
+import { appraiseSgx } from './sgx/appraise.ts'
+import { appraiseSnp } from './snp/appraise.ts'
+import { appraiseTdx } from './tdx/appraise.ts'
+import { appraiseTpm } from './tpm/appraise.ts'
+import { CertificateMemory } from './x509/chain.ts'
 
 /** Appraises evidence like {@link appraise}, and remembers what it read. */
 export type Appraiser = {
-  readonly appraise: (evidence: Evidence, given: Given) => Promise<Appraisal>
+  readonly appraise: <E extends Evidence>(
+    evidence: E,
+    given: Given,
+  ) => Promise<Appraisal<ClaimsByTee[E['tee']]>>
 }
 
 /**
@@ -11,7 +25,10 @@ export type Appraiser = {
  *
  * Bad evidence is an answer: nothing is thrown for it.
  */
-export function appraise(evidence: Evidence, given: Given): Promise<Appraisal> {
+export function appraise<E extends Evidence>(
+  evidence: E,
+  given: Given,
+): Promise<Appraisal<ClaimsByTee[E['tee']]>> {
   return createAppraiser().appraise(evidence, given)
 }
 
@@ -19,13 +36,36 @@ export function appraise(evidence: Evidence, given: Given): Promise<Appraisal> {
  * Makes an appraiser that is faster from the second time on: it keeps, in bounds, parsed certificates,
  * revocation lists and signed documents by their whole text, and which signatures by authorities hold.
  *
- * It never keeps a verdict. Times, the PCK certificate's signature, both signatures of the quote,
- * the TCB and the policy are judged anew each time, and nothing is kept past its own expiry.
+ * It never keeps a verdict. Times, the signatures by the device's own keys, the TCB and the policy are judged anew
+ * each time, and nothing is kept past its own expiry.
  */
 export function createAppraiser(): Appraiser {
-  const tdx = new TdxMemory()
-  const byTee: Readonly<Record<Evidence['tee'], Appraiser['appraise']>> = {
-    tdx: (evidence, given) => appraiseTdxQuote(evidence.quote, given, tdx),
+  const memory = { dcap: new DcapMemory(), certificates: new CertificateMemory() }
+  const judge = (evidence: Evidence, given: Given) => judgeEvidence(evidence, given, memory)
+  // Each kind of evidence gives its own kind of claims: TypeScript can't follow that through the switch.
+  return { appraise: judge as Appraiser['appraise'] }
+}
+
+type Memory = { readonly dcap: DcapMemory; readonly certificates: CertificateMemory }
+
+function judgeEvidence(evidence: Evidence, given: Given, memory: Memory): Promise<Appraisal> {
+  switch (evidence.tee) {
+    case 'sgx':
+      return appraiseSgx(evidence, given, memory.dcap)
+    case 'tdx':
+      return appraiseTdx(evidence, given, memory.dcap)
+    case 'sev-snp':
+      return appraiseSnp(evidence, given, memory.certificates)
+    case 'nvidia-gpu':
+    case 'nvidia-nvswitch':
+      return appraiseNvidia(evidence, given, memory.certificates)
+    case 'aws-nitro':
+      return appraiseNitro(evidence, given, memory.certificates)
+    case 'arm-cca':
+      return appraiseCca(evidence, given)
+    case 'arm-psa':
+      return appraisePsa(evidence, given)
+    case 'tpm2':
+      return appraiseTpm(evidence, given, memory)
   }
-  return { appraise: (evidence, given) => byTee[evidence.tee](evidence, given) }
 }

@@ -1,77 +1,114 @@
 import { MalformedError, parseJson, type Json } from '@cloister/codec'
+import { deviceKeysOf, type DeviceKey } from './device-key.ts'
+import { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
 
-/** Intel's documents that a quote is judged by, as its services send them. Nothing here is trusted. */
+/** AMD's documents that an SNP report is judged by. */
+export type AmdCollateral = {
+  /** PEM: the VCEK or VLEK, then its authority (ASK or ASVK), then the root (ARK). The last two may be left out. */
+  readonly certificateChain: string
+  /** DER in hexadecimal: the revocation list of the product line. */
+  readonly crl?: string
+}
+
+/** NVIDIA's documents that a device's measurements are judged by. */
+export type NvidiaCollateral = {
+  /** Reference manifests as XML, of driver and VBIOS. */
+  readonly rims: readonly string[]
+  /** DER in hexadecimal: OCSP responses for the certificates of the device. */
+  readonly ocspResponses: readonly string[]
+}
+
+/**
+ * Documents that evidence is judged by, of every vendor that has a say in it: a TPM's quote may lean on an AMD
+ * report. Nothing here is trusted.
+ */
 export type Collateral = {
-  /** The exact signed text of `tcbInfo`, and its signature: r then s, hexadecimal. */
-  readonly tcbInfo: string
-  readonly tcbInfoSignature: string
-  /** PEM: the signer, then the root. */
-  readonly tcbInfoIssuerChain: string
-  /** The exact signed text of `enclaveIdentity`, and its signature: r then s, hexadecimal. */
-  readonly qeIdentity: string
-  readonly qeIdentitySignature: string
-  /** PEM: the signer, then the root. */
-  readonly qeIdentityIssuerChain: string
-  /** DER in hexadecimal: the root's revocation list, and that of the PCK certificate's issuer. */
-  readonly rootCaCrl: string
-  readonly pckCrl: string
-  /** PEM: the PCK certificate's issuer, then the root. */
-  readonly pckCrlIssuerChain: string
+  readonly intel?: IntelCollateral
+  readonly amd?: AmdCollateral
+  readonly nvidia?: NvidiaCollateral
+  /** Keys of single devices: Arm CPAKs and IAKs, AKs of TPMs. Whether one is pinned, an anchor says. */
+  readonly deviceKeys?: readonly DeviceKey[]
 }
 
 /** Most characters that all of one collateral may have together. */
 export const collateralCharactersMax = 4 * 1024 * 1024
 
-/** Each member, and its name in files that spell with underscores. */
-const names: Readonly<Record<keyof Collateral, string>> = {
-  tcbInfo: 'tcb_info',
-  tcbInfoSignature: 'tcb_info_signature',
-  tcbInfoIssuerChain: 'tcb_info_issuer_chain',
-  qeIdentity: 'qe_identity',
-  qeIdentitySignature: 'qe_identity_signature',
-  qeIdentityIssuerChain: 'qe_identity_issuer_chain',
-  rootCaCrl: 'root_ca_crl',
-  pckCrl: 'pck_crl',
-  pckCrlIssuerChain: 'pck_crl_issuer_chain',
-}
+const limits = { charactersMax: collateralCharactersMax, depthMax: 6 }
+
+/** Most documents of one kind. */
+const documentsMax = 32
 
 /**
- * Reads collateral from JSON: one object of texts, its members spelled `tcbInfo` or `tcb_info`.
+ * Reads collateral from JSON: an object with `intel`, `amd`, `nvidia` and `deviceKeys` (JWKs), each of them where it
+ * is needed; or Intel's nine texts alone, spelled `tcbInfo` or `tcb_info`.
  *
- * @throws {MalformedError} naming the member that is absent, given twice or no text.
+ * @throws {MalformedError} naming the member that is absent, given twice or of another type.
  */
 export function parseCollateral(text: string): Collateral {
-  const limits = { charactersMax: collateralCharactersMax, depthMax: 4 }
-  const value = parseJson(text, 'collateral', limits)
+  const value = asObject(parseJson(text, 'collateral', limits), 'collateral')
+  const vendors = ['intel', 'amd', 'nvidia', 'deviceKeys']
+  if (!Object.keys(value).some((key) => vendors.includes(key)))
+    return { intel: readIntelCollateral(value) }
+  const unknown = Object.keys(value).find((key) => !vendors.includes(key))
+  if (unknown !== undefined)
+    throw new MalformedError(`collateral ${unknown}`, 0, `expected ${vendors.join(', ')}`)
+  const { intel, amd, nvidia, deviceKeys } = value
   return {
-    tcbInfo: member(value, 'tcbInfo'),
-    tcbInfoSignature: member(value, 'tcbInfoSignature'),
-    tcbInfoIssuerChain: member(value, 'tcbInfoIssuerChain'),
-    qeIdentity: member(value, 'qeIdentity'),
-    qeIdentitySignature: member(value, 'qeIdentitySignature'),
-    qeIdentityIssuerChain: member(value, 'qeIdentityIssuerChain'),
-    rootCaCrl: member(value, 'rootCaCrl'),
-    pckCrl: member(value, 'pckCrl'),
-    pckCrlIssuerChain: member(value, 'pckCrlIssuerChain'),
+    ...(intel !== undefined && {
+      intel: readIntelCollateral(asObject(intel, 'collateral intel')),
+    }),
+    ...(amd !== undefined && { amd: readAmd(asObject(amd, 'collateral amd')) }),
+    ...(nvidia !== undefined && { nvidia: readNvidia(asObject(nvidia, 'collateral nvidia')) }),
+    ...(deviceKeys !== undefined && { deviceKeys: deviceKeysOf(deviceKeys) }),
   }
 }
 
-/** How many characters all members have together. */
+/** How many characters all documents have together. */
 export function collateralCharacters(collateral: Collateral): number {
-  return Object.values(collateral).reduce((sum, text) => sum + text.length, 0)
+  const { intel, amd, nvidia } = collateral
+  const texts = [
+    ...Object.values(intel ?? {}),
+    amd?.certificateChain ?? '',
+    amd?.crl ?? '',
+    ...(nvidia?.rims ?? []),
+    ...(nvidia?.ocspResponses ?? []),
+  ]
+  return texts.reduce((sum, text) => sum + text.length, 0)
 }
 
-function member(value: Json, key: keyof Collateral): string {
+function readAmd(value: JsonObject): AmdCollateral {
+  const { certificateChain, crl } = value
+  return {
+    certificateChain: asText(certificateChain, 'collateral amd certificateChain'),
+    ...(crl !== undefined && { crl: asText(crl, 'collateral amd crl') }),
+  }
+}
+
+function readNvidia(value: JsonObject): NvidiaCollateral {
+  return {
+    rims: asTexts(value['rims'], 'collateral nvidia rims'),
+    ocspResponses: asTexts(value['ocspResponses'], 'collateral nvidia ocspResponses'),
+  }
+}
+
+type JsonObject = Readonly<Record<string, Json>>
+
+function asObject(value: Json, field: string): JsonObject {
   if (typeof value !== 'object' || value === null || isList(value))
-    throw new MalformedError('collateral', 0, 'expected an object')
-  const given = [key, names[key]].filter((name) => Object.hasOwn(value, name))
-  const [name] = given
-  if (name === undefined) throw new MalformedError(`collateral ${key}`, 0, 'absent')
-  if (given.length > 1) throw new MalformedError(`collateral ${key}`, 0, 'given in both spellings')
-  const found = value[name]
-  if (typeof found !== 'string')
-    throw new MalformedError(`collateral ${name}`, 0, 'expected a text')
-  return found
+    throw new MalformedError(field, 0, 'expected an object')
+  return value
+}
+
+function asText(value: Json | undefined, field: string): string {
+  if (typeof value !== 'string') throw new MalformedError(field, 0, 'expected a text')
+  return value
+}
+
+function asTexts(value: Json | undefined, field: string): readonly string[] {
+  if (value === undefined) return []
+  if (!isList(value) || value.length > documentsMax)
+    throw new MalformedError(field, 0, `expected a list of at most ${documentsMax} texts`)
+  return value.map((each, index) => asText(each, `${field} ${index + 1}`))
 }
 
 function isList(value: Json): value is readonly Json[] {

@@ -1,57 +1,106 @@
-import { createPublicKey, hash, verify, type KeyObject } from 'node:crypto'
-import { concatBytes, type Bytes } from '@cloister/codec'
-import type { P256Key } from './crypto-web.ts'
+import { constants, createPublicKey, hash as digestOf, verify, type KeyObject } from 'node:crypto'
+import { concatBytes, encodeBase64Url, type Bytes } from '@cloister/codec'
+import {
+  coordinateBytes,
+  isKeySize,
+  saltBytes,
+  type HashName,
+  type KeyNumbers,
+  type PublicKey,
+} from './crypto-web.ts'
+
+export { coordinateBytes, ecdsaSha256, ecdsaSha384, isKeySize } from './crypto-web.ts'
+export type {
+  CurveName,
+  HashName,
+  KeyNumbers,
+  PublicKey,
+  SignatureAlgorithm,
+} from './crypto-web.ts'
+
+const digestNames: Readonly<Record<HashName, string>> = {
+  'SHA-1': 'sha1',
+  'SHA-256': 'sha256',
+  'SHA-384': 'sha384',
+  'SHA-512': 'sha512',
+}
 
 /** SHA-256 of the joined parts. */
-export async function sha256(...parts: readonly Bytes[]): Promise<Bytes> {
+export function sha256(...parts: readonly Bytes[]): Promise<Bytes> {
+  return digest('SHA-256', ...parts)
+}
+
+/** The hash of the joined parts. */
+export async function digest(hash: HashName, ...parts: readonly Bytes[]): Promise<Bytes> {
   const [first] = parts
   const joined = first !== undefined && parts.length === 1 ? first : concatBytes(...parts)
-  return Uint8Array.from(hash('sha256', joined, 'buffer'))
+  return Uint8Array.from(digestOf(digestNames[hash], joined, 'buffer'))
 }
 
 /**
- * Takes a public key as its point, x then y (64 bytes). The import happens once, at the first use.
+ * Takes a public key. The import happens once, at the first use.
  *
- * A point that is not on the curve is a key under which nothing verifies.
+ * Numbers that are no key, such as a point that is not on its curve, make a key under which nothing verifies.
  */
-export function p256Key(point: Bytes): P256Key {
+export function publicKey(numbers: KeyNumbers): PublicKey {
   let imported: KeyObject | null | undefined
   return {
-    async verify(data, signature) {
-      imported ??= importPoint(point) ?? null
-      if (imported === null || signature.length !== 64) return false
-      // A bare key and a DER signature: the options that take r then s cost half as much again.
-      return verify('sha256', data, imported, derSignature(signature))
+    async verify({ scheme, hash }, data, signature) {
+      if ((numbers.kind === 'ec') !== (scheme === 'ecdsa')) return false
+      imported ??= importKey(numbers) ?? null
+      if (imported === null) return false
+      if (numbers.kind === 'ec') {
+        const size = coordinateBytes[numbers.curve]
+        if (signature.length !== 2 * size) return false
+        // A bare key and a DER signature: the options that take r then s cost half as much again.
+        return verify(digestNames[hash], data, imported, derSignature(signature, size))
+      }
+      if (signature.length !== numbers.modulus.length) return false
+      const padding =
+        scheme === 'rsa-pss' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
+      const key = { key: imported, padding, saltLength: saltBytes[hash] }
+      return verify(digestNames[hash], data, key, signature)
     },
   }
 }
 
-function importPoint(point: Bytes): KeyObject | undefined {
-  if (point.length !== 64) return undefined
-  const bytes = Buffer.from(point.buffer, point.byteOffset, 64)
+function importKey(numbers: KeyNumbers): KeyObject | undefined {
+  if (!isKeySize(numbers)) return undefined
   try {
-    return createPublicKey({
-      format: 'jwk',
-      key: {
-        kty: 'EC',
-        crv: 'P-256',
-        x: bytes.toString('base64url', 0, 32),
-        y: bytes.toString('base64url', 32, 64),
-      },
-    })
+    return createPublicKey({ format: 'jwk', key: jsonWebKey(numbers) })
   } catch {
-    return undefined // The one reason for a refusal here: not a point on the curve.
+    return undefined // The one reason for a refusal here: the numbers are no key.
   }
 }
 
-/** Writes r then s as DER (Ecdsa-Sig-Value). Both are shorter than 128 bytes, so are all lengths. */
-function derSignature(signature: Bytes): Bytes {
-  const r = derInteger(signature.subarray(0, 32))
-  const s = derInteger(signature.subarray(32, 64))
-  const der = new Uint8Array(2 + r.length + s.length)
-  der.set([0x30, r.length + s.length])
-  der.set(r, 2)
-  der.set(s, 2 + r.length)
+function jsonWebKey(numbers: KeyNumbers) {
+  if (numbers.kind === 'rsa')
+    return {
+      kty: 'RSA',
+      n: encodeBase64Url(numbers.modulus),
+      e: encodeBase64Url(numbers.exponent),
+    }
+  const { curve, point } = numbers
+  const half = coordinateBytes[curve]
+  const bytes = Buffer.from(point.buffer, point.byteOffset, point.length)
+  return {
+    kty: 'EC',
+    crv: curve,
+    x: bytes.toString('base64url', 0, half),
+    y: bytes.toString('base64url', half),
+  }
+}
+
+/** Writes r then s as DER (Ecdsa-Sig-Value). Only with P-521 is the whole longer than 127 bytes. */
+function derSignature(signature: Bytes, size: number): Bytes {
+  const r = derInteger(signature.subarray(0, size))
+  const s = derInteger(signature.subarray(size))
+  const length = r.length + s.length
+  const header = length < 0x80 ? [0x30, length] : [0x30, 0x81, length]
+  const der = new Uint8Array(header.length + length)
+  der.set(header)
+  der.set(r, header.length)
+  der.set(s, header.length + r.length)
   return der
 }
 

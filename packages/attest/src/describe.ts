@@ -5,7 +5,7 @@ import { isAccepted, type Appraisal } from './appraisal.ts'
 export function describeAppraisal(appraisal: Appraisal): string {
   if (appraisal.authentic === false)
     return `Not authentic: ${appraisal.reject} (${appraisal.where}); ${adviseReject(appraisal.reject)}`
-  const status = appraisal.claims.tcbStatus ?? 'unknown'
+  const status = appraisal.claims.tcbStatus ?? `of ${appraisal.claims.productLine}`
   const until = new Date(appraisal.until * 1000).toISOString()
   return [
     `${verdict(appraisal)}: TCB ${status}, valid until ${until}`,

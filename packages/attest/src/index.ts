@@ -2,32 +2,76 @@ export { adviseReason, adviseReject } from './advice.ts'
 export {
   anchorName,
   anchorSpkiSha256,
+  deviceKeyAnchor,
   insecureDevnetAnchor,
   productionAnchor,
+  productionAnchors,
   type Anchor,
+  type DeviceKeyAnchor,
   type DevnetAnchor,
   type ProductionAnchor,
+  type ProductionAnchorName,
 } from './anchors.ts'
 export {
   appraisalDigest,
   encodeAppraisal,
   isAccepted,
-  reasonCodes,
   type Appraisal,
-  type Evidence,
+  type AuthenticAppraisal,
   type Given,
-  type Reason,
-  type ReasonCode,
+  type RejectedAppraisal,
 } from './appraisal.ts'
 export { appraise, createAppraiser, type Appraiser } from './appraise.ts'
-export { describeAppraisal } from './describe.ts'
-export type { Claims } from './claims.ts'
-export { parseCollateral, type Collateral } from './collateral.ts'
+export type { Claims, ClaimsByTee, CommonClaims } from './claims.ts'
+export {
+  parseCollateral,
+  type AmdCollateral,
+  type Collateral,
+  type NvidiaCollateral,
+} from './collateral.ts'
+export { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
 export type { ComponentStatus, TcbStatus } from './dcap/tcb-status.ts'
-export { policyDigest, strictPolicy, type Policy } from './policy.ts'
+export { describeAppraisal } from './describe.ts'
+export { deviceKeySha256, encodeDeviceKey, parseDeviceKey, type DeviceKey } from './device-key.ts'
+export {
+  tees,
+  type CcaEvidence,
+  type Evidence,
+  type NitroEvidence,
+  type NvidiaEvidence,
+  type PsaEvidence,
+  type SgxEvidence,
+  type SnpEvidence,
+  type TdxEvidence,
+  type Tee,
+  type TpmEvidence,
+} from './evidence.ts'
+export { tierOf } from './judge-claims.ts'
+export {
+  policyDigest,
+  strictPolicy,
+  type MachineList,
+  type Policy,
+  type PolicyOverrides,
+  type Tier,
+} from './policy.ts'
+export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
 export { rejectCodes, type RejectCode } from './reject.ts'
+export { appraiseCca } from './cca/appraise.ts'
+export type { CcaClaims } from './cca/claims.ts'
+export { appraiseNitro } from './nitro/appraise.ts'
+export type { NitroClaims } from './nitro/claims.ts'
+export { appraiseNvidia } from './nvidia/appraise.ts'
+export type { NvidiaClaims } from './nvidia/claims.ts'
+export { appraisePsa } from './psa/appraise.ts'
+export type { PsaClaims } from './psa/claims.ts'
+export { appraiseSgx } from './sgx/appraise.ts'
+export type { SgxClaims } from './sgx/claims.ts'
+export { appraiseSnp } from './snp/appraise.ts'
+export type { SnpClaims } from './snp/claims.ts'
+export { appraiseTdx } from './tdx/appraise.ts'
 export type { TdAttributes } from './tdx/attributes.ts'
-export { intelMachineId, tdxMeasurement } from './tdx/claims.ts'
+export { intelMachineId, tdxMeasurement, type TdxClaims } from './tdx/claims.ts'
 export {
   parseTdxQuote,
   UnsupportedFormatError,
@@ -35,3 +79,5 @@ export {
   type TdxQuote,
   type TdxQuoteHeader,
 } from './tdx/parse.ts'
+export { appraiseTpm } from './tpm/appraise.ts'
+export type { TpmClaims } from './tpm/claims.ts'

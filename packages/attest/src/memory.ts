@@ -1,11 +1,6 @@
 import { encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
-import type { P256Key } from '#crypto'
-
-/** Something signed: the bytes, and a signature that may or may not be theirs. */
-export type Signed = { readonly tbs: Bytes; readonly signature: Bytes }
-
-/** A key that may have signed something, and the hexadecimal point that names it. */
-export type SigningKey = { readonly key: P256Key; readonly point: string }
+import { ecdsaSha256 } from '#crypto'
+import { isSignedBy, type Signed, type SigningKey } from './x509/signed.ts'
 
 /** How many signatures one {@link SignedText} keeps. */
 const signaturesMax = 4
@@ -49,7 +44,7 @@ export class Recall<T> {
   }
 }
 
-/** A text that was signed: its bytes, and the signatures that were given for it. */
+/** A text that was signed with ECDSA and SHA-256: its bytes, and the signatures that were given for it. */
 export class SignedText {
   readonly #tbs: Bytes
   readonly #given = new Map<string, Signed>()
@@ -62,7 +57,12 @@ export class SignedText {
   with(signatureHex: string, read: () => Bytes): Signed {
     const known = this.#given.get(signatureHex)
     if (known !== undefined) return known
-    const signed = { tbs: this.#tbs, signature: read() }
+    const signed: Signed = {
+      tbs: this.#tbs,
+      algorithm: ecdsaSha256,
+      form: 'raw',
+      signature: read(),
+    }
     if (this.#given.size >= signaturesMax) this.#given.clear()
     this.#given.set(signatureHex, signed)
     return signed
@@ -76,10 +76,10 @@ export class SignatureMemory {
   /** Whether `signed` carries the signature of `signer`, computed at most once where it does. */
   async holds(signed: Signed, signer: SigningKey): Promise<boolean> {
     const known = this.#good.get(signed)
-    if (known?.has(signer.point) === true) return true
-    if (!(await signer.key.verify(signed.tbs, signed.signature))) return false
-    if (known === undefined) this.#good.set(signed, new Set([signer.point]))
-    else known.add(signer.point)
+    if (known?.has(signer.keyName) === true) return true
+    if (!(await isSignedBy(signed, signer))) return false
+    if (known === undefined) this.#good.set(signed, new Set([signer.keyName]))
+    else known.add(signer.keyName)
     return true
   }
 }

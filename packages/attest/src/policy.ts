@@ -1,21 +1,40 @@
 import { canonicalJson, encodeHex, encodeUtf8, type Json } from '@cloister/codec'
 import { sha256 } from '#crypto'
+import { strictArmPolicy, type ArmPolicy } from './cca/policy.ts'
 import type { TcbStatus } from './dcap/tcb-status.ts'
+import { strictNitroPolicy, type NitroPolicy } from './nitro/policy.ts'
+import { strictNvidiaPolicy, type NvidiaPolicy } from './nvidia/policy.ts'
+import { strictSgxPolicy, type SgxPolicy } from './sgx/policy.ts'
+import { strictSnpPolicy, type SnpPolicy } from './snp/policy.ts'
+import { strictTdxPolicy, type TdxPolicy } from './tdx/policy.ts'
+import { strictTpmPolicy, type TpmPolicy } from './tpm/policy.ts'
+
+/** How much a machine is trusted: 0 devnet, 1 genuine TEE, 2 on somebody's list, 3 on a list of cloud-held machines. */
+export type Tier = 0 | 1 | 2 | 3
+
+/** Machines that somebody answers for. */
+export type MachineList = { readonly tier: 2 | 3; readonly machineIds: readonly string[] }
 
 /**
  * What somebody wants of evidence, besides that it is authentic.
  *
  * Every member is there: absent never means "do not check". What is unsafe has to be spelled out,
- * and a revoked TCB, a debugged module or unnamed attributes can't be allowed at all.
+ * and a revoked TCB or unnamed attributes can't be allowed at all.
  */
 export type Policy = {
-  /** Accepted measurements, as {@link tdxMeasurement} writes them. */
+  /** Accepted measurements, as each kind of evidence has one. */
   readonly measurements: readonly string[] | 'any'
-  /** The 64 bytes that the TEE has to have signed, in hexadecimal, or `any`. */
+  /** What the TEE has to have signed, in hexadecimal, as long as its kind has it, or `any`. */
   readonly reportData: string
-  /** Accepted machines, by machine id. */
+  /** Accepted machines, by machine id. Evidence without one is refused where this is a list. */
   readonly machineIds: readonly string[] | 'any'
-  /** Accepted TCB statuses. */
+  /** Machines that are trusted more than others. */
+  readonly machineLists: readonly MachineList[]
+  /** The least tier. A machine that names itself nowhere is tier 1 at most; one under a devnet's root is 0. */
+  readonly minTier: Tier
+  /** Product lines whose keys are not believed any more. */
+  readonly deniedProductLines: readonly string[]
+  /** Accepted TCB statuses, where the vendor gives one. */
   readonly tcbStatuses: readonly Exclude<TcbStatus, 'Revoked'>[]
   /** Advisories that a platform may be subject to. */
   readonly advisories: readonly string[] | 'any'
@@ -27,20 +46,19 @@ export type Policy = {
   readonly minRootCrlNumber: number
   /** The least CRL number of the PCK authority's revocation list. */
   readonly minPckCrlNumber: number
-  /** A TD whose memory its host can read. */
+  /** A machine that somebody outside can look into. */
   readonly allowDebug: boolean
-  /** A TD that may be migrated to another machine. */
-  readonly allowMigratable: boolean
-  /** A TD that a service TD is bound to. */
-  readonly allowServiceTd: boolean
-  /** A TD whose host may inject page faults that its kernel is not told of. */
-  readonly allowSeptVeEnabled: boolean
-  /** A TD that uses supervisor protection keys. */
-  readonly allowPks: boolean
-  /** A TD that uses Key Locker. */
-  readonly allowKeyLocker: boolean
-  /** A TD that uses performance counters. */
-  readonly allowPerfmon: boolean
+  /** Evidence whose vendor has revocation lists, and none was given. */
+  readonly allowUnknownRevocation: boolean
+  /** Evidence by a key that nothing vouches for but the evidence itself. */
+  readonly allowSuppliedKeys: boolean
+  readonly sgx: SgxPolicy
+  readonly tdx: TdxPolicy
+  readonly snp: SnpPolicy
+  readonly nvidia: NvidiaPolicy
+  readonly nitro: NitroPolicy
+  readonly arm: ArmPolicy
+  readonly tpm: TpmPolicy
 }
 
 /** What nobody else can know: who writes a policy says it, or spells `'any'` or 0. */
@@ -52,34 +70,57 @@ type Spelled =
   | 'minRootCrlNumber'
   | 'minPckCrlNumber'
 
+type Group = 'sgx' | 'tdx' | 'snp' | 'nvidia' | 'nitro' | 'arm' | 'tpm'
+
+/** What a policy says, the strictest assumed about everything that it leaves out. */
+export type PolicyOverrides = Pick<Policy, Spelled> &
+  Partial<Omit<Policy, Spelled | Group>> & { readonly [G in Group]?: Partial<Policy[G]> }
+
+/**
+ * AMD's Milan: the seed of its keys can be extracted in software (MilanLaunchy and BadFuse, arXiv 2605.12990), so
+ * reports of any TCB can be forged.
+ */
+const deniedProductLines = ['Milan']
+
 /** The strictest policy about everything that is not spelled in `overrides`. */
-export function strictPolicy(
-  overrides: Pick<Policy, Spelled> & Partial<Omit<Policy, Spelled>>,
-): Policy {
+export function strictPolicy(overrides: PolicyOverrides): Policy {
   return {
+    machineLists: [],
+    minTier: 0,
+    deniedProductLines,
     tcbStatuses: ['UpToDate'],
     advisories: [],
     graceSeconds: 0,
     allowDebug: false,
-    allowMigratable: false,
-    allowServiceTd: false,
-    allowSeptVeEnabled: false,
-    allowPks: false,
-    allowKeyLocker: false,
-    allowPerfmon: false,
+    allowUnknownRevocation: false,
+    allowSuppliedKeys: false,
     ...overrides,
+    sgx: { ...strictSgxPolicy, ...overrides.sgx },
+    tdx: { ...strictTdxPolicy, ...overrides.tdx },
+    snp: { ...strictSnpPolicy, ...overrides.snp },
+    nvidia: { ...strictNvidiaPolicy, ...overrides.nvidia },
+    nitro: { ...strictNitroPolicy, ...overrides.nitro },
+    arm: { ...strictArmPolicy, ...overrides.arm },
+    tpm: { ...strictTpmPolicy, ...overrides.tpm },
   }
 }
 
 /** SHA-256 of a policy as canonical JSON (RFC 8785), its lists sorted, in hexadecimal. */
 export async function policyDigest(policy: Policy): Promise<string> {
-  const members = Object.entries(policy).map(([key, value]): [string, Json] => [
-    key,
-    typeof value === 'object' ? sortedTexts(value) : value,
-  ])
-  return encodeHex(await sha256(encodeUtf8(canonicalJson(Object.fromEntries(members)))))
+  return encodeHex(await sha256(encodeUtf8(canonicalJson(sorted(policy)))))
 }
 
-function sortedTexts(texts: readonly string[]): readonly string[] {
-  return texts.toSorted((a, b) => (a < b ? -1 : 1))
+/** The same value with every list in the order of its members' canonical JSON: order says nothing in a policy. */
+function sorted(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value
+  if (isList(value))
+    return value
+      .map((each) => ({ each: sorted(each), text: canonicalJson(sorted(each)) }))
+      .toSorted((a, b) => (a.text < b.text ? -1 : 1))
+      .map(({ each }) => each)
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, sorted(each)]))
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value)
 }

@@ -1,31 +1,47 @@
+import { MalformedError } from '@cloister/codec'
+
 /**
  * Why evidence is not authentic: one closed list, in the order in which checks are made.
  * `docs/attestation.md` says what each one means.
  */
 export const rejectCodes = [
+  // Form.
   'PARSE',
   'UNSUPPORTED_FORMAT',
+  'SYMMETRIC_TOKEN_NOT_SUPPORTED',
   'PCK_CERT_UNAVAILABLE',
   'COLLATERAL_MISSING',
+  // Chains.
   'CHAIN_INVALID',
   'UNTRUSTED_ROOT',
   'CHAIN_SIGNATURE',
   'CERT_EXPIRED_OR_NOT_YET_VALID',
+  'CERT_MISMATCH',
+  // Revocation lists.
   'CRL_MISSING',
   'CRL_INVALID_OR_EXPIRED',
+  'OCSP_INVALID_OR_EXPIRED',
   'CERT_REVOKED',
+  // Collateral: signatures, then times.
   'TCB_INFO_SIGNATURE',
   'QE_IDENTITY_SIGNATURE',
+  'RIM_SIGNATURE',
   'TCB_INFO_UNSUPPORTED',
   'QE_IDENTITY_UNSUPPORTED',
   'TCB_INFO_NOT_YET_VALID',
   'TCB_INFO_EXPIRED',
   'QE_IDENTITY_NOT_YET_VALID',
   'QE_IDENTITY_EXPIRED',
+  // The quoting enclave, then the evidence itself and what it is bound to.
   'QE_REPORT_SIGNATURE',
   'QE_REPORT_DATA',
   'QE_IDENTITY_MISMATCH',
   'QUOTE_SIGNATURE',
+  'REPORT_SIGNATURE',
+  'REALM_PLATFORM_BINDING',
+  'AK_BINDING',
+  'PCR_DIGEST',
+  // TCB.
   'TCB_INFO_MISMATCH',
   'TDX_MODULE_MISMATCH',
   'TCB_NOT_SUPPORTED',
@@ -56,4 +72,14 @@ export function refuseUnless(
   where: string | (() => string),
 ): asserts holds {
   if (!holds) throw new Refusal(reject, typeof where === 'string' ? where : where())
+}
+
+/** What `read` gives; malformed input becomes a refusal that says where. @throws {Refusal} */
+export function malformedAs<T>(reject: RejectCode, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!(cause instanceof MalformedError)) throw cause
+    throw new Refusal(reject, cause.message, { cause })
+  }
 }

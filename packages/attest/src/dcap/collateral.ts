@@ -1,8 +1,8 @@
 import { MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import type { Anchor } from '../anchors.ts'
-import { collateralCharacters, collateralCharactersMax, type Collateral } from '../collateral.ts'
+import { collateralCharactersMax } from '../collateral.ts'
 import { Recall, SignedText } from '../memory.ts'
-import { Refusal, refuseUnless, type RejectCode } from '../reject.ts'
+import { malformedAs, Refusal, refuseUnless, type RejectCode } from '../reject.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import {
   CertificateMemory,
@@ -12,8 +12,11 @@ import {
   type Chain,
 } from '../x509/chain.ts'
 import { keyUsageBits, mayUse } from '../x509/extensions.ts'
+import { objectIds } from '../x509/object-ids.ts'
 import { parseRevocationList, type RevocationList } from '../x509/revocation-list.ts'
+import type { IntelCollateral } from './collateral-documents.ts'
 import { parseQeIdentity, type QeIdentity } from './qe-identity.ts'
+import { parseSgxExtension, type SgxExtension } from './sgx-extension.ts'
 import { parseTdxTcbInfo, type TcbInfo } from './tcb-info.ts'
 
 /** Collateral whose chains, revocation lists, signatures and times hold. */
@@ -26,8 +29,14 @@ export type VerifiedCollateral = {
   readonly until: UnixSeconds
 }
 
-/** What appraisals remember about collateral: what its documents say, and whose they are. */
-export class CollateralMemory {
+/** A list with a number, which Intel's lists all have. */
+type NumberedList = RevocationList & { readonly number: number }
+
+/** The root that Intel's chains end at. */
+export const intelRoots = ['intel-sgx-root-ca'] as const
+
+/** What appraisals of quotes remember: what certificates and documents say, and whose they are. */
+export class DcapMemory {
   /** Certificates of every chain. */
   readonly certificates = new CertificateMemory()
   /** Revocation lists by their hexadecimal. */
@@ -38,6 +47,19 @@ export class CollateralMemory {
   readonly qeIdentities = new Recall<QeIdentity>()
   /** Signed documents by their text. */
   readonly documents = new Recall<SignedText>()
+  readonly #platforms = new WeakMap<Certificate, SgxExtension>()
+
+  /** What a PCK certificate says about its platform. @throws {MalformedError} */
+  platform(leaf: Certificate): SgxExtension {
+    const known = this.#platforms.get(leaf)
+    if (known !== undefined) return known
+    const extension = leaf.extensions.values.get(objectIds.sgxExtension)
+    if (extension === undefined)
+      throw new MalformedError('PCK certificate', 0, 'has no SGX extension')
+    const read = parseSgxExtension(extension)
+    this.#platforms.set(leaf, read)
+    return read
+  }
 }
 
 type Given = { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds }
@@ -54,16 +76,37 @@ type Chains = { readonly crl: Chain | undefined; readonly tcb: Chain; readonly q
  * @throws {Refusal} saying which document.
  */
 export async function verifyCollateral(
-  collateral: Collateral,
+  collateral: IntelCollateral,
   pckChain: Chain,
   given: Given,
-  memory: CollateralMemory,
+  memory: DcapMemory,
 ): Promise<VerifiedCollateral> {
   const chains = readChains(collateral, given.now, memory)
   if (chains.crl !== undefined)
-    await verifyChain(chains.crl, 'PCK CRL issuer chain', given, memory.certificates, 'remembered')
-  await verifyChain(chains.tcb, 'TCB info issuer chain', given, memory.certificates, 'remembered')
-  await verifyChain(chains.qe, 'QE identity issuer chain', given, memory.certificates, 'remembered')
+    await verifyChain(
+      chains.crl,
+      'PCK CRL issuer chain',
+      given,
+      memory.certificates,
+      'remembered',
+      intelRoots,
+    )
+  await verifyChain(
+    chains.tcb,
+    'TCB info issuer chain',
+    given,
+    memory.certificates,
+    'remembered',
+    intelRoots,
+  )
+  await verifyChain(
+    chains.qe,
+    'QE identity issuer chain',
+    given,
+    memory.certificates,
+    'remembered',
+    intelRoots,
+  )
 
   const lists = await verifyRevocation(collateral, pckChain, chains, given.now, memory)
   const tcbSigned = await verifySigned(
@@ -118,9 +161,10 @@ export async function verifyCollateral(
   }
 }
 
-function readChains(collateral: Collateral, now: UnixSeconds, memory: CollateralMemory): Chains {
+function readChains(collateral: IntelCollateral, now: UnixSeconds, memory: DcapMemory): Chains {
+  const characters = Object.values(collateral).reduce((sum, text) => sum + text.length, 0)
   refuseUnless(
-    collateralCharacters(collateral) <= collateralCharactersMax,
+    characters <= collateralCharactersMax,
     'PARSE',
     () => `collateral: more than ${collateralCharactersMax} characters`,
   )
@@ -159,12 +203,12 @@ function readChains(collateral: Collateral, now: UnixSeconds, memory: Collateral
  * Both are current, and signed by the issuer of *this* chain's certificates.
  */
 async function verifyRevocation(
-  collateral: Collateral,
+  collateral: IntelCollateral,
   [leaf, authority, root]: Chain,
   chains: Chains,
   now: UnixSeconds,
-  memory: CollateralMemory,
-): Promise<{ readonly root: RevocationList; readonly pck: RevocationList }> {
+  memory: DcapMemory,
+): Promise<{ readonly root: NumberedList; readonly pck: NumberedList }> {
   if (leaf === undefined || authority === undefined || root === undefined)
     throw new Refusal('CHAIN_INVALID', 'PCK chain: expected 3 certificates')
   const rootList = await verifyList('root CA CRL', collateral.rootCaCrl, root, now, memory)
@@ -192,8 +236,8 @@ async function verifyList(
   hex: string,
   issuer: Certificate,
   now: UnixSeconds,
-  memory: CollateralMemory,
-): Promise<RevocationList> {
+  memory: DcapMemory,
+): Promise<NumberedList> {
   refuseUnless(hex !== '', 'CRL_MISSING', what)
   const list = malformedAs('CRL_INVALID_OR_EXPIRED', () =>
     memory.lists.get(
@@ -218,7 +262,9 @@ async function verifyList(
     'CRL_INVALID_OR_EXPIRED',
     () => `${what}: valid from ${list.thisUpdate} to ${list.nextUpdate}, now is ${now}`,
   )
-  return list
+  const { number } = list
+  if (number === undefined) throw new Refusal('CRL_INVALID_OR_EXPIRED', `${what}: no number`)
+  return { ...list, number }
 }
 
 async function verifySigned(
@@ -226,7 +272,7 @@ async function verifySigned(
   text: string,
   signatureHex: string,
   [signer]: Chain,
-  memory: CollateralMemory,
+  memory: DcapMemory,
   now: UnixSeconds,
 ): Promise<{ readonly until: UnixSeconds }> {
   const what = reject === 'TCB_INFO_SIGNATURE' ? 'TCB info' : 'QE identity'
@@ -274,14 +320,4 @@ function requireCurrent(
 
 function readSigned<T>(reject: RejectCode, read: () => T): T {
   return malformedAs(reject, read)
-}
-
-/** What `read` gives; malformed input becomes a refusal. @throws {Refusal} */
-export function malformedAs<T>(reject: RejectCode, read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (!(cause instanceof MalformedError)) throw cause
-    throw new Refusal(reject, cause.message, { cause })
-  }
 }

@@ -1,11 +1,43 @@
 import { encodeHex, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
-import type { Claims } from '../claims.ts'
+import type { CommonClaims } from '../claims.ts'
+import type { IntelPlatformClaims, IntelTcbClaims } from '../dcap/claims.ts'
+import type { ComponentStatus } from '../dcap/tcb-status.ts'
 import type { VerifiedCollateral } from '../dcap/collateral.ts'
 import type { SgxExtension } from '../dcap/sgx-extension.ts'
-import { parseTdAttributes } from './attributes.ts'
+import { parseTdAttributes, type TdAttributes } from './attributes.ts'
 import type { TdxQuote } from './parse.ts'
 import type { TdxTcb } from './tcb.ts'
+
+/** What an authentic TDX quote says. The status of the TCB is there only where collateral was given. */
+export type TdxClaims = CommonClaims &
+  IntelPlatformClaims &
+  IntelTcbClaims & {
+    readonly tee: 'tdx'
+    readonly quoteVersion: 4 | 5
+    readonly tdVersion: '1.0' | '1.5'
+    readonly mrtd: string
+    readonly rtmrs: readonly [string, string, string, string]
+    readonly mrSeam: string
+    readonly mrSignerSeam: string
+    readonly mrConfigId: string
+    readonly mrOwner: string
+    readonly mrOwnerConfig: string
+    /** TD 1.5 only. */
+    readonly mrServiceTd?: string
+    readonly teeTcbSvn: string
+    /** TD 1.5 only. */
+    readonly teeTcbSvn2?: string
+    readonly tdAttributes: TdAttributes
+    readonly xfam: string
+    /** Absent for a TDX module of version 0, which is judged with the platform. */
+    readonly tdxModule?: {
+      readonly id: string
+      readonly isvSvn: number
+      readonly tcbStatus: ComponentStatus
+      readonly advisoryIds: readonly string[]
+    }
+  }
 
 const measurementDomain = encodeUtf8('cloister/measurement/tdx/1\0')
 const machineDomain = encodeUtf8('cloister/machine/1\0intel\0')
@@ -31,13 +63,17 @@ export async function readTdxClaims(
   quote: TdxQuote,
   pck: SgxExtension,
   anchor: string,
-): Promise<Claims> {
+): Promise<TdxClaims> {
   const { report, qeReport } = quote
   const tdAttributes = parseTdAttributes(report.tdAttributes, encodeHex(report.tdAttributes))
   const [rtmr0, rtmr1, rtmr2, rtmr3] = report.rtmrs
   return {
     tee: 'tdx',
+    format: `intel-dcap-quote-v${quote.header.version}-tdx`,
     anchor,
+    productLine: pck.fmspc,
+    revocation: 'not-checked',
+    endorsement: 'pinned',
     quoteVersion: quote.header.version,
     tdVersion: report.migration === undefined ? '1.0' : '1.5',
     measurement: await tdxMeasurement(report),
@@ -75,9 +111,14 @@ export async function readTdxClaims(
 }
 
 /** Adds to a quote's claims what Intel's collateral says about its machine. */
-export function addTcbClaims(claims: Claims, tcb: TdxTcb, collateral: VerifiedCollateral): Claims {
+export function addTcbClaims(
+  claims: TdxClaims,
+  tcb: TdxTcb,
+  collateral: VerifiedCollateral,
+): TdxClaims {
   return {
     ...claims,
+    revocation: 'good',
     tcbStatus: tcb.tcbStatus,
     platformTcbStatus: tcb.platformTcbStatus,
     sgxTcbStatus: tcb.sgxTcbStatus,

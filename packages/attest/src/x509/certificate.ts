@@ -7,14 +7,19 @@ import {
   type Bytes,
   type UnixSeconds,
 } from '@cloister/codec'
-import { p256Key, type P256Key } from '#crypto'
-import { parseEcdsaSignature } from './ecdsa-signature.ts'
+import { publicKey, type KeyNumbers, type PublicKey, type SignatureAlgorithm } from '#crypto'
 import { readExtensions, type Extensions } from './extensions.ts'
 import { objectIds } from './object-ids.ts'
+import { parsePublicKeyInfo } from './public-key.ts'
+import { readSignatureAlgorithm } from './signature-algorithm.ts'
+import { readSignature } from './signed.ts'
 
-/** What an X.509 certificate with a P-256 key says. Nothing here is verified. */
+/** What an X.509 certificate says. Nothing here is verified. */
 export type Certificate = {
   readonly tbs: Bytes
+  readonly algorithm: SignatureAlgorithm
+  readonly form: 'der'
+  /** As it stands in the BIT STRING. */
   readonly signature: Bytes
   /** Serial number: two's complement, big-endian, hexadecimal. */
   readonly serial: string
@@ -27,14 +32,15 @@ export type Certificate = {
   readonly notAfter: UnixSeconds
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Bytes
-  /** The public key's point in hexadecimal: it names the key. */
-  readonly point: string
-  readonly key: P256Key
+  readonly numbers: KeyNumbers
+  /** The public key's numbers in hexadecimal: they name the key. */
+  readonly keyName: string
+  readonly key: PublicKey
   readonly extensions: Extensions
 }
 
 /**
- * Reads a certificate: version 3, ECDSA P-256 with SHA-256 throughout, no unknown critical extension.
+ * Reads a certificate: version 3, an EC or RSA key, signed with SHA-256 or longer, no unknown critical extension.
  *
  * Nothing is trusted yet. Spec: RFC 5280 section 4.1.
  *
@@ -45,8 +51,8 @@ export function parseCertificate(der: Bytes, field: string): Certificate {
   const certificate = outer.inside(field)
   outer.end(field)
   const tbsElement = certificate.any(`${field} tbsCertificate`)
-  const signatureAlgorithm = readSignatureAlgorithm(certificate, field)
-  const signature = parseEcdsaSignature(certificate, `${field} signature`)
+  const { algorithm, text } = readSignatureAlgorithm(certificate, field)
+  const signature = readSignature(certificate, algorithm, `${field} signature`)
   certificate.end(field)
 
   const tbsReader = new DerReader(tbsElement.whole)
@@ -56,7 +62,7 @@ export function parseCertificate(der: Bytes, field: string): Certificate {
     throw new MalformedError(`${field} version`, versionTag.offset, 'expected version 3')
   versionTag.end(`${field} version`)
   const serial = tbs.integer(`${field} serial number`)
-  if (readSignatureAlgorithm(tbs, field) !== signatureAlgorithm)
+  if (readSignatureAlgorithm(tbs, field).text !== text)
     throw new MalformedError(`${field} signature algorithm`, 0, 'the two algorithms differ')
   const issuer = tbs.element(`${field} issuer`, derTags.sequence)
   const validity = tbs.inside(`${field} validity`)
@@ -65,12 +71,14 @@ export function parseCertificate(der: Bytes, field: string): Certificate {
   validity.end(`${field} validity`)
   const subject = tbs.element(`${field} subject`, derTags.sequence)
   const spki = tbs.element(`${field} public key`, derTags.sequence)
-  const point = readP256Point(spki.whole, `${field} public key`)
+  const numbers = parsePublicKeyInfo(spki.whole, `${field} public key`)
   const extensions = readExtensions(tbs.inside(`${field} extensions`, 0xa3), field)
   tbs.end(`${field} tbsCertificate`)
 
   return {
     tbs: tbsElement.whole,
+    algorithm,
+    form: 'der',
     signature,
     serial: encodeHex(serial),
     issuer: encodeHex(issuer.whole),
@@ -79,38 +87,16 @@ export function parseCertificate(der: Bytes, field: string): Certificate {
     notBefore,
     notAfter,
     spki: spki.whole,
-    point: encodeHex(point),
-    key: p256Key(point),
+    numbers,
+    keyName: keyName(numbers),
+    key: publicKey(numbers),
     extensions,
   }
 }
 
-/** Reads an AlgorithmIdentifier, which must be ecdsa-with-SHA256 without parameters. */
-export function readSignatureAlgorithm(r: DerReader, field: string): string {
-  const algorithm = r.inside(`${field} signature algorithm`)
-  const id = algorithm.objectId(`${field} signature algorithm`)
-  if (id !== objectIds.ecdsaWithSha256)
-    throw new MalformedError(
-      `${field} signature algorithm`,
-      0,
-      `got ${id}, expected ECDSA, SHA-256`,
-    )
-  algorithm.end(`${field} signature algorithm`)
-  return id
-}
-
-function readP256Point(spki: Bytes, field: string): Bytes {
-  const r = new DerReader(spki).inside(field)
-  const algorithm = r.inside(field)
-  const type = algorithm.objectId(field)
-  const curve = type === objectIds.ecPublicKey ? algorithm.objectId(field) : ''
-  algorithm.end(field)
-  if (curve !== objectIds.p256) throw new MalformedError(field, 0, 'not a P-256 key')
-  const { bytes, unused } = r.bits(field)
-  r.end(field)
-  if (unused !== 0 || bytes.length !== 65 || bytes[0] !== 4)
-    throw new MalformedError(field, 0, 'not an uncompressed point')
-  return bytes.subarray(1)
+/** A name that no other key has. */
+export function keyName(numbers: KeyNumbers): string {
+  return encodeHex(numbers.kind === 'ec' ? numbers.point : numbers.modulus)
 }
 
 function readCommonName(name: Bytes, field: string): string {

@@ -6,11 +6,12 @@ import {
   type UnixSeconds,
 } from '@cloister/codec'
 import { sha256 } from '#crypto'
-import { anchorName, anchorSpkiSha256, type Anchor } from '../anchors.ts'
+import { anchorName, findAnchor, type Anchor, type ProductionAnchorName } from '../anchors.ts'
 import { Recall, SignatureMemory } from '../memory.ts'
 import { Refusal, refuseUnless, type RejectCode } from '../reject.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
 import { keyUsageBits, mayUse } from './extensions.ts'
+import { isSignedBy } from './signed.ts'
 
 /** How many certificates and characters one chain may have. */
 export const chainLimits = { blocksMax: 10, charactersMax: 64 * 1024 }
@@ -71,7 +72,8 @@ export function earliest(times: readonly UnixSeconds[]): UnixSeconds {
  * Checks a chain to one of `anchors` and gives that anchor's name.
  *
  * In this order: names, authority and path lengths; the root's key; every signature; every validity.
- * A PCK certificate's own signature is computed anew each time, all others are remembered.
+ * The leaf's own signature is computed anew each time where `leaf` says so, all others are remembered.
+ * `roots` are the vendor roots that may stand above such a chain: another vendor's is not trusted here.
  * Spec: RFC 5280 section 6.1; Intel SGX PCK Certificate and CRL Profile, section 1.
  *
  * @throws {Refusal} CHAIN_INVALID, UNTRUSTED_ROOT, CHAIN_SIGNATURE or CERT_EXPIRED_OR_NOT_YET_VALID.
@@ -82,10 +84,11 @@ export async function verifyChain(
   given: { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds },
   memory: CertificateMemory,
   leaf: 'anew' | 'remembered',
+  roots: readonly ProductionAnchorName[],
 ): Promise<string> {
   const root = checkStructure(chain, what)
   const digest = await memory.spkiSha256(root)
-  const anchor = given.anchors.find((candidate) => anchorSpkiSha256(candidate) === digest)
+  const anchor = findAnchor(given.anchors, digest, roots)
   if (anchor === undefined)
     throw new Refusal('UNTRUSTED_ROOT', `${what}: root key ${digest} is not an anchor`)
 
@@ -93,7 +96,7 @@ export async function verifyChain(
     const issuer = chain[index + 1] ?? certificate // The root is its own issuer.
     const holds =
       index === 0 && leaf === 'anew'
-        ? await issuer.key.verify(certificate.tbs, certificate.signature)
+        ? await isSignedBy(certificate, issuer)
         : await memory.signatures.holds(certificate, issuer)
     refuseUnless(holds, 'CHAIN_SIGNATURE', () => `${what}: signature of ${quoted(certificate)}`)
   }

@@ -9,9 +9,18 @@ export type Extensions = {
   readonly pathLength: number | undefined
   /** Bits of keyUsage, the first named bit lowest; undefined where the extension is absent. */
   readonly keyUsage: number | undefined
-  /** Content of Intel's SGX extension, DER. */
-  readonly sgx: Bytes | undefined
+  /** Key purposes, where they are limited. */
+  readonly extendedKeyUsage: readonly string[] | undefined
+  /** Content of every extension by its object identifier: vendors put what they certify into some of their own. */
+  readonly values: ReadonlyMap<string, Bytes>
 }
+
+/** Extensions of vendors that may be critical: those that are judged where their evidence is. */
+const vendorExtensions: ReadonlySet<string> = new Set([
+  objectIds.sgxExtension,
+  objectIds.tcgDiceFwid,
+  objectIds.tcgDiceTcbInfo,
+])
 
 /** Bits of {@link Extensions} `keyUsage`. Spec: RFC 5280 section 4.2.1.3. */
 export const keyUsageBits = { digitalSignature: 0, keyCertSign: 5, crlSign: 6 } as const
@@ -32,9 +41,11 @@ export function readExtensions(wrapper: DerReader, field: string): Extensions {
   let ca = false
   let pathLength: number | undefined
   let keyUsage: number | undefined
-  let sgx: Bytes | undefined
+  let extendedKeyUsage: readonly string[] | undefined
+  const values = new Map<string, Bytes>()
   for (const { id, critical, value } of eachExtension(wrapper, field)) {
     const name = `${field} extension ${id}`
+    values.set(id, value)
     switch (id) {
       case objectIds.basicConstraints: {
         const r = new DerReader(value)
@@ -51,14 +62,15 @@ export function readExtensions(wrapper: DerReader, field: string): Extensions {
         r.end(name)
         break
       }
-      case objectIds.sgxExtension:
-        sgx = value
+      case objectIds.extendedKeyUsage:
+        extendedKeyUsage = readPurposes(value, name)
         break
       default:
-        if (critical) throw new MalformedError(name, 0, 'critical, and not known here')
+        if (critical && !vendorExtensions.has(id))
+          throw new MalformedError(name, 0, 'critical, and not known here')
     }
   }
-  return { ca, pathLength, keyUsage, sgx }
+  return { ca, pathLength, keyUsage, extendedKeyUsage, values }
 }
 
 /**
@@ -92,6 +104,15 @@ export function readExtensionList(
     found.push({ id, critical, value })
   }
   return found
+}
+
+function readPurposes(value: Bytes, name: string): readonly string[] {
+  const outer = new DerReader(value)
+  const list = outer.inside(name)
+  outer.end(name)
+  const purposes: string[] = []
+  while (list.remaining > 0) purposes.push(list.objectId(name))
+  return purposes
 }
 
 function namedBits(bytes: Bytes): number {

@@ -1,8 +1,21 @@
-/** Object identifiers of what this package reads. Spec: RFC 5280, RFC 5480, RFC 5758. */
+/** Object identifiers of what this package reads. Spec: RFC 5280, RFC 5480, RFC 5758, RFC 4055, RFC 6960. */
 export const objectIds = {
   ecPublicKey: '1.2.840.10045.2.1',
   p256: '1.2.840.10045.3.1.7',
+  p384: '1.3.132.0.34',
+  p521: '1.3.132.0.35',
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  ecdsaWithSha384: '1.2.840.10045.4.3.3',
+  ecdsaWithSha512: '1.2.840.10045.4.3.4',
+  rsaEncryption: '1.2.840.113549.1.1.1',
+  mgf1: '1.2.840.113549.1.1.8',
+  rsaPss: '1.2.840.113549.1.1.10',
+  sha256WithRsa: '1.2.840.113549.1.1.11',
+  sha384WithRsa: '1.2.840.113549.1.1.12',
+  sha512WithRsa: '1.2.840.113549.1.1.13',
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
   commonName: '2.5.4.3',
   subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
@@ -11,5 +24,8 @@ export const objectIds = {
   crlReason: '2.5.29.21',
   crlDistributionPoints: '2.5.29.31',
   authorityKeyId: '2.5.29.35',
+  extendedKeyUsage: '2.5.29.37',
+  tcgDiceFwid: '2.23.133.5.4.1',
+  tcgDiceTcbInfo: '2.23.133.5.4.1.1',
   sgxExtension: '1.2.840.113741.1.13.1',
 } as const

@@ -6,26 +6,30 @@ import {
   type Bytes,
   type UnixSeconds,
 } from '@cloister/codec'
-import { readSignatureAlgorithm } from './certificate.ts'
-import { parseEcdsaSignature } from './ecdsa-signature.ts'
+import type { SignatureAlgorithm } from '#crypto'
 import { eachExtension, readExtensionList } from './extensions.ts'
 import { objectIds } from './object-ids.ts'
+import { readSignatureAlgorithm } from './signature-algorithm.ts'
+import { readSignature } from './signed.ts'
 
 /** What a certificate revocation list says. Nothing here is verified. */
 export type RevocationList = {
   readonly tbs: Bytes
+  readonly algorithm: SignatureAlgorithm
+  readonly form: 'der'
   readonly signature: Bytes
   /** The issuer's distinguished name, DER in hexadecimal. */
   readonly issuer: string
   readonly thisUpdate: UnixSeconds
   readonly nextUpdate: UnixSeconds
-  readonly number: number
+  /** Absent in lists that do not count themselves. */
+  readonly number: number | undefined
   /** Serial numbers of revoked certificates, as {@link Certificate} writes them. */
   readonly revoked: ReadonlySet<string>
 }
 
 /**
- * Reads a complete version 2 list with a number and a next update.
+ * Reads a complete version 2 list with a next update.
  *
  * Partial, delta and indirect lists are refused: each carries a critical extension.
  * Nothing is trusted yet. Spec: RFC 5280 section 5.1.
@@ -37,14 +41,15 @@ export function parseRevocationList(der: Bytes, field: string): RevocationList {
   const list = outer.inside(field)
   outer.end(field)
   const tbsElement = list.any(`${field} tbsCertList`)
-  readSignatureAlgorithm(list, field)
-  const signature = parseEcdsaSignature(list, `${field} signature`)
+  const { algorithm, text } = readSignatureAlgorithm(list, field)
+  const signature = readSignature(list, algorithm, `${field} signature`)
   list.end(field)
 
   const tbs = new DerReader(tbsElement.whole).inside(`${field} tbsCertList`)
   if (tbs.unsigned(`${field} version`) !== 1)
     throw new MalformedError(`${field} version`, 0, 'expected version 2')
-  readSignatureAlgorithm(tbs, field)
+  if (readSignatureAlgorithm(tbs, field).text !== text)
+    throw new MalformedError(`${field} signature algorithm`, 0, 'the two algorithms differ')
   const issuer = tbs.element(`${field} issuer`, derTags.sequence)
   const thisUpdate = tbs.time(`${field} thisUpdate`)
   const nextUpdate = tbs.time(`${field} nextUpdate`)
@@ -56,6 +61,8 @@ export function parseRevocationList(der: Bytes, field: string): RevocationList {
 
   return {
     tbs: tbsElement.whole,
+    algorithm,
+    form: 'der',
     signature,
     issuer: encodeHex(issuer.whole),
     thisUpdate,
@@ -79,7 +86,7 @@ function readRevoked(entries: DerReader, field: string, revoked: Set<string>): v
   }
 }
 
-function readNumber(wrapper: DerReader, field: string): number {
+function readNumber(wrapper: DerReader, field: string): number | undefined {
   let number: number | undefined
   for (const { id, critical, value } of eachExtension(wrapper, field)) {
     if (critical)
@@ -90,6 +97,5 @@ function readNumber(wrapper: DerReader, field: string): number {
       r.end(`${field} number`)
     }
   }
-  if (number === undefined) throw new MalformedError(`${field} number`, 0, 'absent')
   return number
 }
