@@ -14,7 +14,7 @@ export type Authority = {
 }
 
 /** An issuer with the certificate that names it. */
-export type CertifiedIssuer = Issuer & { readonly der: Bytes }
+export type CertifiedIssuer = Issuer & { readonly key: SigningKey; readonly der: Bytes }
 
 /** Builds the tree from a seed. Keys and serial numbers follow from it, signatures do not. */
 export function createAuthority(seed: Uint8Array): Authority {

@@ -1,4 +1,4 @@
-import { concatBytes, encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
 import {
   bitString,
   boolean,
@@ -14,49 +14,46 @@ import {
   utcTime,
   utf8String,
 } from './der.ts'
-import { sha1, type SigningKey } from './signing-key.ts'
+import { sha1, type CertificateKey } from './signing-key.ts'
 
 /** What a certificate says. Field order and criticality follow Intel's own certificates. */
 export type CertificateContent = {
   readonly subject: string
-  readonly subjectKey: SigningKey
+  readonly subjectKey: CertificateKey
   readonly serial: Bytes
   readonly notBefore: UnixSeconds
   readonly notAfter: UnixSeconds
   /** How many CAs may stand below; undefined for an end entity. */
   readonly pathLength: number | undefined
-  readonly crlUrl: string
+  /** Where the issuer's revocation list is; undefined for none. */
+  readonly crlUrl: string | undefined
+  /** Uses of an end entity's key: digitalSignature, with nonRepudiation unless it is left out. */
+  readonly nonRepudiation?: false
   /** Extensions of the vendor's own, put last. */
   readonly extraExtensions?: readonly Bytes[]
 }
 
 /** Who signs: the issuer's common name and key. */
-export type Issuer = { readonly name: string; readonly key: SigningKey }
+export type Issuer = { readonly name: string; readonly key: CertificateKey }
 
-/** Issues an X.509 v3 certificate, signed with ECDSA P-256. Spec: RFC 5280 section 4.1. */
+/** Issues an X.509 v3 certificate, signed with the issuer's key. Spec: RFC 5280 section 4.1. */
 export function issueCertificate(content: CertificateContent, issuer: Issuer): Bytes {
   const tbs = sequence(
     explicit(0, integer(2)),
     unsignedInteger(content.serial),
-    ecdsaWithSha256,
+    issuer.key.signatureAlgorithm,
     distinguishedName(issuer.name),
     sequence(utcTime(content.notBefore), utcTime(content.notAfter)),
     distinguishedName(content.subject),
     subjectPublicKeyInfo(content.subjectKey),
     explicit(3, sequence(...extensions(content, issuer))),
   )
-  return sequence(tbs, ecdsaWithSha256, bitString(issuer.key.signDer(tbs)))
+  return sequence(tbs, issuer.key.signatureAlgorithm, bitString(issuer.key.signDer(tbs)))
 }
 
-/** The AlgorithmIdentifier that every certificate and CRL here carries. */
-export const ecdsaWithSha256: Bytes = sequence(objectIdentifier('1.2.840.10045.4.3.2'))
-
-/** SubjectPublicKeyInfo of a P-256 key. Anchors are pinned by its SHA-256. */
-export function subjectPublicKeyInfo(key: SigningKey): Bytes {
-  return sequence(
-    sequence(objectIdentifier('1.2.840.10045.2.1'), objectIdentifier('1.2.840.10045.3.1.7')),
-    bitString(concatBytes(Uint8Array.of(4), key.point)),
-  )
+/** SubjectPublicKeyInfo of a key. Anchors are pinned by its SHA-256. */
+export function subjectPublicKeyInfo(key: CertificateKey): Bytes {
+  return sequence(key.keyAlgorithm, bitString(key.publicKey))
 }
 
 /** The distinguished name around a common name. Says in every certificate that it is no vendor's. */
@@ -77,13 +74,13 @@ export function extension(oid: string, critical: boolean, value: Bytes): Bytes {
 }
 
 /** AuthorityKeyIdentifier with the key identifier alone. Spec: RFC 5280 section 4.2.1.1. */
-export function authorityKeyIdentifier(key: SigningKey): Bytes {
+export function authorityKeyIdentifier(key: CertificateKey): Bytes {
   return extension('2.5.29.35', false, sequence(tagged(0x80, keyIdentifier(key))))
 }
 
 /** The 20 bytes that name a key in certificates. Spec: RFC 5280 section 4.2.1.2, method 1. */
-export function keyIdentifier(key: SigningKey): Bytes {
-  return sha1(Uint8Array.of(4), key.point)
+export function keyIdentifier(key: CertificateKey): Bytes {
+  return sha1(key.publicKey)
 }
 
 /** PEM text of certificates, in the order given. Spec: RFC 7468. */
@@ -100,22 +97,26 @@ function pemBlock(der: Uint8Array): string {
 }
 
 function extensions(content: CertificateContent, issuer: Issuer): readonly Bytes[] {
-  const { pathLength } = content
+  const { pathLength, crlUrl } = content
   const isCa = pathLength !== undefined
   return [
     authorityKeyIdentifier(issuer.key),
-    extension('2.5.29.31', false, crlDistributionPoints(content.crlUrl)),
+    ...(crlUrl === undefined ? [] : [extension('2.5.29.31', false, crlDistributionPoints(crlUrl))]),
     extension('2.5.29.14', false, octetString(keyIdentifier(content.subjectKey))),
-    // keyCertSign and cRLSign for a CA; digitalSignature and nonRepudiation for an end entity.
     extension(
       '2.5.29.15',
       true,
-      isCa ? bitString(Uint8Array.of(0x06), 1) : bitString(Uint8Array.of(0xc0), 6),
+      isCa ? caUsage : (content.nonRepudiation ?? true) ? endUsage : signUsage,
     ),
     extension('2.5.29.19', true, isCa ? sequence(boolean(true), integer(pathLength)) : sequence()),
     ...(content.extraExtensions ?? []),
   ]
 }
+
+/** Bits of keyUsage. Spec: RFC 5280 section 4.2.1.3. */
+const caUsage = bitString(Uint8Array.of(0x06), 1) // keyCertSign and cRLSign.
+const endUsage = bitString(Uint8Array.of(0xc0), 6) // digitalSignature and nonRepudiation.
+const signUsage = bitString(Uint8Array.of(0x80), 7) // digitalSignature alone.
 
 function crlDistributionPoints(url: string): Bytes {
   return sequence(sequence(explicit(0, explicit(0, tagged(0x86, encodeUtf8(url))))))

@@ -1,11 +1,5 @@
 import type { Bytes, UnixSeconds } from '@cloister/codec'
-import {
-  authorityKeyIdentifier,
-  distinguishedName,
-  ecdsaWithSha256,
-  extension,
-  type Issuer,
-} from './certificate.ts'
+import { authorityKeyIdentifier, distinguishedName, extension, type Issuer } from './certificate.ts'
 import {
   bitString,
   enumerated,
@@ -30,7 +24,7 @@ export function issueRevocationList(content: RevocationListContent, issuer: Issu
   const revoked = content.revokedSerials.map((serial) => revokedEntry(serial, content.thisUpdate))
   const tbs = sequence(
     integer(1),
-    ecdsaWithSha256,
+    issuer.key.signatureAlgorithm,
     distinguishedName(issuer.name),
     utcTime(content.thisUpdate),
     utcTime(content.nextUpdate),
@@ -44,7 +38,7 @@ export function issueRevocationList(content: RevocationListContent, issuer: Issu
       ),
     ),
   )
-  return sequence(tbs, ecdsaWithSha256, bitString(issuer.key.signDer(tbs)))
+  return sequence(tbs, issuer.key.signatureAlgorithm, bitString(issuer.key.signDer(tbs)))
 }
 
 const keyCompromise = 1
