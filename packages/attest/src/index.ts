@@ -31,8 +31,9 @@ export {
 } from './collateral.ts'
 export { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
 export type { ComponentStatus, TcbStatus } from './dcap/tcb-status.ts'
+export { detectTee, evidenceBytesMax, evidenceFormat } from './detect.ts'
 export { describeAppraisal } from './describe.ts'
-export { deviceKeySha256, encodeDeviceKey, parseDeviceKey, type DeviceKey } from './device-key.ts'
+export { deviceKeysOf, deviceKeySha256, encodeDeviceKey, parseDeviceKey, type DeviceKey } from './device-key.ts'
 export {
   tees,
   type CcaEvidence,

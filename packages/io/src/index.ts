@@ -56,3 +56,4 @@ export {
 export { defaultRetryPlan, retry, retryDelayMs, SerialQueue, type RetryPlan } from './retry.ts'
 export { Secret } from './secret.ts'
 export { systemErrorCode } from './system-error.ts'
+export { readEvidence, type FoundEvidence } from './evidence/read-evidence.ts'

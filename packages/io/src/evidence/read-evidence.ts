@@ -1,0 +1,102 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { detectTee, evidenceBytesMax, type Collateral, type Evidence } from '@cloister/attest'
+import { encodeHex, MalformedError, OperationError, parseBase64, parseHex } from '@cloister/codec'
+import type { Bytes } from '@cloister/codec'
+
+import { readCollateralFiles } from './collateral-files.ts'
+import { EvidenceFiles } from './evidence-files.ts'
+import { readTpmFiles } from './tpm-files.ts'
+
+/** Evidence from a file or a folder, and the documents that lie beside it. Nothing of it is trusted. */
+export type FoundEvidence = { readonly evidence: Evidence; readonly collateral: Collateral }
+
+/** Files that a folder's evidence may lie in, in the order in which they are looked for. */
+const evidenceNames = [
+  'quote.tpms_attest.bin',
+  'quote.bin',
+  'report.bin',
+  'evidence.bin',
+  'attestation_doc.cose',
+  'token.cbor',
+] as const
+
+/**
+ * Reads evidence: a file, whose format is detected, or a folder with one piece of evidence and the documents that it
+ * is judged by. Hexadecimal and base64 texts are taken as what they stand for.
+ *
+ * Roots that lie in a folder are never read: who trusts one names it.
+ *
+ * @throws {OperationError} `file-missing`, `file-unreadable`.
+ * @throws {MalformedError} where something is too large, or is nothing that is known here.
+ */
+export function readEvidence(path: string): FoundEvidence {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) throw missing(path, 'there is no such file or folder; check the path')
+  if (!found.isDirectory()) {
+    const files = new EvidenceFiles(path)
+    const bytes = unarmoured(files.required('', 'evidence', evidenceBytesMax))
+    return { evidence: evidenceOf(bytes, files), collateral: {} }
+  }
+  const names = new Set(readdirSync(path))
+  const name = evidenceNames.find((candidate) => names.has(candidate))
+  if (name === undefined)
+    throw missing(path, `the folder holds none of ${evidenceNames.join(', ')}; name the file`)
+  const files = new EvidenceFiles(join(path, '/'))
+  const bytes = unarmoured(files.required(name, 'evidence', evidenceBytesMax))
+  return {
+    evidence: evidenceOf(bytes, files),
+    collateral: readCollateralFiles(files, [...names].toSorted()),
+  }
+}
+
+function evidenceOf(bytes: Bytes, files: EvidenceFiles): Evidence {
+  const tee = detectTee(bytes)
+  switch (tee) {
+    case 'sgx':
+    case 'tdx':
+      return { tee, quote: bytes }
+    case 'sev-snp':
+      return { tee, report: bytes }
+    case 'nvidia-gpu':
+    case 'nvidia-nvswitch':
+      return {
+        tee,
+        measurements: bytes,
+        certificateChain: files.text('certificate_chain.pem', 'certificate chain') ?? '',
+      }
+    case 'aws-nitro':
+      return { tee, document: bytes }
+    case 'arm-cca':
+    case 'arm-psa':
+      return { tee, token: bytes }
+    case 'tpm2':
+      return readTpmFiles(bytes, files)
+    case undefined:
+      throw new MalformedError('evidence', 0, `no known format begins with ${beginning(bytes)}`)
+  }
+}
+
+/** The bytes that a text of hexadecimal or base64 stands for; anything else as it is. */
+function unarmoured(bytes: Bytes): Bytes {
+  const isText = bytes.every(
+    (byte) => byte === 0x0a || byte === 0x0d || (byte > 0x1f && byte < 0x7f),
+  )
+  if (!isText || bytes.length < 64) return bytes
+  const text = new TextDecoder().decode(bytes).replaceAll(/\s/g, '')
+  const hex = text.startsWith('0x') ? text.slice(2) : text
+  try {
+    return /^[0-9a-fA-F]+$/.test(hex) ? parseHex(hex, 'evidence') : parseBase64(text, 'evidence')
+  } catch {
+    return bytes // A text of another kind: whatever reads it will say so.
+  }
+}
+
+function beginning(bytes: Bytes): string {
+  return bytes.length === 0 ? 'nothing: it is empty' : encodeHex(bytes.subarray(0, 8))
+}
+
+function missing(path: string, why: string): OperationError {
+  return new OperationError('file-missing', `Cannot read evidence at ${path}: ${why}`)
+}
