@@ -1,4 +1,4 @@
-import { anchorSpkiSha256, type Anchor } from '@cloister/attest'
+import { anchorSpkiSha256, type DevnetAnchor } from '@cloister/attest'
 import type { TdImage } from '@cloister/emulator'
 import type { CommitteeSet, Contracts } from '@cloister/protocol'
 
@@ -20,7 +20,7 @@ export function runtimeImage(
     readonly chainId: number
     readonly contracts: Contracts
     readonly genesis: CommitteeSet
-    readonly anchor: Anchor
+    readonly anchor: DevnetAnchor
   },
 ): RuntimeImage {
   const { chainId, contracts, genesis, anchor } = deployment

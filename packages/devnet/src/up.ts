@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import { insecureDevnetAnchor, type Anchor } from '@cloister/attest'
+import { insecureDevnetAnchor, type DevnetAnchor } from '@cloister/attest'
 import { OperationError, parseJson, unixSeconds, type Json } from '@cloister/codec'
 import {
   createManufacturer,
@@ -297,7 +297,7 @@ function describe(known: {
   readonly contracts: Contracts
   readonly spokeContracts: SpokeContracts
   readonly genesis: CommitteeSet
-  readonly anchor: Anchor
+  readonly anchor: DevnetAnchor
   readonly measurement: Hex
   readonly manifests: readonly Json[]
   readonly verifiers: Deployment['verifiers']

@@ -6,7 +6,7 @@ import {
   type Json,
   type UnixSeconds,
 } from '@cloister/codec'
-import type { Collateral, ComponentStatus } from '@cloister/attest'
+import type { ComponentStatus, IntelCollateral } from '@cloister/attest'
 import type { Authority } from './authority.ts'
 import { toPem } from './certificate.ts'
 import { issueRevocationList } from './revocation-list.ts'
@@ -36,7 +36,7 @@ export function issueCollateral(
   issuedAt: UnixSeconds,
   options: CollateralOptions,
   revokedPcks: readonly Bytes[],
-): Collateral {
+): IntelCollateral {
   const { root, tcbSigner } = authority
   const number = options.tcbEvaluationDataNumber ?? 18
   const nextUpdate = unixSeconds(issuedAt + collateralLifetimeSeconds)

@@ -1,4 +1,4 @@
-import type { Collateral, ComponentStatus } from '@cloister/attest'
+import type { ComponentStatus, IntelCollateral } from '@cloister/attest'
 import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { createAuthority, type Authority } from './authority.ts'
 import { subjectPublicKeyInfo, toPem } from './certificate.ts'
@@ -13,7 +13,7 @@ export type Manufacturer = {
   readonly anchorSpkiSha256: string
   readonly rootDer: Bytes
   /** Issues collateral as of `issuedAt`, or as of the manufacturer's own `now`. */
-  collateral(options?: CollateralOptions): Collateral
+  collateral(options?: CollateralOptions): IntelCollateral
   createPlatform(options: PlatformOptions): Platform
   /** Puts the machine's PCK certificate on every revocation list issued from here on. */
   revoke(platform: Platform): void

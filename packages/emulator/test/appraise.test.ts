@@ -6,6 +6,7 @@ import {
   productionAnchor,
   strictPolicy,
   type Appraisal,
+  type TdxClaims,
 } from '@cloister/attest'
 import { encodeHex, unixSeconds } from '@cloister/codec'
 import { expect, test } from 'vitest'
@@ -22,7 +23,7 @@ const policy = strictPolicy({
   minPckCrlNumber: 1,
 })
 
-function concluded(appraisal: Appraisal): Expected {
+function concluded(appraisal: Appraisal<TdxClaims>): Expected {
   if (appraisal.authentic === false) return { authentic: false, reject: appraisal.reject }
   const { claims, reasons } = appraisal
   return {
@@ -44,7 +45,7 @@ test.for(vectors)('our appraisal concludes what was asked for: $name', async (ve
   const appraisal = await appraise(
     { tee: 'tdx', quote },
     {
-      collateral: manufacturer.collateral(),
+      collateral: { intel: manufacturer.collateral() },
       anchors: [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)],
       policy,
       now: unixSeconds(now + (vector.verifyAfter ?? 60)),
@@ -60,7 +61,7 @@ test('claims carry the registers, report data and machine id that were asked for
   const appraisal = await appraise(
     { tee: 'tdx', quote: platform.quote(request) },
     {
-      collateral: manufacturer.collateral(),
+      collateral: { intel: manufacturer.collateral() },
       anchors: [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)],
       policy,
       now,
@@ -87,7 +88,12 @@ test("under Intel's root, or another emulator's, no emulated quote is authentic"
     productionAnchor('intel-sgx-root-ca'),
     insecureDevnetAnchor(other.anchorSpkiSha256),
   ]) {
-    const given = { collateral: manufacturer.collateral(), anchors: [anchor], policy, now }
+    const given = {
+      collateral: { intel: manufacturer.collateral() },
+      anchors: [anchor],
+      policy,
+      now,
+    }
     expect(concluded(await appraise({ tee: 'tdx', quote }, given))).toEqual({
       authentic: false,
       reject: 'UNTRUSTED_ROOT',
@@ -100,7 +106,7 @@ test('collateral of another manufacturer judges no quote of this one', async () 
   const other = createManufacturer({ seed: new Uint8Array(32).fill(1), now })
   const quote = manufacturer.createPlatform({ machineSeed: machineSeed(1) }).quote(sampleRequest())
   const anchors = [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)]
-  const given = { collateral: other.collateral(), anchors, policy, now }
+  const given = { collateral: { intel: other.collateral() }, anchors, policy, now }
   expect(concluded(await appraise({ tee: 'tdx', quote }, given))).toMatchObject({
     authentic: false,
   })
@@ -120,7 +126,12 @@ test('numbers of collateral are the ones asked for, and a policy can demand newe
     concluded(
       await appraise(
         { tee: 'tdx', quote },
-        { collateral: manufacturer.collateral(options), anchors, policy: demanding, now },
+        {
+          collateral: { intel: manufacturer.collateral(options) },
+          anchors,
+          policy: demanding,
+          now,
+        },
       ),
     )
   expect(await judge({})).toMatchObject({

@@ -1,6 +1,6 @@
 // The third-party verifier, unmodified, and the inputs that tests share.
 import { createRequire } from 'node:module'
-import type { Collateral } from '@cloister/attest'
+import type { IntelCollateral } from '@cloister/attest'
 import { unixSeconds, type Bytes } from '@cloister/codec'
 import { createManufacturer, type Manufacturer, type QuoteRequest } from '../src/index.ts'
 
@@ -43,7 +43,7 @@ export function sampleRequest(changes: Partial<QuoteRequest> = {}): QuoteRequest
 }
 
 /** Collateral with its members spelled as Intel's tools and the third-party verifier spell them. */
-export function underscored(collateral: Collateral): Readonly<Record<string, unknown>> {
+export function underscored(collateral: IntelCollateral): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(collateral).map(([name, text]) => [spelled(name), text]))
 }
 

@@ -1,4 +1,4 @@
-import { isAccepted, type Appraiser, type Collateral, type Policy } from '@cloister/attest'
+import { isAccepted, type Appraiser, type IntelCollateral, type Policy } from '@cloister/attest'
 import { unixSeconds, type Bytes } from '@cloister/codec'
 import { tcbRank } from '@cloister/protocol'
 import type { Hex } from 'viem'
@@ -22,12 +22,12 @@ export async function judgeEvidence(
   appraiser: Appraiser,
   config: EnclaveConfig,
   quote: Bytes,
-  given: { readonly collateral: Collateral; readonly policy: Policy; readonly now: bigint },
+  given: { readonly collateral: IntelCollateral; readonly policy: Policy; readonly now: bigint },
 ): Promise<EvidenceJudgement> {
   const appraisal = await appraiser.appraise(
     { tee: 'tdx', quote },
     {
-      collateral: given.collateral,
+      collateral: { intel: given.collateral },
       anchors: config.anchors,
       policy: given.policy,
       now: unixSeconds(Number(given.now)),

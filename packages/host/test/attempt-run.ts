@@ -38,7 +38,7 @@ export async function judge(
   const appraisal = await appraise(
     { tee: 'tdx', quote: parseHex(String(quote)) },
     {
-      collateral: collateralField.parse(json, 'collateral'),
+      collateral: { intel: collateralField.parse(json, 'collateral') },
       anchors: [insecureDevnetAnchor(world.manufacturer.anchorSpkiSha256)],
       policy,
       now: unixSeconds(Math.floor(Date.now() / 1000)),

@@ -1,4 +1,4 @@
-import type { Collateral } from '@cloister/attest'
+import type { IntelCollateral } from '@cloister/attest'
 import {
   canonicalJson,
   encodeUtf8,
@@ -93,8 +93,8 @@ export type SignedRelease = FieldValue<typeof signedRelease>
 /** Everything that shows one attempt to be what its receipt says. Spec: docs/protocol.md section 9. */
 export type Bundle = FieldValue<typeof bundle>
 
-/** How attest's Collateral stands in JSON: nine texts of bounded size. */
-export const collateralField: Field<Collateral> = collateral
+/** How Intel's collateral stands in JSON: nine texts of bounded size. A quote here carries its own PCK chain. */
+export const collateralField: Field<IntelCollateral> = collateral
 
 /** How {@link ChainProofs} stand in JSON. */
 export const chainProofsField: Field<ChainProofs> = chainProofs

@@ -1,8 +1,9 @@
 import {
   anchorSpkiSha256,
   insecureDevnetAnchor,
-  productionAnchor,
+  productionAnchors,
   type Anchor,
+  type DeviceKeyAnchor,
 } from '@cloister/attest'
 import { canonicalJson, MalformedError, parseUtf8 } from '@cloister/codec'
 
@@ -29,17 +30,33 @@ import { appId, sameHex } from './ids.ts'
 import { limits } from './limits.ts'
 import { tcbRankMax } from './tcb.ts'
 
-const anchorKey = objectField({
-  kind: oneOf('production', 'insecure-devnet'),
-  spkiSha256: hexField(32),
-})
+/** A root that many machines chain to. The key of a single device is none. */
+type Root = Exclude<Anchor, DeviceKeyAnchor>
 
-const anchorField: Field<Anchor> = {
+const rootKind = oneOf('production', 'insecure-devnet')
+
+const anchorKind: typeof rootKind = {
+  parse(value, path) {
+    if (value === 'device-key')
+      throw malformed(
+        path,
+        "a device's own key is no root that nodes chain to, expected production or insecure-devnet",
+      )
+    return rootKind.parse(value, path)
+  },
+  encode: rootKind.encode,
+}
+
+const anchorKey = objectField({ kind: anchorKind, spkiSha256: hexField(32) })
+
+const anchorField: Field<Root> = {
   parse(value, path) {
     const { kind, spkiSha256 } = anchorKey.parse(value, path)
     if (kind === 'insecure-devnet') return insecureDevnetAnchor(spkiSha256.slice(2))
-    const anchor = productionAnchor('intel-sgx-root-ca')
-    if (!sameHex(spkiSha256, `0x${anchorSpkiSha256(anchor)}`))
+    const anchor = productionAnchors().find((each) =>
+      sameHex(spkiSha256, `0x${anchorSpkiSha256(each)}`),
+    )
+    if (anchor === undefined)
       throw malformed(`${path}.spkiSha256`, 'no vendor root that this build knows')
     return anchor
   },

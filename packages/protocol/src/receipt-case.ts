@@ -1,4 +1,4 @@
-import { appraise, type Appraisal } from '@cloister/attest'
+import { appraise, type Appraisal, type TdxClaims } from '@cloister/attest'
 import { OperationError, parseHex, unixSeconds } from '@cloister/codec'
 import { getAddress, toHex, type Address, type Hex } from 'viem'
 
@@ -27,7 +27,7 @@ export class ReceiptCase {
   readonly task: Hex
   #committees: Promise<readonly CommitteeSet[]> | undefined
   #chain: Promise<ProvenChain> | undefined
-  #appraisal: Promise<Appraisal> | undefined
+  #appraisal: Promise<Appraisal<TdxClaims>> | undefined
 
   constructor(file: ReceiptFile, deployment: Deployment) {
     this.file = file
@@ -75,7 +75,7 @@ export class ReceiptCase {
   }
 
   /** The attempt's evidence, appraised with every input pinned by the chain. @throws {OperationError} `not-proved`. */
-  appraisal(): Promise<Appraisal> {
+  appraisal(): Promise<Appraisal<TdxClaims>> {
     this.#appraisal ??= this.#appraise()
     return this.#appraisal
   }
@@ -126,14 +126,14 @@ export class ReceiptCase {
     return set
   }
 
-  async #appraise(): Promise<Appraisal> {
+  async #appraise(): Promise<Appraisal<TdxClaims>> {
     const { bundle, posting } = this.file
     const floor = chainCells.floor()
     const postedAt = await this.number(chainCells.task(posting.task).postedAt)
     return appraise(
       { tee: 'tdx', quote: parseHex(bundle.quote, 'bundle.quote') },
       {
-        collateral: bundle.collateral,
+        collateral: { intel: bundle.collateral },
         anchors: this.deployment.anchors,
         policy: policyForGrants(
           bundle.grants,

@@ -6,6 +6,11 @@ import { grant, word } from './examples.ts'
 const floor = { tcbEvaluationDataNumber: 17, rootCrlNumber: 2n, pckCrlNumber: 3n }
 const expected = { reportData: new Uint8Array(64).fill(0xab), machineId: word(0x77) }
 
+// What other kinds of evidence are asked for: no node is one of them.
+const others = Object.fromEntries(
+  ['sgx', 'snp', 'nvidia', 'nitro', 'arm', 'tpm'].map((group) => [group, expect.any(Object)]),
+)
+
 test('the policy is what all grants accept, and strict about everything else', () => {
   const other = { ...grant, measurements: [word(0x42), word(0x43)], tcbFloor: 4 }
   expect(policyForGrants([grant, other], floor, expected)).toEqual({
@@ -18,13 +23,21 @@ test('the policy is what all grants accept, and strict about everything else', (
     minTcbEvaluationDataNumber: 17,
     minRootCrlNumber: 2,
     minPckCrlNumber: 3,
+    machineLists: [],
+    minTier: 0,
+    deniedProductLines: ['Milan'],
     allowDebug: false,
-    allowMigratable: false,
-    allowServiceTd: false,
-    allowSeptVeEnabled: false,
-    allowPks: false,
-    allowKeyLocker: false,
-    allowPerfmon: false,
+    allowUnknownRevocation: false,
+    allowSuppliedKeys: false,
+    tdx: {
+      allowMigratable: false,
+      allowServiceTd: false,
+      allowSeptVeEnabled: false,
+      allowPks: false,
+      allowKeyLocker: false,
+      allowPerfmon: false,
+    },
+    ...others,
   })
 })
 

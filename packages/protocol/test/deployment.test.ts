@@ -88,6 +88,11 @@ test.for<[string, object, string]>([
     'deployment.anchors[0].spkiSha256',
   ],
   [
+    'a key of a single device',
+    { anchors: [{ kind: 'device-key', spkiSha256: word(1) }] },
+    'deployment.anchors[0].kind',
+  ],
+  [
     'an app under another id',
     { apps: [{ ...json.apps[0], id: word(2) }] },
     'deployment.apps[0].id',

@@ -268,7 +268,7 @@ export async function makeReceiptExample(
   const appraisal = await appraise(
     { tee: 'tdx', quote },
     {
-      collateral,
+      collateral: { intel: collateral },
       anchors,
       policy: policyForGrants(
         grants,

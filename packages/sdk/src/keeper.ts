@@ -1,4 +1,4 @@
-import { appraise, isAccepted, type Appraisal, type Claims } from '@cloister/attest'
+import { appraise, isAccepted, type Appraisal, type TdxClaims } from '@cloister/attest'
 import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
 import {
   addressField,
@@ -38,7 +38,7 @@ export type AppraisedKeeper = {
   readonly receiptKey: Address
   readonly sharePublicKey: Bytes
   /** What was concluded, with all claims and when it ends. */
-  readonly appraisal: Appraisal
+  readonly appraisal: Appraisal<TdxClaims>
 }
 
 /** What an owner demands of a keeper's enclave. Its operators and expiry are checked elsewhere. */
@@ -92,7 +92,7 @@ export async function appraiseKeeper(
   const appraisal = await appraise(
     { tee: 'tdx', quote: parseHex(evidence.quote, 'quote') },
     {
-      collateral: evidence.collateral,
+      collateral: { intel: evidence.collateral },
       anchors: client.deployment.anchors,
       policy: policyForGrants([{ ...demand, measurements }], strictest(client, facts.floor), {
         reportData: reportData(client.domain, 'KeepBinding', binding),
@@ -202,7 +202,7 @@ function recordProblems(
 // What the evidence itself shows: a record says only what the committee saw when it was made.
 function claimProblems(
   { record, certified }: RecordFacts,
-  claims: Claims,
+  claims: TdxClaims,
   demand: KeeperDemand,
 ): readonly string[] {
   const tier = claims.anchor.startsWith('insecure-devnet:') ? 0 : 1

@@ -149,7 +149,7 @@ export async function playAttempt(
   const appraisal = await appraise(
     { tee: 'tdx', quote: parseHex(quote) },
     {
-      collateral: node.collateral,
+      collateral: { intel: node.collateral },
       anchors: world.deployment.anchors,
       policy: policyForGrants(
         bundle.grants,

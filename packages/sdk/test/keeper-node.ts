@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { intelMachineId, type Collateral } from '@cloister/attest'
+import { intelMachineId, type IntelCollateral } from '@cloister/attest'
 import { encodeHex, encodeUtf8, concatBytes, parseHex, type Bytes } from '@cloister/codec'
 import type { Manufacturer, Platform, QuoteRequest } from '@cloister/emulator'
 import { createHttpApp, serveHttp, type HttpServer } from '@cloister/io'
@@ -43,7 +43,7 @@ export type TestNode = {
   readonly shareKeys: EnvelopeKeyPair
   readonly platform: Platform
   readonly machineId: Hex
-  readonly collateral: Collateral
+  readonly collateral: IntelCollateral
   /** Every body that arrived, by route. */
   readonly received: { readonly route: string; readonly body: string }[]
   /** The plaintexts of shares that were deposited: share, then all x. */

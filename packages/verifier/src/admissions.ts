@@ -1,4 +1,10 @@
-import { isAccepted, strictPolicy, appraisalDigest, type Appraisal } from '@cloister/attest'
+import {
+  isAccepted,
+  strictPolicy,
+  appraisalDigest,
+  type Appraisal,
+  type TdxClaims,
+} from '@cloister/attest'
 import {
   canonicalJson,
   encodeHex,
@@ -178,7 +184,7 @@ export class Admissions {
     }
   }
 
-  async #appraiseQuote(given: AdmissionBundle, beacon: BlockHead): Promise<Appraisal> {
+  async #appraiseQuote(given: AdmissionBundle, beacon: BlockHead): Promise<Appraisal<TdxClaims>> {
     const { home, domain, anchors, appraise, manifest } = this.#context
     const floor = await home.floor(beacon.number)
     const expected = reportData(domain, 'NodeBinding', {
@@ -191,7 +197,7 @@ export class Admissions {
     return appraise(
       { tee: 'tdx', quote: parseHex(given.quote) },
       {
-        collateral: given.collateral,
+        collateral: { intel: given.collateral },
         anchors,
         policy: strictPolicy({
           measurements: manifest.measurements.map((each) => each.slice(2).toLowerCase()),

@@ -4,7 +4,7 @@ import {
   type Anchor,
   type Appraisal,
   type Appraiser,
-  type Claims,
+  type TdxClaims,
 } from '@cloister/attest'
 import { encodeHex, parseHex, type UnixSeconds } from '@cloister/codec'
 import {
@@ -106,7 +106,7 @@ export const refuseReasons = {
 export type Judgement = {
   readonly vote: Vote
   readonly problems: readonly Problem[]
-  readonly appraisal: Appraisal | undefined
+  readonly appraisal: Appraisal<TdxClaims> | undefined
 }
 
 /**
@@ -127,7 +127,7 @@ export async function judge(
   const refuse = (
     reason: number,
     problems: readonly Problem[],
-    appraisal?: Appraisal,
+    appraisal?: Appraisal<TdxClaims>,
   ): Judgement => ({
     vote: voteOf(facts, { verdict: 2, reason, keepersHash: zeroHash, appraisalDigest: zeroHash }),
     problems,
@@ -273,12 +273,12 @@ async function evidenceProblems(
   facts: PostingFacts,
   bundle: Bundle,
   appraise: Appraiser['appraise'],
-): Promise<{ readonly appraisal: Appraisal; readonly problems: readonly Problem[] }> {
+): Promise<{ readonly appraisal: Appraisal<TdxClaims>; readonly problems: readonly Problem[] }> {
   const { domain, anchors, floor, node, postedAt } = facts
   const appraisal = await appraise(
     { tee: 'tdx', quote: parseHex(bundle.quote) },
     {
-      collateral: bundle.collateral,
+      collateral: { intel: bundle.collateral },
       anchors,
       policy: policyForGrants(bundle.grants, floor, {
         reportData: reportData(domain, 'AttemptBinding', bundle.binding),
@@ -315,7 +315,7 @@ async function checkpointProblems(
   return quorum.reached ? [] : [missing('checkpointSignatures', quorum.detail)]
 }
 
-function grantProblems(facts: PostingFacts, bundle: Bundle, claims: Claims): readonly Problem[] {
+function grantProblems(facts: PostingFacts, bundle: Bundle, claims: TdxClaims): readonly Problem[] {
   return bundle.grants.flatMap((grant, index) => {
     const asset = facts.assets[index]
     const id = bundle.order.assets[index]

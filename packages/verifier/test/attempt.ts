@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { insecureDevnetAnchor, type Anchor } from '@cloister/attest'
+import { insecureDevnetAnchor, type DevnetAnchor } from '@cloister/attest'
 import { encodeHex, parseHex, unixSeconds, type Bytes } from '@cloister/codec'
 import { createManufacturer, type Manufacturer, type Platform } from '@cloister/emulator'
 import {
@@ -72,7 +72,7 @@ export const measurement = tdxMeasurement({
 })
 
 /** The devnet's maker of machines, as of a time. */
-export function makeMaker(now: number): { manufacturer: Manufacturer; anchor: Anchor } {
+export function makeMaker(now: number): { manufacturer: Manufacturer; anchor: DevnetAnchor } {
   const manufacturer = createManufacturer({
     seed: parseHex(named('manufacturer')),
     now: unixSeconds(now),

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import type { Anchor } from '@cloister/attest'
+import type { DevnetAnchor } from '@cloister/attest'
 import type { Manufacturer } from '@cloister/emulator'
 import type { Json } from '@cloister/codec'
 import { Chain, fetchJson, startChild, type Child } from '@cloister/io'
@@ -65,7 +65,7 @@ export type World = {
   readonly domain: Domain
   readonly deployment: Hex
   readonly manufacturer: Manufacturer
-  readonly anchor: Anchor
+  readonly anchor: DevnetAnchor
   readonly governance: PrivateKeyAccount
   readonly operators: readonly PrivateKeyAccount[]
   readonly committee: readonly PrivateKeyAccount[]
