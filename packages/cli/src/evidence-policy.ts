@@ -1,8 +1,7 @@
-import { strictPolicy, type Policy } from '@cloister/attest'
-import { encodeHex, parseJson, type Bytes } from '@cloister/codec'
+import { strictPolicy, type Policy, type Tier } from '@cloister/attest'
+import { encodeHex, MalformedError, parseJson, type Bytes } from '@cloister/codec'
 import {
   booleanField,
-  integerField,
   listField,
   objectField,
   oneOf,
@@ -11,22 +10,30 @@ import {
 } from '@cloister/protocol'
 
 import { readText } from './files.ts'
+import { likeField, texts, textsOrAny, whole } from './like-field.ts'
 import { withDefaults } from './with-defaults.ts'
-
-const texts = listField(textField(200, 1), 1024)
-const whole = integerField(0, Number.MAX_SAFE_INTEGER)
 
 const any = 'any'
 
-const textsOrAny: Field<readonly string[] | 'any'> = {
-  parse: (value, path) => (value === any ? any : texts.parse(value, path)),
-  encode: (value) => value,
-}
+const identities = {
+  measurements: any,
+  reportData: any,
+  machineIds: any,
+  minTcbEvaluationDataNumber: 0,
+  minRootCrlNumber: 0,
+  minPckCrlNumber: 0,
+} as const
+
+/** The policy where nobody says which enclave and which machine is wanted: strict about all else. */
+export const anonymousPolicy: Policy = strictPolicy(identities)
 
 const policy = objectField({
   measurements: textsOrAny,
-  reportData: textField(128, 3),
+  reportData: textField(2048, 2),
   machineIds: textsOrAny,
+  machineLists: listField(objectField({ tier: tierField(2, 3), machineIds: texts }), 64),
+  minTier: tierField(0, 1, 2, 3),
+  deniedProductLines: texts,
   tcbStatuses: listField(
     oneOf(
       ...(['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded'] as const),
@@ -42,35 +49,26 @@ const policy = objectField({
   minRootCrlNumber: whole,
   minPckCrlNumber: whole,
   allowDebug: booleanField,
-  allowMigratable: booleanField,
-  allowServiceTd: booleanField,
-  allowSeptVeEnabled: booleanField,
-  allowPks: booleanField,
-  allowKeyLocker: booleanField,
-  allowPerfmon: booleanField,
+  allowUnknownRevocation: booleanField,
+  allowSuppliedKeys: booleanField,
+  sgx: likeField(anonymousPolicy.sgx),
+  tdx: likeField(anonymousPolicy.tdx),
+  snp: likeField(anonymousPolicy.snp),
+  nvidia: likeField(anonymousPolicy.nvidia),
+  nitro: likeField(anonymousPolicy.nitro),
+  arm: likeField(anonymousPolicy.arm),
+  tpm: likeField(anonymousPolicy.tpm),
 })
-
-const identities = {
-  measurements: any,
-  reportData: any,
-  machineIds: any,
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
-} as const
-
-/** The policy where nobody says which enclave and which machine is wanted: strict about all else. */
-export const anonymousPolicy: Policy = strictPolicy(identities)
 
 /**
  * Reads a policy from a file of JSON. What only its author can know has to stand there; the rest is strict where it
- * is left out. `reportData` from the command line counts before the file's.
+ * is left out, in groups like `tdx` member by member. `reportData` from the command line counts before the file's.
  *
  * @throws {MalformedError} naming the member.
  */
 export function readPolicy(path: string, reportData: Bytes | undefined): Policy {
   const text = readText(path, { what: 'policy', bytesMax: 1 << 20 })
-  const json = parseJson(text, 'policy', { charactersMax: 1 << 20, depthMax: 4 })
+  const json = parseJson(text, 'policy', { charactersMax: 1 << 20, depthMax: 6 })
   const read = policy.parse(withDefaults(json, strictMembers(reportData)), 'policy')
   return reportData === undefined ? read : { ...read, reportData: encodeHex(reportData) }
 }
@@ -87,4 +85,15 @@ function strictMembers(reportData: Bytes | undefined) {
     ...strict
   } = anonymousPolicy
   return reportData === undefined ? strict : { ...strict, reportData: encodeHex(reportData) }
+}
+
+function tierField<const T extends Tier>(...tiers: readonly T[]): Field<T> {
+  return {
+    parse(value, path) {
+      const found = tiers.find((tier) => tier === value)
+      if (found === undefined) throw new MalformedError(path, 0, `expected ${tiers.join(' or ')}`)
+      return found
+    },
+    encode: (value) => value,
+  }
 }
