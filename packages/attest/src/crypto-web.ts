@@ -44,12 +44,16 @@ export const coordinateBytes: Readonly<Record<CurveName, number>> = {
   'P-521': 66,
 }
 
-/** Whether a key's numbers are of a size that is used at all: RSA from 2048 to 4096 bits. */
+/** Whether a key's numbers are of a size that is used at all: RSA from 2048 to 4096 bits, its exponent odd from 3. */
 export function isKeySize(numbers: KeyNumbers): boolean {
   if (numbers.kind === 'ec') return numbers.point.length === 2 * coordinateBytes[numbers.curve]
   const { modulus, exponent } = numbers
   const bytes = modulus.length
-  return bytes >= 256 && bytes <= 512 && modulus[0] !== 0 && exponent.length <= 4
+  if (bytes < 256 || bytes > 512 || modulus[0] === 0) return false
+  // With exponent 1 anybody can sign. Browsers refuse that and leading zeros, Node does not.
+  const last = exponent.at(-1) ?? 0
+  const isOne = exponent.length === 1 && last === 1
+  return exponent.length <= 4 && exponent[0] !== 0 && last % 2 === 1 && !isOne
 }
 
 /** SHA-256 of the joined parts. */
