@@ -39,7 +39,8 @@ async function outcome(text: string, anchorKey = root, at = now): Promise<string
   const time = unixSeconds(at)
   try {
     const given = { anchors: [insecureDevnetAnchor(spkiSha256(anchorKey))], now: time }
-    return await verifyChain(memory.chain(text, 'chain', time), 'chain', given, memory, 'anew')
+    const chain = memory.chain(text, 'chain', time)
+    return await verifyChain(chain, 'chain', given, memory, 'anew', [])
   } catch (error) {
     return error instanceof Refusal ? error.reject : String(error)
   }

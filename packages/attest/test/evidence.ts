@@ -6,6 +6,7 @@ import {
   strictPolicy,
   type Collateral,
   type Policy,
+  type PolicyOverrides,
 } from '@cloister/attest'
 import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
 
@@ -112,8 +113,7 @@ const camel = (name: string): string =>
 /** Applies a mutation to its base. */
 export function mutate(sample: Sample, mutation: Mutation): Sample {
   let quote = sample.quote.slice()
-  if (sample.collateral === 'none') throw new Error('A mutation needs collateral')
-  const base: Readonly<Record<string, string>> = sample.collateral
+  const base = intelTexts(sample.collateral)
   const collateral: Record<string, string> = { ...base }
   for (const patch of mutation.patch) {
     if (patch.collateral === undefined) {
@@ -140,8 +140,15 @@ export function mutate(sample: Sample, mutation: Mutation): Sample {
   }
 }
 
+/** Intel's documents of a collateral, by their names. */
+export function intelTexts(collateral: Collateral | 'none'): Readonly<Record<string, string>> {
+  if (collateral === 'none' || collateral.intel === undefined)
+    throw new Error("Intel's documents are needed here")
+  return { ...collateral.intel }
+}
+
 /** A policy that is strict about everything but who runs what where. */
-export function anyPolicy(overrides: Partial<Policy> = {}): Policy {
+export function anyPolicy(overrides: Partial<PolicyOverrides> = {}): Policy {
   return strictPolicy({
     measurements: 'any',
     reportData: 'any',

@@ -1,8 +1,15 @@
-import { appraise, createAppraiser, isAccepted, parseTdxQuote, type Given } from '@cloister/attest'
+import {
+  appraise,
+  createAppraiser,
+  isAccepted,
+  parseCollateral,
+  parseTdxQuote,
+  type Given,
+} from '@cloister/attest'
 import { concatBytes, type Bytes } from '@cloister/codec'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { anyPolicy, hasEvidence, intel, readSample } from './evidence.ts'
+import { anyPolicy, hasEvidence, intel, intelTexts, readSample } from './evidence.ts'
 import { emulated } from './vectors.ts'
 
 const here = hasEvidence(2)
@@ -41,10 +48,8 @@ test.skipIf(!here).for(['tdx/google-v5-202603-UpToDate', 'tdx/phala-near-emr-202
 
 test('no flipped character of the collateral leaves a quote accepted with other claims', async () => {
   const { quote, given } = emulated('up-to-date')
-  const { collateral } = given
-  if (collateral === 'none') throw new Error('The vectors have collateral')
   const genuine = await appraise({ tee: 'tdx', quote }, given)
-  const texts: Readonly<Record<string, string>> = collateral
+  const texts = intelTexts(given.collateral)
   const keys = fc.constantFrom(...Object.keys(texts))
   await fc.assert(
     fc.asyncProperty(keys, fc.nat(), fc.integer({ min: 0, max: 6 }), async (key, at, bit) => {
@@ -54,7 +59,7 @@ test('no flipped character of the collateral leaves a quote accepted with other 
       const forged = text.slice(0, index) + flipped + text.slice(index + 1)
       const appraisal = await appraise(
         { tee: 'tdx', quote },
-        { ...given, collateral: { ...collateral, [key]: forged } },
+        { ...given, collateral: parseCollateral(JSON.stringify({ ...texts, [key]: forged })) },
       )
       // Hexadecimal is read in either case: there, and only there, the bytes are the same.
       if (appraisal.authentic !== false) {

@@ -1,8 +1,8 @@
-import { insecureDevnetAnchor, type Collateral } from '@cloister/attest'
+import { insecureDevnetAnchor, type IntelCollateral } from '@cloister/attest'
 import { encodeUtf8, unixSeconds } from '@cloister/codec'
 import { sign } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { CollateralMemory, verifyCollateral } from '../src/dcap/collateral.ts'
+import { DcapMemory, verifyCollateral } from '../src/dcap/collateral.ts'
 import { Refusal } from '../src/reject.ts'
 import {
   certificate,
@@ -61,7 +61,7 @@ const qeIdentity = (over: object = {}) =>
 const signature = (text: string, by: Signer = tcbSigner) =>
   sign('sha256', encodeUtf8(text), { key: by.key, dsaEncoding: 'ieee-p1363' }).toString('hex')
 
-function collateral(over: Partial<Collateral> = {}): Collateral {
+function collateral(over: Partial<IntelCollateral> = {}): IntelCollateral {
   const info = over.tcbInfo ?? tcbInfo()
   const identity = over.qeIdentity ?? qeIdentity()
   return {
@@ -78,8 +78,8 @@ function collateral(over: Partial<Collateral> = {}): Collateral {
   }
 }
 
-async function outcome(over: Partial<Collateral> = {}, at = now): Promise<string> {
-  const memory = new CollateralMemory()
+async function outcome(over: Partial<IntelCollateral> = {}, at = now): Promise<string> {
+  const memory = new DcapMemory()
   const time = unixSeconds(at)
   const given = { anchors: [insecureDevnetAnchor(spkiSha256(root))], now: time }
   try {
@@ -105,7 +105,7 @@ test('good collateral holds until its first part ends', async () => {
   expect(await outcome({ pckCrl: hex(platformCa, { nextUpdate: now + 3 }) })).toBe('7 1 3')
 })
 
-test.for<[string, string, Partial<Collateral>]>([
+test.for<[string, string, Partial<IntelCollateral>]>([
   ['a revoked PCK certificate', 'CERT_REVOKED', { pckCrl: hex(platformCa, { serials: [9, 4] }) }],
   ['a revoked PCK authority', 'CERT_REVOKED', { rootCaCrl: hex(root, { serials: [3] }) }],
   ['a revoked TCB signer', 'CERT_REVOKED', { rootCaCrl: hex(root, { serials: [2] }) }],

@@ -100,8 +100,8 @@ const object = (names: readonly string[]) =>
   Object.fromEntries(names.map((name, index) => [name, `text ${index}`]))
 
 test('collateral is read in either spelling', () => {
-  expect(parseCollateral(JSON.stringify(object(members)))).toEqual(object(members))
-  expect(parseCollateral(JSON.stringify(object(underscores)))).toEqual(object(members))
+  expect(parseCollateral(JSON.stringify(object(members)))).toEqual({ intel: object(members) })
+  expect(parseCollateral(JSON.stringify(object(underscores)))).toEqual({ intel: object(members) })
 })
 
 test('a member of collateral that is absent, given twice or no text is named', () => {

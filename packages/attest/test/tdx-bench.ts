@@ -14,8 +14,10 @@ import {
   type TdxQuote,
 } from '@cloister/attest'
 import { parsePem, parseUtf8 } from '@cloister/codec'
-import { p256Key } from '../src/crypto-node.ts'
+import { ecdsaSha256, publicKey } from '../src/crypto-node.ts'
 import { parseCertificate } from '../src/x509/certificate.ts'
+import { parseEcdsaSignature } from '../src/x509/ecdsa-signature.ts'
+import { intelTexts } from './evidence.ts'
 import { emulated } from './vectors.ts'
 
 type Qvl = {
@@ -37,6 +39,7 @@ const evidence = { tee: 'tdx', quote } as const
 const { appraise: warm } = createAppraiser()
 const parsedQuote = parseTdxQuote(quote)
 const chain = readChain(parsedQuote)
+const leafSignature = parseEcdsaSignature(chain[0]!.signature, 'PCK signature', 32)!
 let consumed = 0
 
 const works: Readonly<Record<string, () => unknown>> = {
@@ -99,19 +102,19 @@ function readChain({ certificationData }: TdxQuote) {
 async function threeSignatures(): Promise<void> {
   const [leaf, authority] = chain
   const { qeReport, qeReportSignature, attestationKey, signed, signature } = parsedQuote
-  count(await authority!.key.verify(leaf!.tbs, leaf!.signature))
-  count(await leaf!.key.verify(qeReport.raw, qeReportSignature))
-  count(await p256Key(attestationKey).verify(signed, signature))
+  const key = publicKey({ kind: 'ec', curve: 'P-256', point: attestationKey })
+  count(await authority!.key.verify(ecdsaSha256, leaf!.tbs, leafSignature))
+  count(await leaf!.key.verify(ecdsaSha256, qeReport.raw, qeReportSignature))
+  count(await key.verify(ecdsaSha256, signed, signature))
 }
 
 function thirdParty({ collateral, now }: Given): () => void {
-  if (collateral === 'none') throw new Error('The vectors have collateral')
   const qvl: Qvl = createRequire(import.meta.url)('@phala/dcap-qvl')
   const text = parseUtf8(parsedQuote.certificationData, 'chain').replaceAll('\0', '')
   const pem = `-----BEGIN CERTIFICATE-----${text.split('-----BEGIN CERTIFICATE-----').at(-1)}`
   const verifier = qvl.QuoteVerifier.newWithRootCa(new X509Certificate(pem).raw)
   const underscored = Object.fromEntries(
-    Object.entries(collateral).map(([name, value]) => [
+    Object.entries(intelTexts(collateral)).map(([name, value]) => [
       name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
       value,
     ]),

@@ -77,16 +77,11 @@ const freeRecord: Field<JsonObject> = {
 
 function freeMember(value: Json, path: string): Json {
   if (isObject(value)) return freeRecord.parse(value, path)
-  switch (typeof value) {
-    case 'boolean':
-      return value
-    case 'number':
-      return whole.parse(value, path)
-    case 'string':
-      return textField(2048).parse(value, path)
-    default:
-      return texts.parse(value, path)
-  }
+  if (typeof value === 'boolean') return value
+  if (typeof value === 'number') return whole.parse(value, path)
+  return typeof value === 'string'
+    ? textField(2048).parse(value, path)
+    : texts.parse(value, path)
 }
 
 // Every member was read just above as the kind that it has in `strict`: the compiler can't see that.

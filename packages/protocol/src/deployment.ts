@@ -44,7 +44,7 @@ const anchorKind: typeof rootKind = {
       )
     return rootKind.parse(value, path)
   },
-  encode: rootKind.encode,
+  encode: (value) => rootKind.encode(value),
 }
 
 const anchorKey = objectField({ kind: anchorKind, spkiSha256: hexField(32) })
