@@ -23,7 +23,7 @@ export function judgeCommonClaims(
     ...unlessListed('MACHINE', 'which machine', claims.machineId, policy.machineIds),
     ...judgeTier(claims, policy),
     ...unless(
-      !policy.deniedProductLines.includes(claims.productLine),
+      !policy.deniedProductLines.some((line) => sameName(line, claims.productLine)),
       'PRODUCT_LINE',
       'keys of this product line are not believed',
       claims.productLine,
@@ -61,6 +61,11 @@ export function tierOf(
     list.machineIds.some((id) => lowerHex(id) === machineId),
   )
   return lists.some(({ tier }) => tier === 3) ? 3 : lists.length > 0 ? 2 : 1
+}
+
+// A deny list must not let through what is only spelled otherwise: vendors write an FMSPC in capitals.
+function sameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase()
 }
 
 function judgeTier(claims: CommonClaims, policy: Policy): readonly Reason[] {

@@ -1,4 +1,4 @@
-import { constants, createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { constants, createHash, sign, type KeyObject } from 'node:crypto'
 import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 import { describe, expect, test } from 'vitest'
 import * as node from '../src/crypto-node.ts'

@@ -8,37 +8,41 @@ import {
   policyDigest,
   reasonCodes,
   rejectCodes,
-  type Claims,
-  type Policy,
+  strictPolicy,
+  type PolicyOverrides,
   type ReasonCode,
+  type TdxClaims,
 } from '@cloister/attest'
-import { unixSeconds } from '@cloister/codec'
+import { canonicalJson, unixSeconds } from '@cloister/codec'
 import { expect, test } from 'vitest'
-import { judgeClaims } from '../src/policy-reasons.ts'
+import { judgeTdxClaims } from '../src/tdx/policy.ts'
 import { anyPolicy } from './evidence.ts'
 import { emulated } from './vectors.ts'
 
 const { quote, given } = emulated('up-to-date')
 const genuine = await appraise({ tee: 'tdx', quote }, given)
 if (genuine.authentic !== true) throw new Error('The vector up-to-date is authentic')
-const base: Claims = genuine.claims
+const base: TdxClaims = genuine.claims
 const tcbDate = unixSeconds(1_700_000_000)
 const now = unixSeconds(tcbDate + 1000)
 
-function codes(claims: Partial<Claims>, policy: Partial<Policy>): readonly ReasonCode[] {
-  const { reasons } = judgeClaims({ ...base, ...claims }, anyPolicy(policy), now, tcbDate)
+function codes(
+  claims: Partial<TdxClaims>,
+  policy: Partial<PolicyOverrides>,
+): readonly ReasonCode[] {
+  const { reasons } = judgeTdxClaims({ ...base, ...claims }, anyPolicy(policy), now, tcbDate)
   return reasons.map(({ code }) => code)
 }
 
-const attributes = (flags: Partial<Claims['tdAttributes']>): Partial<Claims> => ({
+const attributes = (flags: Partial<TdxClaims['tdAttributes']>): Partial<TdxClaims> => ({
   tdAttributes: { ...base.tdAttributes, ...flags },
 })
 
 type Rule = {
   readonly code: ReasonCode
-  readonly claims?: Partial<Claims>
-  readonly refuses: Partial<Policy>
-  readonly allows: Partial<Policy>
+  readonly claims?: Partial<TdxClaims>
+  readonly refuses: Partial<PolicyOverrides>
+  readonly allows: Partial<PolicyOverrides>
 }
 const other = '11'.repeat(32)
 const rules: readonly Rule[] = [
@@ -55,6 +59,18 @@ const rules: readonly Rule[] = [
   },
   { code: 'REPORT_DATA', refuses: { reportData: '' }, allows: { reportData: base.reportData } },
   { code: 'MACHINE', refuses: { machineIds: [other] }, allows: { machineIds: [base.machineId] } },
+  { code: 'TIER', refuses: { minTier: 1 }, allows: { minTier: 0 } }, // An emulator's machine.
+  {
+    code: 'PRODUCT_LINE',
+    refuses: { deniedProductLines: [base.fmspc.toUpperCase()] },
+    allows: { deniedProductLines: ['Milan'] },
+  },
+  {
+    code: 'ENDORSEMENT',
+    claims: { endorsement: 'supplied' },
+    refuses: {},
+    allows: { allowSuppliedKeys: true },
+  },
   {
     code: 'TCB_STATUS',
     claims: { tcbStatus: 'OutOfDate' },
@@ -114,32 +130,37 @@ const rules: readonly Rule[] = [
     code: 'MIGRATABLE',
     claims: attributes({ migratable: true }),
     refuses: {},
-    allows: { allowMigratable: true },
+    allows: { tdx: { allowMigratable: true } },
   },
   {
     code: 'SERVICE_TD',
     claims: { mrServiceTd: `${'00'.repeat(47)}01` },
     refuses: {},
-    allows: { allowServiceTd: true },
+    allows: { tdx: { allowServiceTd: true } },
   },
   {
     code: 'SEPT_VE_ENABLED',
     claims: attributes({ septVeDisable: false }),
     refuses: {},
-    allows: { allowSeptVeEnabled: true },
+    allows: { tdx: { allowSeptVeEnabled: true } },
   },
-  { code: 'PKS', claims: attributes({ pks: true }), refuses: {}, allows: { allowPks: true } },
+  {
+    code: 'PKS',
+    claims: attributes({ pks: true }),
+    refuses: {},
+    allows: { tdx: { allowPks: true } },
+  },
   {
     code: 'KEY_LOCKER',
     claims: attributes({ keyLocker: true }),
     refuses: {},
-    allows: { allowKeyLocker: true },
+    allows: { tdx: { allowKeyLocker: true } },
   },
   {
     code: 'PERFMON',
     claims: attributes({ perfmon: true }),
     refuses: {},
-    allows: { allowPerfmon: true },
+    allows: { tdx: { allowPerfmon: true } },
   },
 ]
 
@@ -148,7 +169,7 @@ test.for(rules)('$code: refused for that alone, and accepted once it is spelled'
   expect(codes(rule.claims ?? {}, rule.allows)).toEqual([])
 })
 
-const everything: Partial<Policy> = {
+const everything: Partial<PolicyOverrides> = {
   tcbStatuses: [
     'UpToDate',
     'SWHardeningNeeded',
@@ -162,12 +183,17 @@ const everything: Partial<Policy> = {
   advisories: 'any',
   graceSeconds: 1e9,
   allowDebug: true,
-  allowMigratable: true,
-  allowServiceTd: true,
-  allowSeptVeEnabled: true,
-  allowPks: true,
-  allowKeyLocker: true,
-  allowPerfmon: true,
+  deniedProductLines: [],
+  allowUnknownRevocation: true,
+  allowSuppliedKeys: true,
+  tdx: {
+    allowMigratable: true,
+    allowServiceTd: true,
+    allowSeptVeEnabled: true,
+    allowPks: true,
+    allowKeyLocker: true,
+    allowPerfmon: true,
+  },
 }
 
 test.for([
@@ -187,41 +213,98 @@ test('without collateral there is CHAIN_ONLY, whatever the policy', async () => 
   expect(isAccepted(appraisal)).toBe(false)
 })
 
-test('every reason code is reached by a test above', () => {
+test('every reason code that a TD can have is reached by a test above', () => {
   const reached = new Set<string>([
     ...rules.map(({ code }) => code),
     'CHAIN_ONLY',
     'SGX_TCB_REVOKED',
     'RESERVED_ATTRIBUTES',
+    // Intel's lists are part of its collateral: without them evidence is CHAIN_ONLY, or refused.
+    'REVOCATION_UNKNOWN',
   ])
-  expect(reasonCodes.filter((code) => !reached.has(code))).toEqual([])
+  const ofTds = reasonCodes.slice(0, reasonCodes.indexOf('PROVISION_KEY'))
+  expect(ofTds.filter((code) => !reached.has(code))).toEqual([])
 })
 
 test('all reasons are given, not the first', () => {
-  const { reasons } = judgeClaims(
+  const { reasons } = judgeTdxClaims(
     { ...base, ...attributes({ pks: true }), debug: true, tcbStatus: 'OutOfDate' },
     anyPolicy({ measurements: [other] }),
     now,
     tcbDate,
   )
-  expect(reasons.map(({ code }) => code)).toEqual(['MEASUREMENT', 'TCB_STATUS', 'DEBUG', 'PKS'])
-  expect(reasons[1]).toMatchObject({ actual: 'OutOfDate', expected: 'UpToDate' })
+  expect(reasons.map(({ code }) => code)).toEqual(['MEASUREMENT', 'DEBUG', 'TCB_STATUS', 'PKS'])
+  expect(reasons[2]).toMatchObject({ actual: 'OutOfDate', expected: 'UpToDate' })
 })
 
 test('a grace period ends an appraisal early', () => {
-  const late: Claims = { ...base, tcbStatus: 'OutOfDate' }
-  const { graceUntil } = judgeClaims(late, anyPolicy({ graceSeconds: 5000 }), now, tcbDate)
+  const late: TdxClaims = { ...base, tcbStatus: 'OutOfDate' }
+  const { graceUntil } = judgeTdxClaims(late, anyPolicy({ graceSeconds: 5000 }), now, tcbDate)
   expect(graceUntil).toBe(tcbDate + 5000)
 })
 
+test('a policy spelled in one member is strict about all others, in groups too', () => {
+  const { allowPks, ...others } = anyPolicy({ tdx: { allowPks: true } }).tdx
+  expect(allowPks).toBe(true)
+  expect(new Set(Object.values(others))).toEqual(new Set([false]))
+  const spelled = {
+    measurements: [],
+    reportData: '',
+    machineIds: [],
+    minTcbEvaluationDataNumber: 1,
+    minRootCrlNumber: 2,
+    minPckCrlNumber: 3,
+  }
+  expect(strictPolicy(spelled)).toMatchObject({
+    ...spelled,
+    machineLists: [],
+    minTier: 0,
+    deniedProductLines: ['Milan'],
+    tcbStatuses: ['UpToDate'],
+    advisories: [],
+    graceSeconds: 0,
+    allowDebug: false,
+    allowUnknownRevocation: false,
+    allowSuppliedKeys: false,
+    tdx: {
+      allowMigratable: false,
+      allowServiceTd: false,
+      allowSeptVeEnabled: false,
+      allowPks: false,
+      allowKeyLocker: false,
+      allowPerfmon: false,
+    },
+  })
+})
+
 test('a policy digest is of its canonical JSON, and depends on no order', async () => {
-  const policy = anyPolicy({ measurements: ['bb', 'aa'] })
+  const [low, high] = [
+    { tier: 2, machineIds: ['cc'] },
+    { tier: 3, machineIds: ['ee', 'dd'] },
+  ] as const
+  const policy = anyPolicy({ measurements: ['bb', 'aa'], machineLists: [high, low] })
+  const [arm, nitro, nvidia, sgx, snp, tpm] = (
+    ['arm', 'nitro', 'nvidia', 'sgx', 'snp', 'tpm'] as const
+  ).map((group) => canonicalJson(policy[group]))
   const text =
-    '{"advisories":[],"allowDebug":false,"allowKeyLocker":false,"allowMigratable":false,"allowPerfmon":false,"allowPks":false,"allowSeptVeEnabled":false,"allowServiceTd":false,"graceSeconds":0,"machineIds":"any","measurements":["aa","bb"],"minPckCrlNumber":0,"minRootCrlNumber":0,"minTcbEvaluationDataNumber":0,"reportData":"any","tcbStatuses":["UpToDate"]}'
+    `{"advisories":[],"allowDebug":false,"allowSuppliedKeys":false,"allowUnknownRevocation":false,"arm":${arm},` +
+    '"deniedProductLines":["Milan"],"graceSeconds":0,"machineIds":"any",' +
+    '"machineLists":[{"machineIds":["cc"],"tier":2},{"machineIds":["dd","ee"],"tier":3}],' +
+    '"measurements":["aa","bb"],"minPckCrlNumber":0,"minRootCrlNumber":0,"minTcbEvaluationDataNumber":0,"minTier":0,' +
+    `"nitro":${nitro},"nvidia":${nvidia},"reportData":"any","sgx":${sgx},"snp":${snp},"tcbStatuses":["UpToDate"],` +
+    '"tdx":{"allowKeyLocker":false,"allowMigratable":false,"allowPerfmon":false,"allowPks":false,' +
+    `"allowSeptVeEnabled":false,"allowServiceTd":false},"tpm":${tpm}}`
   const digest = createHash('sha256').update(text).digest('hex')
   expect(await policyDigest(policy)).toBe(digest)
-  expect(await policyDigest(anyPolicy({ measurements: ['aa', 'bb'] }))).toBe(digest)
-  expect(await policyDigest(anyPolicy({ measurements: ['aa'] }))).not.toBe(digest)
+  const other = { ...high, machineIds: high.machineIds.toReversed() }
+  const reordered = anyPolicy({ measurements: ['aa', 'bb'], machineLists: [low, other] })
+  expect(await policyDigest(reordered)).toBe(digest)
+  for (const change of [
+    { measurements: ['aa'] },
+    { machineLists: [low, { ...high, tier: 2 } as const] },
+    { tdx: { allowPks: true } },
+  ])
+    expect(await policyDigest(anyPolicy({ ...policy, ...change }))).not.toBe(digest)
 })
 
 test('an appraisal in words names the verdict, the end and each reason', async () => {
