@@ -21,7 +21,8 @@ const rejectAdvice: Readonly<Record<RejectCode, string>> = {
     'give evidence in one of the formats that are read: docs/attestation.md lists them',
   SYMMETRIC_TOKEN_NOT_SUPPORTED:
     'ask for a token with a signature (COSE_Sign1): only its maker can verify one with a MAC',
-  PCK_CERT_UNAVAILABLE: 'ask the machine for a quote that carries its PCK chain (type 5)',
+  PCK_CERT_UNAVAILABLE: 
+    'give the PCK chain with the collateral, or ask the machine for a quote that carries it (type 5)',
   COLLATERAL_MISSING: refetch,
   CHAIN_INVALID: 'check that the certificates are those of the vendor, from leaf to root',
   UNTRUSTED_ROOT: 'pass the anchor of the root that you trust; a devnet has a root of its own',
@@ -81,6 +82,11 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   PERFMON: startAnew,
   RESERVED_ATTRIBUTES: 'start it without attributes that have no name here',
   PROVISION_KEY: startAnew,
+  PCK_CERT_UNAVAILABLE: "give the machine's PCK chain with the collateral",
+  MRSIGNER: 'run an enclave of a signer that the policy lists, or list this one',
+  ISV_PROD_ID: 'run a product that the policy lists, or list this one',
+  ISV_SVN: 'run a newer version of the enclave',
+  CONFIG_ID: 'start the enclave with a configuration that the policy lists, or list this one',
   MIN_TCB: updateMachine,
   TCB_ORDER: updateMachine,
   VLEK: 'ask for a report signed by a VCEK, or allow the VLEK, which names no chip',
@@ -89,6 +95,8 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   SMT: 'start the guest with a policy that excludes SMT, or allow it',
   ALIAS_CHECK: "update the machine's firmware so that it checks memory for aliases",
   RESERVED_POLICY: 'start the guest without policy bits that have no name here',
+  POLICY_ABI: 'start the guest with a policy that demands a newer firmware interface',
+  ID_KEY: 'start the guest with an identity block signed by a key that the policy lists',
   RIM_MISSING: 'fetch the reference manifests of this driver and VBIOS',
   RIM_EXPIRED: 'fetch the reference manifests anew',
   RIM_MISMATCH:
@@ -96,6 +104,7 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   GPU_MODE: 'switch confidential computing on and developer tools off (nvidia-smi conf-compute)',
   FIRMWARE_ID:
     'update the firmware of the device, so that it reports the identity in its certificate',
+  DOCUMENT_AGE: 'ask the enclave for a new document, and check the time that was given',
   LIFECYCLE: 'use a device in its secured state: this one can be opened or is not provisioned',
   INSTANCE_ID: 'check which device this is: its instance id is not the digest of its key',
   WEAK_HASH: 'quote a SHA-256 bank with SHA-256, or allow SHA-1 in the policy',

@@ -25,6 +25,11 @@ export const reasonCodes = [
   'PERFMON',
   'RESERVED_ATTRIBUTES',
   'PROVISION_KEY',
+  'PCK_CERT_UNAVAILABLE',
+  'MRSIGNER',
+  'ISV_PROD_ID',
+  'ISV_SVN',
+  'CONFIG_ID',
   // AMD.
   'MIN_TCB',
   'TCB_ORDER',
@@ -34,12 +39,16 @@ export const reasonCodes = [
   'SMT',
   'ALIAS_CHECK',
   'RESERVED_POLICY',
+  'POLICY_ABI',
+  'ID_KEY',
   // NVIDIA.
   'RIM_MISSING',
   'RIM_EXPIRED',
   'RIM_MISMATCH',
   'GPU_MODE',
   'FIRMWARE_ID',
+  // Nitro.
+  'DOCUMENT_AGE',
   // Arm and TPM.
   'LIFECYCLE',
   'INSTANCE_ID',

@@ -1,8 +1,10 @@
 import {
+  encodeBase64,
   encodeHex,
   MalformedError,
   parseBase64,
   parsePemBlocks,
+  type Bytes,
   type UnixSeconds,
 } from '@cloister/codec'
 import { sha256 } from '#crypto'
@@ -11,6 +13,7 @@ import { Recall, SignatureMemory } from '../memory.ts'
 import { Refusal, refuseUnless, type RejectCode } from '../reject.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
 import { keyUsageBits, mayUse } from './extensions.ts'
+import type { RevocationList } from './revocation-list.ts'
 import { isSignedBy } from './signed.ts'
 
 /** How many certificates and characters one chain may have. */
@@ -23,6 +26,8 @@ export type Chain = readonly Certificate[]
 export class CertificateMemory {
   /** Signatures by keys of authorities and of Intel's signers. */
   readonly signatures = new SignatureMemory()
+  /** Revocation lists by their hexadecimal. */
+  readonly lists = new Recall<RevocationList>()
   readonly #certificates = new Recall<Certificate>()
   readonly #chains = new Recall<Chain>()
   readonly #spkiDigests = new WeakMap<Certificate, string>()
@@ -34,6 +39,21 @@ export class CertificateMemory {
       now,
       () => this.#readChain(pem, field, now),
       (chain) => earliest(chain.map((certificate) => certificate.notAfter)),
+    )
+  }
+
+  /** Reads a chain of DER certificates. @throws {MalformedError} naming `field`. */
+  chainOfDer(certificates: readonly Bytes[], field: string, now: UnixSeconds): Chain {
+    const { blocksMax } = chainLimits
+    if (certificates.length === 0 || certificates.length > blocksMax)
+      throw new MalformedError(field, 0, `expected 1 to ${blocksMax} certificates`)
+    return certificates.map((der, index) =>
+      this.#certificates.get(
+        encodeBase64(der),
+        now,
+        () => parseCertificate(der.slice(), `${field} certificate ${index + 1}`),
+        (certificate) => certificate.notAfter,
+      ),
     )
   }
 
