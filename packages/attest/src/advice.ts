@@ -21,7 +21,7 @@ const rejectAdvice: Readonly<Record<RejectCode, string>> = {
     'give evidence in one of the formats that are read: docs/attestation.md lists them',
   SYMMETRIC_TOKEN_NOT_SUPPORTED:
     'ask for a token with a signature (COSE_Sign1): only its maker can verify one with a MAC',
-  PCK_CERT_UNAVAILABLE: 
+  PCK_CERT_UNAVAILABLE:
     'give the PCK chain with the collateral, or ask the machine for a quote that carries it (type 5)',
   COLLATERAL_MISSING: refetch,
   CHAIN_INVALID: 'check that the certificates are those of the vendor, from leaf to root',

@@ -1,4 +1,5 @@
 export { adviseReason, adviseReject } from './advice.ts'
+export { parseAnchorFile, type AnchorFile } from './anchor-file.ts'
 export {
   anchorName,
   anchorSpkiSha256,
@@ -24,16 +25,26 @@ export {
 export { appraise, createAppraiser, type Appraiser } from './appraise.ts'
 export type { Claims, ClaimsByTee, CommonClaims } from './claims.ts'
 export {
+  collateralCharacters,
+  collateralCharactersMax,
+  encodeCollateral,
   parseCollateral,
   type AmdCollateral,
   type Collateral,
   type NvidiaCollateral,
 } from './collateral.ts'
+export { intelMachineId } from './dcap/claims.ts'
 export { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
 export type { ComponentStatus, TcbStatus } from './dcap/tcb-status.ts'
 export { detectTee, evidenceBytesMax, evidenceFormat } from './detect.ts'
 export { describeAppraisal } from './describe.ts'
-export { deviceKeysOf, deviceKeySha256, encodeDeviceKey, parseDeviceKey, type DeviceKey } from './device-key.ts'
+export {
+  deviceKeysOf,
+  deviceKeySha256,
+  encodeDeviceKey,
+  parseDeviceKey,
+  type DeviceKey,
+} from './device-key.ts'
 export {
   tees,
   type CcaEvidence,
@@ -60,6 +71,13 @@ export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
 export { rejectCodes, type RejectCode } from './reject.ts'
 export { appraiseCca } from './cca/appraise.ts'
 export type { CcaClaims } from './cca/claims.ts'
+export {
+  intelNeeds,
+  intelPlatformOf,
+  withPckChain,
+  type IntelPlatformName,
+  type PckName,
+} from './needs/intel.ts'
 export { appraiseNitro } from './nitro/appraise.ts'
 export type { NitroClaims } from './nitro/claims.ts'
 export { appraiseNvidia } from './nvidia/appraise.ts'
@@ -67,12 +85,14 @@ export type { NvidiaClaims } from './nvidia/claims.ts'
 export { appraisePsa } from './psa/appraise.ts'
 export type { PsaClaims } from './psa/claims.ts'
 export { appraiseSgx } from './sgx/appraise.ts'
-export type { SgxClaims } from './sgx/claims.ts'
+export type { EnclaveAttributes } from './sgx/attributes.ts'
+export { sgxMeasurement, type SgxClaims } from './sgx/claims.ts'
+export { parseSgxQuote, type SgxQuote } from './sgx/parse.ts'
 export { appraiseSnp } from './snp/appraise.ts'
 export type { SnpClaims } from './snp/claims.ts'
 export { appraiseTdx } from './tdx/appraise.ts'
 export type { TdAttributes } from './tdx/attributes.ts'
-export { intelMachineId, tdxMeasurement, type TdxClaims } from './tdx/claims.ts'
+export { tdxMeasurement, type TdxClaims } from './tdx/claims.ts'
 export {
   parseTdxQuote,
   UnsupportedFormatError,

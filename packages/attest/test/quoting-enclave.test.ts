@@ -12,8 +12,8 @@ const identityText = (over: object = {}) =>
     issueDate: '2024-01-01T00:00:00Z',
     nextUpdate: '2024-01-31T00:00:00Z',
     tcbEvaluationDataNumber: 5,
-    miscselect: '00000001',
-    miscselectMask: '0000FFFF',
+    miscselect: '01000000',
+    miscselectMask: 'FFFF0000',
     attributes: '11000000000000000000000000000000',
     attributesMask: 'FBFFFFFFFFFFFFFF0000000000000000',
     mrsigner: 'AB'.repeat(32),
@@ -29,7 +29,7 @@ const identityText = (over: object = {}) =>
 /** A report of the enclave above; offsets from Intel's layout of a report body. */
 function report(change: (bytes: Uint8Array<ArrayBuffer>) => void = () => {}) {
   const bytes = new Uint8Array(384)
-  bytes.set([1, 0, 0xff, 0xff], 16) // MISCSELECT, little-endian; the upper half is masked out.
+  bytes.set([1, 0, 0xff, 0xff], 16) // MISCSELECT; the last two bytes are masked out.
   bytes.set([0x15, 0, 0, 0, 0, 0, 0, 0, 0xe7], 48) // ATTRIBUTES, with a masked bit and XFRM.
   bytes.fill(0xab, 128, 160) // MRSIGNER
   bytes.set([2, 0], 256) // ISVPRODID

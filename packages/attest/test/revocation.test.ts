@@ -2,7 +2,13 @@ import { insecureDevnetAnchor, type IntelCollateral } from '@cloister/attest'
 import { encodeUtf8, unixSeconds } from '@cloister/codec'
 import { sign } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { DcapMemory, verifyCollateral } from '../src/dcap/collateral.ts'
+import {
+  DcapMemory,
+  requireDocuments,
+  verifyCollateral,
+  type Technology,
+} from '../src/dcap/collateral.ts'
+import { parseTdxTcbInfo, type TdxTcbInfo } from '../src/dcap/tcb-info.ts'
 import { Refusal } from '../src/reject.ts'
 import {
   certificate,
@@ -78,16 +84,24 @@ function collateral(over: Partial<IntelCollateral> = {}): IntelCollateral {
   }
 }
 
+const tdx: Technology<TdxTcbInfo> = {
+  qeIdentityId: 'TD_QE',
+  parseTcbInfo: parseTdxTcbInfo,
+  tcbInfos: (memory) => memory.tdxTcbInfos,
+}
+
 async function outcome(over: Partial<IntelCollateral> = {}, at = now): Promise<string> {
   const memory = new DcapMemory()
   const time = unixSeconds(at)
   const given = { anchors: [insecureDevnetAnchor(spkiSha256(root))], now: time }
   try {
+    requireDocuments(collateral(over))
     const verified = await verifyCollateral(
       collateral(over),
       memory.certificates.chain(pckPem, 'PCK chain', time),
       given,
       memory,
+      tdx,
     )
     return `${verified.rootCrlNumber} ${verified.pckCrlNumber} ${verified.until - now}`
   } catch (error) {

@@ -2,7 +2,7 @@ import { MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloiste
 import type { Anchor } from '../anchors.ts'
 import { collateralCharactersMax } from '../collateral.ts'
 import { Recall, SignedText } from '../memory.ts'
-import { malformedAs, Refusal, refuseUnless, type RejectCode } from '../reject.ts'
+import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import {
   CertificateMemory,
@@ -17,11 +17,11 @@ import { parseRevocationList, type RevocationList } from '../x509/revocation-lis
 import type { IntelCollateral } from './collateral-documents.ts'
 import { parseQeIdentity, type QeIdentity } from './qe-identity.ts'
 import { parseSgxExtension, type SgxExtension } from './sgx-extension.ts'
-import { parseTdxTcbInfo, type TcbInfo } from './tcb-info.ts'
+import type { SgxTcbInfo, TcbInfo, TdxTcbInfo } from './tcb-info.ts'
 
 /** Collateral whose chains, revocation lists, signatures and times hold. */
-export type VerifiedCollateral = {
-  readonly tcbInfo: TcbInfo
+export type VerifiedCollateral<I extends TcbInfo = TcbInfo> = {
+  readonly tcbInfo: I
   readonly qeIdentity: QeIdentity
   readonly rootCrlNumber: number
   readonly pckCrlNumber: number
@@ -41,8 +41,9 @@ export class DcapMemory {
   readonly certificates = new CertificateMemory()
   /** Revocation lists by their hexadecimal. */
   readonly lists = new Recall<RevocationList>()
-  /** TCB info by its text. */
-  readonly tcbInfos = new Recall<TcbInfo>()
+  /** TCB info by its text, for each technology. */
+  readonly sgxTcbInfos = new Recall<SgxTcbInfo>()
+  readonly tdxTcbInfos = new Recall<TdxTcbInfo>()
   /** QE identities by their text. */
   readonly qeIdentities = new Recall<QeIdentity>()
   /** Signed documents by their text. */
@@ -62,6 +63,13 @@ export class DcapMemory {
   }
 }
 
+/** What differs in collateral between the two technologies. */
+export type Technology<I extends TcbInfo> = {
+  readonly qeIdentityId: 'QE' | 'TD_QE'
+  readonly parseTcbInfo: (text: string) => I
+  readonly tcbInfos: (memory: DcapMemory) => Recall<I>
+}
+
 type Given = { readonly anchors: readonly Anchor[]; readonly now: UnixSeconds }
 
 /** The issuer chains of a collateral, read but not verified. */
@@ -75,12 +83,13 @@ type Chains = { readonly crl: Chain | undefined; readonly tcb: Chain; readonly q
  *
  * @throws {Refusal} saying which document.
  */
-export async function verifyCollateral(
+export async function verifyCollateral<I extends TcbInfo>(
   collateral: IntelCollateral,
   pckChain: Chain,
   given: Given,
   memory: DcapMemory,
-): Promise<VerifiedCollateral> {
+  technology: Technology<I>,
+): Promise<VerifiedCollateral<I>> {
   const chains = readChains(collateral, given.now, memory)
   if (chains.crl !== undefined)
     await verifyChain(
@@ -125,15 +134,15 @@ export async function verifyCollateral(
     memory,
     given.now,
   )
-  const tcbInfo = readSigned('TCB_INFO_UNSUPPORTED', () =>
-    memory.tcbInfos.get(
+  const tcbInfo = malformedAs('TCB_INFO_UNSUPPORTED', () =>
+    technology.tcbInfos(memory).get(
       collateral.tcbInfo,
       given.now,
-      () => parseTdxTcbInfo(collateral.tcbInfo),
+      () => technology.parseTcbInfo(collateral.tcbInfo),
       (info) => info.nextUpdate,
     ),
   )
-  const qeIdentity = readSigned('QE_IDENTITY_UNSUPPORTED', () =>
+  const qeIdentity = malformedAs('QE_IDENTITY_UNSUPPORTED', () =>
     memory.qeIdentities.get(
       collateral.qeIdentity,
       given.now,
@@ -161,7 +170,13 @@ export async function verifyCollateral(
   }
 }
 
-function readChains(collateral: IntelCollateral, now: UnixSeconds, memory: DcapMemory): Chains {
+/**
+ * Refuses collateral that is too long, or lacks a document without which nothing can be checked. An absent revocation
+ * list is refused later, by its name.
+ *
+ * @throws {Refusal} PARSE or COLLATERAL_MISSING.
+ */
+export function requireDocuments(collateral: IntelCollateral): void {
   const characters = Object.values(collateral).reduce((sum, text) => sum + text.length, 0)
   refuseUnless(
     characters <= collateralCharactersMax,
@@ -177,6 +192,9 @@ function readChains(collateral: IntelCollateral, now: UnixSeconds, memory: DcapM
     'qeIdentityIssuerChain',
   ] as const)
     refuseUnless(collateral[key] !== '', 'COLLATERAL_MISSING', key)
+}
+
+function readChains(collateral: IntelCollateral, now: UnixSeconds, memory: DcapMemory): Chains {
   const read = (pem: string, what: string): Chain => {
     const chain = malformedAs('CHAIN_INVALID', () => memory.certificates.chain(pem, what, now))
     // Spec: 4.1.2.3: an issuer chain is the issuer and the root, nothing else.
@@ -316,8 +334,4 @@ function requireCurrent(
     `${what}_EXPIRED`,
     () => `next update at ${nextUpdate}, now is ${now}`,
   )
-}
-
-function readSigned<T>(reject: RejectCode, read: () => T): T {
-  return malformedAs(reject, read)
 }

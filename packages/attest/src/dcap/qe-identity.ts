@@ -43,9 +43,9 @@ export function parseQeIdentity(text: string): QeIdentity {
     issueDate: fields.time('issueDate'),
     nextUpdate: fields.time('nextUpdate'),
     evaluationDataNumber: fields.integer('tcbEvaluationDataNumber', 0xffffffff),
-    // Intel writes this number's bytes in big-endian order; the report holds them little-endian.
-    miscSelect: parseHex(fields.hex('miscselect', 4)).toReversed(),
-    miscSelectMask: parseHex(fields.hex('miscselectMask', 4)).toReversed(),
+    // In the order of the report's bytes, as Intel's own library and its sample have it.
+    miscSelect: parseHex(fields.hex('miscselect', 4)),
+    miscSelectMask: parseHex(fields.hex('miscselectMask', 4)),
     attributes: parseHex(fields.hex('attributes', 16)),
     attributesMask: parseHex(fields.hex('attributesMask', 16)),
     mrSigner: fields.hex('mrsigner', 32),

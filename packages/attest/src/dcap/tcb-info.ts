@@ -7,16 +7,18 @@ import {
   type TcbStatus,
 } from './tcb-status.ts'
 
-/** One TCB level of a platform. A platform is at it when every number is reached. */
-export type TcbLevel = {
+/** One TCB level of an SGX platform. A platform is at it when every number is reached. */
+export type SgxTcbLevel = {
   readonly sgxSvns: readonly number[]
   readonly pceSvn: number
-  readonly tdxSvns: readonly number[]
   readonly status: TcbStatus
   readonly date: string
   readonly dateSeconds: UnixSeconds
   readonly advisoryIds: readonly string[]
 }
+
+/** One TCB level of a TDX platform. */
+export type TdxTcbLevel = SgxTcbLevel & { readonly tdxSvns: readonly number[] }
 
 /** One TCB level of an enclave or a TDX module: its number, and what that is worth. */
 export type ComponentLevel = {
@@ -36,18 +38,29 @@ export type TdxModuleIdentity = TdxModule & {
   readonly levels: readonly ComponentLevel[]
 }
 
-/** What Intel says about one family of platforms. */
+/** What Intel says about one family of platforms, of whichever technology. */
 export type TcbInfo = {
   readonly issueDate: UnixSeconds
   readonly nextUpdate: UnixSeconds
-  readonly id: string
   readonly fmspc: string
   readonly pceId: string
   readonly evaluationDataNumber: number
+}
+
+/** TCB info for SGX. */
+export type SgxTcbInfo = TcbInfo & {
+  readonly id: 'SGX'
+  /** Highest first: sorted here, never taken in the order of the document. */
+  readonly levels: readonly SgxTcbLevel[]
+}
+
+/** TCB info for TDX. */
+export type TdxTcbInfo = TcbInfo & {
+  readonly id: 'TDX'
   readonly module: TdxModule
   readonly moduleIdentities: readonly TdxModuleIdentity[]
   /** Highest first: sorted here, never taken in the order of the document. */
-  readonly levels: readonly TcbLevel[]
+  readonly levels: readonly TdxTcbLevel[]
 }
 
 /** How much JSON one signed document may hold. */
@@ -60,27 +73,66 @@ export const signedJsonLimits = { charactersMax: 1024 * 1024, depthMax: 12 }
  *
  * @throws {MalformedError} naming the member, on another version too.
  */
-export function parseTdxTcbInfo(text: string): TcbInfo {
+export function parseTdxTcbInfo(text: string): TdxTcbInfo {
   const fields = new JsonFields(parseJson(text, 'TCB info', signedJsonLimits), 'TCB info')
   const version = fields.integer('version', 0xffff)
   if (version !== 3) throw new MalformedError('TCB info.version', 0, `got ${version}, expected 3`)
+  requireId(fields, 'TDX')
+  return {
+    id: 'TDX',
+    ...readPlatform(fields),
+    module: readModule(fields.fields('tdxModule')),
+    moduleIdentities: fields.has('tdxModuleIdentities')
+      ? fields.list('tdxModuleIdentities').map(readModuleIdentity)
+      : [],
+    levels: fields
+      .list('tcbLevels')
+      .map(readTdxLevel)
+      .toSorted((a, b) => highestFirst(a, b) || compareSvns(b.tdxSvns, a.tdxSvns)),
+  }
+}
+
+/**
+ * Reads SGX TCB info: version 3, or version 2, which names no technology because it is older than TDX. Its signature
+ * is checked elsewhere, over the exact text.
+ *
+ * Spec: Intel SGX and TDX PCS API v4 and v3, "Get SGX TCB Info".
+ *
+ * @throws {MalformedError} naming the member, on another version too.
+ */
+export function parseSgxTcbInfo(text: string): SgxTcbInfo {
+  const fields = new JsonFields(parseJson(text, 'TCB info', signedJsonLimits), 'TCB info')
+  const version = fields.integer('version', 0xffff)
+  if (version !== 2 && version !== 3)
+    throw new MalformedError('TCB info.version', 0, `got ${version}, expected 2 or 3`)
+  if (version === 3) requireId(fields, 'SGX')
+  const readSvnsOf =
+    version === 3 ? (tcb: JsonFields) => readSvns(tcb, 'sgxtcbcomponents') : readNumberedSvns
+  return {
+    id: 'SGX',
+    ...readPlatform(fields),
+    levels: fields
+      .list('tcbLevels')
+      .map((level) => readLevel(level, level.fields('tcb'), readSvnsOf))
+      .toSorted(highestFirst),
+  }
+}
+
+function requireId(fields: JsonFields, expected: 'SGX' | 'TDX'): void {
   const id = fields.text('id')
-  if (id !== 'TDX')
-    throw new MalformedError('TCB info.id', 0, `got ${id.slice(0, 16)}, expected TDX`)
+  if (id !== expected)
+    throw new MalformedError('TCB info.id', 0, `got ${id.slice(0, 16)}, expected ${expected}`)
+}
+
+function readPlatform(fields: JsonFields): TcbInfo {
   const tcbType = fields.integer('tcbType', 0xffff)
   if (tcbType !== 0) throw new MalformedError('TCB info.tcbType', 0, `got ${tcbType}, expected 0`)
   return {
-    id,
     issueDate: fields.time('issueDate'),
     nextUpdate: fields.time('nextUpdate'),
     fmspc: fields.hex('fmspc', 6),
     pceId: fields.hex('pceId', 2),
     evaluationDataNumber: fields.integer('tcbEvaluationDataNumber', 0xffffffff),
-    module: readModule(fields.fields('tdxModule')),
-    moduleIdentities: fields.has('tdxModuleIdentities')
-      ? fields.list('tdxModuleIdentities').map(readModuleIdentity)
-      : [],
-    levels: fields.list('tcbLevels').map(readLevel).toSorted(highestFirst),
   }
 }
 
@@ -110,16 +162,26 @@ function readModuleIdentity(fields: JsonFields): TdxModuleIdentity {
   }
 }
 
-function readLevel(fields: JsonFields): TcbLevel {
-  const tcb = fields.fields('tcb')
+function readTdxLevel(level: JsonFields): TdxTcbLevel {
+  const tcb = level.fields('tcb')
   return {
-    sgxSvns: readSvns(tcb, 'sgxtcbcomponents'),
-    pceSvn: tcb.integer('pcesvn', 0xffff),
+    ...readLevel(level, tcb, () => readSvns(tcb, 'sgxtcbcomponents')),
     tdxSvns: readSvns(tcb, 'tdxtcbcomponents'),
-    status: fields.choice('tcbStatus', platformStatuses),
-    date: fields.text('tcbDate'),
-    dateSeconds: fields.time('tcbDate'),
-    advisoryIds: fields.texts('advisoryIDs'),
+  }
+}
+
+function readLevel(
+  level: JsonFields,
+  tcb: JsonFields,
+  svns: (tcb: JsonFields) => readonly number[],
+): SgxTcbLevel {
+  return {
+    sgxSvns: svns(tcb),
+    pceSvn: tcb.integer('pcesvn', 0xffff),
+    status: level.choice('tcbStatus', platformStatuses),
+    date: level.text('tcbDate'),
+    dateSeconds: level.time('tcbDate'),
+    advisoryIds: level.texts('advisoryIDs'),
   }
 }
 
@@ -130,11 +192,16 @@ function readSvns(tcb: JsonFields, key: string): readonly number[] {
   return svns
 }
 
-/** Spec: Intel's library orders levels by SGX components, then PCE SVN, then TDX components. */
-function highestFirst(a: TcbLevel, b: TcbLevel): number {
-  return (
-    compareSvns(b.sgxSvns, a.sgxSvns) || b.pceSvn - a.pceSvn || compareSvns(b.tdxSvns, a.tdxSvns)
+/** The components of version 2: members of their own, from `sgxtcbcomp01svn` to `sgxtcbcomp16svn`. */
+function readNumberedSvns(tcb: JsonFields): readonly number[] {
+  return Array.from({ length: 16 }, (_, index) =>
+    tcb.integer(`sgxtcbcomp${String(index + 1).padStart(2, '0')}svn`, 0xff),
   )
+}
+
+/** Spec: Intel's library orders levels by SGX components, then PCE SVN, then (TDX) TDX components. */
+function highestFirst(a: SgxTcbLevel, b: SgxTcbLevel): number {
+  return compareSvns(b.sgxSvns, a.sgxSvns) || b.pceSvn - a.pceSvn
 }
 
 function compareSvns(a: readonly number[], b: readonly number[]): number {

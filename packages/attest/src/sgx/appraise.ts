@@ -1,13 +1,53 @@
-import type { Appraisal, Given } from '../appraisal.ts'
+import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
+import { authenticateQuote, findPckChain } from '../dcap/authenticate.ts'
+import { readTcbClaims } from '../dcap/claims.ts'
+import { DcapMemory, type Technology } from '../dcap/collateral.ts'
+import { readQuote } from '../dcap/quote.ts'
+import { parseSgxTcbInfo, type SgxTcbInfo } from '../dcap/tcb-info.ts'
 import type { SgxEvidence } from '../evidence.ts'
-import type { DcapMemory } from '../dcap/collateral.ts'
-import type { SgxClaims } from './claims.ts'
+import { earliest } from '../x509/chain.ts'
+import { readSgxClaims, type SgxClaims } from './claims.ts'
+import { parseSgxQuote } from './parse.ts'
+import { judgeSgxClaims } from './policy.ts'
+import { judgeSgxTcb } from './tcb.ts'
 
-/** To be written. */
-export async function appraiseSgx(
-  _evidence: SgxEvidence,
-  _given: Given,
-  _memory: DcapMemory,
+const sgx: Technology<SgxTcbInfo> = {
+  qeIdentityId: 'QE',
+  parseTcbInfo: parseSgxTcbInfo,
+  tcbInfos: (memory) => memory.sgxTcbInfos,
+}
+
+/**
+ * Appraises an SGX quote. Pure: no network, no clock, and nothing in `memory` changes the answer.
+ *
+ * Checks are made in the order of `rejectCodes`, and the first that fails is the answer. A quote that only names its
+ * platform (certification types 1 to 3) is at best `chain-only` without its PCK chain, with a reason of its own.
+ */
+export function appraiseSgx(
+  evidence: SgxEvidence,
+  given: Given,
+  memory: DcapMemory = new DcapMemory(),
 ): Promise<Appraisal<SgxClaims>> {
-  return { authentic: false, reject: 'UNSUPPORTED_FORMAT', where: 'not judged here' }
+  return refusalAsAnswer(() => appraiseOrRefuse(evidence, given, memory))
+}
+
+async function appraiseOrRefuse(
+  evidence: SgxEvidence,
+  given: Given,
+  memory: DcapMemory,
+): Promise<Appraisal<SgxClaims>> {
+  const { policy, now } = given
+  const quote = readQuote(() => parseSgxQuote(evidence.quote))
+  const pck = findPckChain(quote, given, memory)
+  const vouched = await authenticateQuote(quote, pck, given, sgx, memory)
+  const claims = await readSgxClaims(quote, pck, vouched)
+  if (pck === undefined || vouched.collateral === undefined) {
+    const { reasons } = judgeSgxClaims(claims, policy, now, undefined)
+    return { authentic: 'chain-only', claims, until: vouched.until, reasons }
+  }
+  const tcb = judgeSgxTcb(pck.platform, vouched.collateral.tcbInfo, vouched.qeLevel)
+  const full = { ...claims, ...readTcbClaims(tcb, vouched.collateral) }
+  const { reasons, graceUntil } = judgeSgxClaims(full, policy, now, tcb.dateSeconds)
+  const ends = [vouched.until, vouched.collateral.until, graceUntil ?? vouched.until]
+  return { authentic: true, claims: full, until: earliest(ends), reasons }
 }

@@ -1,7 +1,13 @@
-import { encodeHex, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
+import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
 import type { CommonClaims } from '../claims.ts'
-import type { IntelPlatformClaims, IntelTcbClaims } from '../dcap/claims.ts'
+import {
+  readPckClaims,
+  readQuotingClaims,
+  readTcbClaims,
+  type IntelPlatformClaims,
+  type IntelTcbClaims,
+} from '../dcap/claims.ts'
 import type { ComponentStatus } from '../dcap/tcb-status.ts'
 import type { VerifiedCollateral } from '../dcap/collateral.ts'
 import type { SgxExtension } from '../dcap/sgx-extension.ts'
@@ -40,7 +46,6 @@ export type TdxClaims = CommonClaims &
   }
 
 const measurementDomain = encodeUtf8('cloister/measurement/tdx/1\0')
-const machineDomain = encodeUtf8('cloister/machine/1\0intel\0')
 
 /**
  * The one digest that names what a TD runs: SHA-256 of a domain, MRTD and RTMR0-3 (48 bytes each),
@@ -53,18 +58,13 @@ export async function tdxMeasurement(report: {
   return encodeHex(await sha256(measurementDomain, report.mrtd, ...report.rtmrs))
 }
 
-/** The machine id of an Intel platform: SHA-256 of a domain and its PPID (16 bytes), in hexadecimal. */
-export async function intelMachineId(ppid: Bytes): Promise<string> {
-  return encodeHex(await sha256(machineDomain, ppid))
-}
-
 /** What a quote says, once its signatures hold. */
 export async function readTdxClaims(
   quote: TdxQuote,
   pck: SgxExtension,
   anchor: string,
 ): Promise<TdxClaims> {
-  const { report, qeReport } = quote
+  const { report } = quote
   const tdAttributes = parseTdAttributes(report.tdAttributes, encodeHex(report.tdAttributes))
   const [rtmr0, rtmr1, rtmr2, rtmr3] = report.rtmrs
   return {
@@ -93,20 +93,8 @@ export async function readTdxClaims(
     tdAttributes,
     debug: tdAttributes.debug,
     xfam: encodeHex(report.xfam),
-    quoteUserData: encodeHex(quote.header.userData),
-    machineId: await intelMachineId(parseHex(pck.ppid)),
-    ppid: pck.ppid,
-    fmspc: pck.fmspc,
-    pceId: pck.pceId,
-    cpuSvn: pck.cpuSvn,
-    pceSvn: pck.pceSvn,
-    ...(pck.configuration && { platformConfiguration: pck.configuration }),
-    qe: {
-      mrEnclave: encodeHex(qeReport.mrEnclave),
-      mrSigner: encodeHex(qeReport.mrSigner),
-      isvProdId: qeReport.isvProdId,
-      isvSvn: qeReport.isvSvn,
-    },
+    ...readQuotingClaims(quote.header.userData, quote),
+    ...(await readPckClaims(pck)),
   }
 }
 
@@ -118,17 +106,7 @@ export function addTcbClaims(
 ): TdxClaims {
   return {
     ...claims,
-    revocation: 'good',
-    tcbStatus: tcb.tcbStatus,
-    platformTcbStatus: tcb.platformTcbStatus,
-    sgxTcbStatus: tcb.sgxTcbStatus,
-    qeTcbStatus: tcb.qeTcbStatus,
+    ...readTcbClaims(tcb, collateral),
     ...(tcb.module && { tdxModule: tcb.module }),
-    tcbDate: tcb.date,
-    advisoryIds: tcb.advisoryIds,
-    tcbEvaluationDataNumber: collateral.tcbInfo.evaluationDataNumber,
-    qeIdentityEvaluationDataNumber: collateral.qeIdentity.evaluationDataNumber,
-    rootCrlNumber: collateral.rootCrlNumber,
-    pckCrlNumber: collateral.pckCrlNumber,
   }
 }

@@ -1,23 +1,22 @@
+import type { IntelTcb } from '../dcap/claims.ts'
 import type { SgxExtension } from '../dcap/sgx-extension.ts'
-import type { ComponentLevel, TcbInfo, TcbLevel, TdxModuleIdentity } from '../dcap/tcb-info.ts'
+import { matchPlatform, reachesSgx } from '../dcap/platform-level.ts'
+import type {
+  ComponentLevel,
+  TdxModuleIdentity,
+  TdxTcbInfo,
+  TdxTcbLevel,
+} from '../dcap/tcb-info.ts'
 import { convergeStatus, type ComponentStatus, type TcbStatus } from '../dcap/tcb-status.ts'
 import { encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { Refusal, refuseUnless } from '../reject.ts'
 import type { TdReport } from './parse.ts'
 
 /** What Intel's algorithm says about a platform, its TDX module and its quoting enclave. */
-export type TdxTcb = {
-  /** All parts together. */
-  readonly tcbStatus: TcbStatus
-  readonly platformTcbStatus: TcbStatus
-  readonly sgxTcbStatus: TcbStatus
-  readonly qeTcbStatus: ComponentStatus
+export type TdxTcb = IntelTcb & {
   /** Absent for a TDX module of version 0, which TCB info judges with the platform. */
   readonly module: TdxModuleTcb | undefined
-  readonly date: string
   readonly dateSeconds: UnixSeconds
-  /** Of platform, module and quoting enclave, sorted, each once. */
-  readonly advisoryIds: readonly string[]
 }
 
 /** What Intel says about a TDX module. */
@@ -38,19 +37,10 @@ export type TdxModuleTcb = {
 export function judgeTdxTcb(
   report: TdReport,
   pck: SgxExtension,
-  info: TcbInfo,
+  info: TdxTcbInfo,
   qeLevel: ComponentLevel | undefined,
 ): TdxTcb {
-  refuseUnless(
-    pck.fmspc === info.fmspc,
-    'TCB_INFO_MISMATCH',
-    () => `FMSPC: PCK has ${pck.fmspc}, TCB info ${info.fmspc}`,
-  )
-  refuseUnless(
-    pck.pceId === info.pceId,
-    'TCB_INFO_MISMATCH',
-    () => `PCE id: PCK has ${pck.pceId}, TCB info ${info.pceId}`,
-  )
+  matchPlatform(pck, info)
   const identity = findModule(report.teeTcbSvn, info)
   matchModule(report, identity ?? info.module)
 
@@ -94,7 +84,7 @@ export function judgeTdxTcb(
  *
  * Spec: 4.1.2.4.11.
  */
-function findModule(teeTcbSvn: Bytes, info: TcbInfo): TdxModuleIdentity | undefined {
+function findModule(teeTcbSvn: Bytes, info: TdxTcbInfo): TdxModuleIdentity | undefined {
   const version = teeTcbSvn[1] ?? 0
   if (version === 0) return undefined
   const id = `TDX_${version.toString(16).padStart(2, '0').toUpperCase()}`
@@ -135,18 +125,11 @@ function matchModuleLevel(teeTcbSvn: Bytes, identity: TdxModuleIdentity): Compon
   return level
 }
 
-/** Every SGX component of the PCK certificate, and its PCE, reach the level. Spec: 4.1.2.4.17.1. */
-function reachesSgx(pck: SgxExtension, level: TcbLevel): boolean {
-  return (
-    level.sgxSvns.every((svn, index) => (pck.svns[index] ?? 0) >= svn) && pck.pceSvn >= level.pceSvn
-  )
-}
-
 /**
  * Every TDX component reaches the level. With a module that has an identity of its own the first two
  * components belong to the module: its identity judges them. Spec: 4.1.2.4.17.3.
  */
-function reachesTdx(teeTcbSvn: Bytes, level: TcbLevel): boolean {
+function reachesTdx(teeTcbSvn: Bytes, level: TdxTcbLevel): boolean {
   const first = (teeTcbSvn[1] ?? 0) > 0 ? 2 : 0
   return level.tdxSvns.every((svn, index) => index < first || (teeTcbSvn[index] ?? 0) >= svn)
 }
@@ -162,7 +145,7 @@ type Statuses = {
  * A TD 1.5 that started under an old module which has been updated since: starting it anew would
  * make it current. Spec: 4.1.2.4.17.4.3.
  */
-function adviseRelaunch(report: TdReport, info: TcbInfo, statuses: Statuses): TcbStatus {
+function adviseRelaunch(report: TdReport, info: TdxTcbInfo, statuses: Statuses): TcbStatus {
   const { sgx, tdx, module, qe } = statuses
   const [latest] = info.levels
   const current = report.migration?.teeTcbSvn2

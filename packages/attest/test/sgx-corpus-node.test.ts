@@ -1,0 +1,3 @@
+import { testSgxCorpus } from './sgx-corpus.ts'
+
+testSgxCorpus('node:crypto')
