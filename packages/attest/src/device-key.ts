@@ -7,7 +7,7 @@ import {
   type Bytes,
   type Json,
 } from '@cloister/codec'
-import { coordinateBytes, sha256, type CurveName, type KeyNumbers } from '#crypto'
+import { coordinateBytes, isKeySize, sha256, type CurveName, type KeyNumbers } from '#crypto'
 import { encodePublicKeyInfo } from './x509/public-key.ts'
 
 /** A device's public key that came with its evidence or from somebody who vouches for it. */
@@ -34,14 +34,23 @@ export function parseDeviceKey(value: Json, field = 'device key'): DeviceKey {
     return parseBase64Url(text, `${field} ${name}`)
   }
   const type = members.get('kty')
-  if (type === 'RSA') return { kind: 'rsa', modulus: bytes('n'), exponent: bytes('e') }
+  if (type === 'RSA') {
+    const key = { kind: 'rsa', modulus: bytes('n'), exponent: bytes('e') } as const
+    if (!isKeySize(key))
+      throw new MalformedError(
+        field,
+        0,
+        'expected RSA of 2048 to 4096 bits with an odd exponent from 3, and no leading zeros',
+      )
+    return key
+  }
   const curve = curveOf(members.get('crv'))
   if (type !== 'EC' || curve === undefined)
     throw new MalformedError(field, 0, 'expected kty EC (P-256, P-384, P-521) or RSA')
-  const point = concatBytes(bytes('x'), bytes('y'))
-  if (point.length !== 2 * coordinateBytes[curve])
+  const [x, y] = [bytes('x'), bytes('y')]
+  if (x.length !== coordinateBytes[curve] || y.length !== coordinateBytes[curve])
     throw new MalformedError(field, 0, `coordinates are not ${coordinateBytes[curve]} bytes each`)
-  return { kind: 'ec', curve, point }
+  return { kind: 'ec', curve, point: concatBytes(x, y) }
 }
 
 /** Reads a list of JSON Web Keys, or a single one. @throws {MalformedError} naming the key. */

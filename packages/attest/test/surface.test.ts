@@ -4,17 +4,22 @@ import {
   anchorSpkiSha256,
   appraisalDigest,
   appraise,
+  deviceKeyAnchor,
   encodeAppraisal,
   insecureDevnetAnchor,
   intelMachineId,
   parseCollateral,
   parseTdxQuote,
   productionAnchor,
+  productionAnchors,
   tdxMeasurement,
+  type Anchor,
 } from '@cloister/attest'
 import { concatBytes, encodeHex, encodeUtf8, parseUtf8, unixSeconds } from '@cloister/codec'
 import { expect, test } from 'vitest'
+import { findAnchor } from '../src/anchors.ts'
 import { Recall } from '../src/memory.ts'
+import { keyPair } from './keys.ts'
 import { emulated } from './vectors.ts'
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -74,6 +79,25 @@ test('a devnet anchor names its key, and is never a vendor root', () => {
     expect(() => insecureDevnetAnchor(bad)).toThrow('Cannot read devnet anchor')
 })
 
+test("a vendor's root stands above its own vendor's evidence, a device's key above none", () => {
+  const [intel, amd] = [productionAnchor('intel-sgx-root-ca'), productionAnchor('amd-ark-genoa')]
+  const roots = ['intel-sgx-root-ca'] as const
+  const found = (anchor: Anchor) => findAnchor([anchor], anchorSpkiSha256(anchor), roots)
+  expect(found(intel)).toBe(intel)
+  expect(found(amd)).toBeUndefined()
+  const devnet = insecureDevnetAnchor('ab'.repeat(32))
+  expect(found(devnet)).toBe(devnet)
+  expect(found(deviceKeyAnchor('ab'.repeat(32)))).toBeUndefined()
+  expect(anchorName(deviceKeyAnchor('AB'.repeat(32)))).toBe(`device-key:${'ab'.repeat(32)}`)
+  expect(() => deviceKeyAnchor(intelRoot)).toThrow('Cannot read device key anchor')
+})
+
+test('every production anchor is another key', () => {
+  const digests = productionAnchors().map(anchorSpkiSha256)
+  expect(digests.every((digest) => /^[0-9a-f]{64}$/.test(digest))).toBe(true)
+  expect(new Set(digests).size).toBe(digests.length)
+})
+
 const members = [
   'tcbInfo',
   'tcbInfoSignature',
@@ -102,6 +126,40 @@ const object = (names: readonly string[]) =>
 test('collateral is read in either spelling', () => {
   expect(parseCollateral(JSON.stringify(object(members)))).toEqual({ intel: object(members) })
   expect(parseCollateral(JSON.stringify(object(underscores)))).toEqual({ intel: object(members) })
+})
+
+test('a bundle holds the documents of several vendors, and the keys of devices', () => {
+  const intel = object(members)
+  const amd = { certificateChain: 'chain', crl: 'list' }
+  const nvidia = { rims: ['driver', 'vbios'], ocspResponses: ['answer'] }
+  const read = (value: object) => parseCollateral(JSON.stringify(value))
+  expect(read({ intel, amd, nvidia })).toEqual({ intel, amd, nvidia })
+  const pckCertificateChain = 'pck'
+  expect(read({ intel: { ...object(underscores), pck_certificate_chain: 'pck' } })).toEqual({
+    intel: { ...intel, pckCertificateChain },
+  })
+  expect(read({ nvidia: {} })).toEqual({ nvidia: { rims: [], ocspResponses: [] } })
+  const { kty, crv, x, y } = keyPair('P-384').publicKey.export({ format: 'jwk' })
+  const one = read({ deviceKeys: { kty, crv, x, y } })
+  expect(one).toEqual(read({ deviceKeys: [{ kty, crv, x, y }] }))
+  expect(one.deviceKeys).toHaveLength(1)
+})
+
+test.for<[string, object]>([
+  ['collateral arm', { amd: { certificateChain: '' }, arm: {} }],
+  ['collateral tcbInfo', { intel: {} }],
+  ['collateral amd', { amd: [] }],
+  ['collateral amd certificateChain', { amd: {} }],
+  ['collateral amd crl', { amd: { certificateChain: '', crl: 7 } }],
+  ['collateral nvidia rims 2', { nvidia: { rims: ['', null] } }],
+  ['collateral nvidia rims', { nvidia: { rims: Array(33).fill('') } }],
+  ['collateral nvidia ocspResponses', { nvidia: { ocspResponses: 'text' } }],
+  ['device keys', { deviceKeys: Array.from({ length: 33 }, () => ({})) }],
+  ['device key 1', { deviceKeys: [7] }],
+])('%s is named where it is not in order', ([field, value]) => {
+  expect(() => parseCollateral(JSON.stringify(value))).toThrow(
+    expect.objectContaining({ name: 'MalformedError', field }),
+  )
 })
 
 test('a member of collateral that is absent, given twice or no text is named', () => {

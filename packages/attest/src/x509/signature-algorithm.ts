@@ -32,8 +32,11 @@ export function readSignatureAlgorithm(
   const { whole } = r.element(name, derTags.sequence)
   const inner = new DerReader(whole).inside(name)
   const id = inner.objectId(name)
-  if (id === objectIds.rsaPss)
-    return { algorithm: readPss(inner.inside(name), name), text: encodeHex(whole) }
+  if (id === objectIds.rsaPss) {
+    const pss = readPss(inner.inside(name), name)
+    inner.end(name)
+    return { algorithm: pss, text: encodeHex(whole) }
+  }
   const algorithm = plain[id]
   if (algorithm === undefined)
     throw new MalformedError(name, 0, `got ${id}, expected ECDSA or RSA with SHA-256 or longer`)

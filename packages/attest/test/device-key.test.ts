@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { deviceKeySha256, encodeDeviceKey, parseDeviceKey } from '@cloister/attest'
+import type { Json } from '@cloister/codec'
+import { expect, test } from 'vitest'
+import { keyPair, spkiOf } from './keys.ts'
+
+const kinds = ['P-256', 'P-384', 'P-521', 2048, 3072, 4096] as const
+const keys = new Map(kinds.map((kind) => [kind, keyPair(kind)]))
+const ec = keys.get('P-256')!.publicKey.export({ format: 'jwk' })
+const rsa = keys.get(2048)!.publicKey.export({ format: 'jwk' })
+const bytesOf = (text: unknown) => Buffer.from(String(text), 'base64url')
+const text = (...bytes: readonly number[]) => Buffer.from(bytes).toString('base64url')
+const x = [...bytesOf(ec.x)]
+const n = [...bytesOf(rsa.n)]
+
+test.for(kinds)('a key of kind %s is read, written, and named as Node does it', async (kind) => {
+  const key = keys.get(kind)!
+  const { kty, crv, x: ofX, y, n: ofN, e } = key.publicKey.export({ format: 'jwk' })
+  const jwk = JSON.parse(JSON.stringify({ kty, crv, x: ofX, y, n: ofN, e }))
+  const read = parseDeviceKey(jwk)
+  expect(read).toEqual(key.numbers)
+  expect(encodeDeviceKey(read)).toEqual(jwk)
+  const digest = createHash('sha256').update(spkiOf(key)).digest('hex')
+  expect(await deviceKeySha256(read)).toBe(digest)
+})
+
+test('what is not of the public key is ignored, a private member too', () => {
+  const { privateKey, numbers } = keys.get('P-256')!
+  const jwk = JSON.parse(JSON.stringify(privateKey.export({ format: 'jwk' })))
+  expect(jwk.d).toBeTypeOf('string')
+  const read = parseDeviceKey({ ...jwk, kid: 'iak', use: 'sig', alg: 7 })
+  expect(read).toEqual(numbers)
+  expect(encodeDeviceKey(read)).toEqual({ kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y })
+})
+
+test.for<[string, unknown, string]>([
+  ['a text', 'key', 'device key'],
+  ['null', null, 'device key'],
+  ['a list', [ec], 'device key'],
+  ['no type', { ...ec, kty: undefined }, 'device key'],
+  ['a type that signs otherwise', { ...ec, kty: 'OKP' }, 'device key'],
+  ['a symmetric key', { kty: 'oct', k: 'AA' }, 'device key'],
+  ['a curve that is not used', { ...ec, crv: 'secp256k1' }, 'device key'],
+  ['another curve than its point is on', { ...ec, crv: 'P-384' }, 'device key'],
+  ['a point without y', { ...ec, y: undefined }, 'device key y'],
+  ['a number for x', { ...ec, x: 7 }, 'device key x'],
+  ['base64 with padding', { ...ec, x: `${ec.x}=` }, 'device key x'],
+  ['base64 that is none', { ...ec, x: '*'.repeat(43) }, 'device key x'],
+  ['a short x', { ...ec, x: text(...x.slice(1)) }, 'device key'],
+  [
+    'a short x and a long y',
+    { ...ec, x: text(...x.slice(1)), y: text(0, ...bytesOf(ec.y)) },
+    'device key',
+  ],
+  ['RSA without a modulus', { kty: 'RSA', e: 'AQAB' }, 'device key n'],
+  ['RSA without an exponent', { ...rsa, e: undefined }, 'device key e'],
+  ['RSA of 2040 bits', { ...rsa, n: text(...n.slice(1)) }, 'device key'],
+  ['RSA past 4096 bits', { ...rsa, n: text(...Array(513).fill(255)) }, 'device key'],
+  ['a modulus with a leading zero', { ...rsa, n: text(0, ...n) }, 'device key'],
+  ['the exponent 1', { ...rsa, e: text(1) }, 'device key'],
+])('%s is refused by its place', ([, value, field]) => {
+  const json: Json = JSON.parse(JSON.stringify(value))
+  expect(() => parseDeviceKey(json)).toThrow(
+    expect.objectContaining({ name: 'MalformedError', field }),
+  )
+})
