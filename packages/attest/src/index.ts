@@ -58,6 +58,7 @@ export {
   type Tee,
   type TpmEvidence,
 } from './evidence.ts'
+export { parseEvidence } from './parse-evidence.ts'
 export { tierOf } from './judge-claims.ts'
 export {
   policyDigest,
@@ -89,7 +90,18 @@ export type { EnclaveAttributes } from './sgx/attributes.ts'
 export { sgxMeasurement, type SgxClaims } from './sgx/claims.ts'
 export { parseSgxQuote, type SgxQuote } from './sgx/parse.ts'
 export { appraiseSnp } from './snp/appraise.ts'
-export type { SnpClaims } from './snp/claims.ts'
+export type { SnpGuestPolicy, SnpPlatformInfo } from './snp/bits.ts'
+export { amdMachineId, snpMeasurement, type SnpClaims } from './snp/claims.ts'
+export {
+  parseSnpReport,
+  UnsupportedReportError,
+  type FirmwareVersion,
+  type ReportVersion,
+  type SnpReport,
+} from './snp/parse.ts'
+export type { SnpPolicy } from './snp/policy.ts'
+export type { ProductLine } from './snp/product.ts'
+export type { SnpTcb } from './snp/tcb.ts'
 export { appraiseTdx } from './tdx/appraise.ts'
 export type { TdAttributes } from './tdx/attributes.ts'
 export { tdxMeasurement, type TdxClaims } from './tdx/claims.ts'

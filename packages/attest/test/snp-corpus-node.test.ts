@@ -1,0 +1,3 @@
+import { testSnpCorpus } from './snp-corpus.ts'
+
+testSnpCorpus('node:crypto')
