@@ -72,6 +72,7 @@ export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
 export { rejectCodes, type RejectCode } from './reject.ts'
 export { appraiseCca } from './cca/appraise.ts'
 export type { CcaClaims } from './cca/claims.ts'
+export { amdNeeds, type AmdKeyName } from './needs/amd.ts'
 export {
   intelNeeds,
   intelPlatformOf,

@@ -79,9 +79,7 @@ function freeMember(value: Json, path: string): Json {
   if (isObject(value)) return freeRecord.parse(value, path)
   if (typeof value === 'boolean') return value
   if (typeof value === 'number') return whole.parse(value, path)
-  return typeof value === 'string'
-    ? textField(2048).parse(value, path)
-    : texts.parse(value, path)
+  return typeof value === 'string' ? textField(2048).parse(value, path) : texts.parse(value, path)
 }
 
 // Every member was read just above as the kind that it has in `strict`: the compiler can't see that.

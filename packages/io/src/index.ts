@@ -1,6 +1,17 @@
 export { ContractRevert, revertOf } from './chain-error.ts'
 export { ChainSender, type ContractCall, type Transaction } from './chain-sender.ts'
 export { Chain, type BlockHead, type ChainOptions } from './chain.ts'
+export {
+  CollateralFetcher,
+  type CollateralServices,
+  type FetchedCollateral,
+} from './collateral/collateral-fetcher.ts'
+export { amdService, type AmdProductLine, type AmdService } from './collateral/amd.ts'
+export type { FetchGiven } from './collateral/fetching.ts'
+export { MemoryCache, type CacheEntry, type CollateralCache } from './collateral/cache.ts'
+export { DocumentClient, type DocumentClientOptions } from './collateral/document-client.ts'
+export { FolderCache } from './collateral/folder-cache.ts'
+export { intelService, type IntelService, type IntelUpdate } from './collateral/intel.ts'
 export { readConfig } from './config.ts'
 export { encodeHeader, type RawBlock } from './header-rlp.ts'
 export {
@@ -56,4 +67,4 @@ export {
 export { defaultRetryPlan, retry, retryDelayMs, SerialQueue, type RetryPlan } from './retry.ts'
 export { Secret } from './secret.ts'
 export { systemErrorCode } from './system-error.ts'
-export { readEvidence, type FoundEvidence } from './evidence/read-evidence.ts'
+export { evidenceFromBytes, readEvidence, type FoundEvidence } from './evidence/read-evidence.ts'

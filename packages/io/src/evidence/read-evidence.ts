@@ -34,11 +34,8 @@ const evidenceNames = [
 export function readEvidence(path: string): FoundEvidence {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) throw missing(path, 'there is no such file or folder; check the path')
-  if (!found.isDirectory()) {
-    const files = new EvidenceFiles(path)
-    const bytes = unarmoured(files.required('', 'evidence', evidenceBytesMax))
-    return { evidence: evidenceOf(bytes, files), collateral: {} }
-  }
+  if (!found.isDirectory())
+    return evidenceFromBytes(new EvidenceFiles(path).required('', 'evidence', evidenceBytesMax))
   const names = new Set(readdirSync(path))
   const name = evidenceNames.find((candidate) => names.has(candidate))
   if (name === undefined)
@@ -51,7 +48,14 @@ export function readEvidence(path: string): FoundEvidence {
   }
 }
 
-function evidenceOf(bytes: Bytes, files: EvidenceFiles): Evidence {
+/** Evidence that stands alone, its format detected. @throws {MalformedError} where it is nothing that is known here. */
+export function evidenceFromBytes(bytes: Bytes): FoundEvidence {
+  return { evidence: evidenceOf(unarmoured(bytes), noFiles), collateral: {} }
+}
+
+const noFiles = { text: () => undefined, optional: () => undefined }
+
+function evidenceOf(bytes: Bytes, files: Pick<EvidenceFiles, 'text' | 'optional'>): Evidence {
   const tee = detectTee(bytes)
   switch (tee) {
     case 'sgx':

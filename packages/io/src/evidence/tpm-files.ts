@@ -19,7 +19,10 @@ const pcrsMax = 32
  *
  * @throws {MalformedError} naming the file.
  */
-export function readTpmFiles(quote: Bytes, files: EvidenceFiles): TpmEvidence {
+export function readTpmFiles(
+  quote: Bytes,
+  files: Pick<EvidenceFiles, 'text' | 'optional'>,
+): TpmEvidence {
   const optional = (name: string) => files.optional(name, name)
   const signature = optional('signature.tpmt.bin') ?? optional('signature.bin') ?? new Uint8Array(0)
   const attestationKey = optional('ak.tpmt_public.bin') ?? optional('ak.spki.der')

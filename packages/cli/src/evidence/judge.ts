@@ -1,0 +1,173 @@
+import {
+  appraise,
+  evidenceFormat,
+  parseAnchorFile,
+  parseCollateral,
+  productionAnchors,
+  type AnchorFile,
+  type Appraisal,
+  type Collateral,
+  type Evidence,
+  type Given as AttestGiven,
+  type Policy,
+} from '@cloister/attest'
+import {
+  encodeHex,
+  MalformedError,
+  parseHex,
+  parseUtf8,
+  unixSeconds,
+  type Bytes,
+} from '@cloister/codec'
+import { evidenceFromBytes, readEvidence, type FoundEvidence } from '@cloister/io'
+
+import type { Given, OptionSpec, Run } from '../command.ts'
+import { anonymousPolicy, readPolicy } from '../evidence-policy.ts'
+import { readInput } from '../files.ts'
+import { optionalDeploymentOption, readDeployment } from '../session.ts'
+import { parseTime } from '../values.ts'
+
+/** Options of every command that judges evidence. */
+export const judgeOptions: readonly OptionSpec[] = [
+  {
+    flags: '--at <TIME>',
+    about: 'judge as of this time, such as 2026-03-05T10:50:03Z; now unless said',
+  },
+  {
+    flags: '--anchors <NAME>',
+    about:
+      "production: every vendor's root; or a FILE with a root certificate or a device's key (JWK); may be given again",
+    many: true,
+  },
+  { ...optionalDeploymentOption, about: 'a manifest whose anchors are trusted' },
+  {
+    flags: '--collateral <FILE>',
+    about: "the vendors' documents as JSON, in place of the folder's; or none: signatures alone",
+  },
+  {
+    flags: '--policy <FILE>',
+    about: 'what is wanted of the evidence; strict about any enclave and any machine unless said',
+  },
+  { flags: '--report-data <HEX>', about: 'what the device has to have signed' },
+]
+
+/** Evidence that was judged: what was found, what it was judged by, and the answer. */
+export type Judged = {
+  /** Undefined where it could not be read at all. */
+  readonly evidence: Evidence | undefined
+  readonly format: string | null
+  readonly given: AttestGiven
+  readonly appraisal: Appraisal
+}
+
+/**
+ * Judges what a command names: its evidence, by what else stands on the command line.
+ *
+ * Malformed evidence and documents are answers. @throws {OperationError} on wrong options and absent files.
+ */
+export async function judgeNamed(given: Given, run: Run): Promise<Judged> {
+  const now = given.read('at', parseTime) ?? unixSeconds(Math.floor(Date.now() / 1000))
+  const reportData = given.read('reportData', reportDataOf)
+  const { anchors, deviceKeys } = await trustedOf(given)
+  const policy = policyOf(given, reportData, run)
+  const base = { anchors, policy, now }
+  const named = readNamed(given)
+  if (named instanceof MalformedError)
+    return {
+      evidence: undefined,
+      format: null,
+      given: { ...base, collateral: 'none' },
+      appraisal: rejected(named),
+    }
+  const { evidence } = named
+  const format = evidenceFormat(evidence)
+  const collateral = collateralOf(given, named.collateral)
+  if (collateral instanceof MalformedError)
+    return {
+      evidence,
+      format,
+      given: { ...base, collateral: 'none' },
+      appraisal: rejected(collateral),
+    }
+  const full = {
+    ...base,
+    collateral: collateral === 'none' ? collateral : withKeys(collateral, deviceKeys),
+  }
+  return { evidence, format, given: full, appraisal: await appraise(evidence, full) }
+}
+
+/** Reads the evidence that a command names, or says what is wrong with it. */
+export function readNamed(given: Given): FoundEvidence | MalformedError {
+  const path = given.argument(0)
+  try {
+    return path === '-'
+      ? evidenceFromBytes(readInput('-', { what: 'evidence', bytesMax: 1 << 20 }))
+      : readEvidence(path)
+  } catch (error) {
+    if (error instanceof MalformedError) return error
+    throw error
+  }
+}
+
+function rejected(error: MalformedError): Appraisal {
+  const { field, offset, message } = error
+  return { authentic: false, reject: 'PARSE', where: message, at: { field, offset } }
+}
+
+function collateralOf(given: Given, found: Collateral): Collateral | 'none' | MalformedError {
+  const path = given.text('collateral')
+  if (path === undefined) return found
+  if (path === 'none') return path
+  const bytes = readInput(path, { what: 'collateral', bytesMax: 4 * 2 ** 20 })
+  try {
+    return { ...found, ...parseCollateral(parseUtf8(bytes, 'collateral')) }
+  } catch (error) {
+    if (error instanceof MalformedError) return error
+    throw error
+  }
+}
+
+/** Keys that somebody pins are keys that evidence may be verified with. */
+function withKeys(collateral: Collateral, keys: AnchorFile['deviceKeys']): Collateral {
+  return keys.length === 0
+    ? collateral
+    : { ...collateral, deviceKeys: [...(collateral.deviceKeys ?? []), ...keys] }
+}
+
+async function trustedOf(given: Given): Promise<AnchorFile> {
+  const named = given.texts('anchors')
+  const files = await Promise.all(named.filter((name) => name !== production).map(readAnchors))
+  const isProduction =
+    named.includes(production) || (named.length === 0 && given.text('deployment') === undefined)
+  return {
+    anchors: [
+      ...(isProduction ? productionAnchors() : []),
+      ...files.flatMap(({ anchors }) => anchors),
+      ...(given.text('deployment') === undefined ? [] : readDeployment(given).anchors),
+    ],
+    deviceKeys: files.flatMap(({ deviceKeys }) => deviceKeys),
+  }
+}
+
+const production = 'production'
+
+async function readAnchors(path: string): Promise<AnchorFile> {
+  return await parseAnchorFile(readInput(path, { what: 'anchors', bytesMax: 1 << 20 }))
+}
+
+function policyOf(given: Given, reportData: Bytes | undefined, run: Run): Policy {
+  const path = given.text('policy')
+  if (path !== undefined) return readPolicy(path, reportData)
+  run.say('no --policy: any enclave and any machine may have made this')
+  return reportData === undefined
+    ? anonymousPolicy
+    : { ...anonymousPolicy, reportData: encodeHex(reportData) }
+}
+
+/** As long as the kind of evidence has it: 32 bytes for a GPU, 64 for most. */
+function reportDataOf(text: string): Bytes {
+  const bytes = parseHex(text.toLowerCase().replace(/^0x/, ''), 'hexadecimal')
+  if (bytes.length === 0 || bytes.length > 1024)
+    throw new MalformedError('hexadecimal', 0, `got ${bytes.length} bytes, expected 1 to 1024`)
+  return bytes
+}
