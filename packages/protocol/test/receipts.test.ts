@@ -161,6 +161,11 @@ test.for<[string, (bundle: Record<string, unknown>) => object, string]>([
     (b) => ({ ...b, collateral: { ...Object(b['collateral']), pckCrl: 5 } }),
     'bundle.collateral.pckCrl',
   ],
+  [
+    'a PCK chain beside its quote',
+    (b) => ({ ...b, collateral: { ...Object(b['collateral']), pckCertificateChain: '' } }),
+    'bundle.collateral.pckCertificateChain',
+  ],
   ['no header', (b) => ({ ...b, proofs: { headers: [], accounts: [] } }), 'bundle.proofs.headers'],
 ])('a bundle with %s is refused by its place', ([, change, field]) => {
   const json: Record<string, unknown> = JSON.parse(
@@ -169,6 +174,12 @@ test.for<[string, (bundle: Record<string, unknown>) => object, string]>([
   expect(() => parseBundle(new TextEncoder().encode(JSON.stringify(change(json))))).toThrow(
     expect.objectContaining({ name: 'MalformedError', field }),
   )
+})
+
+test('a PCK chain that collateral has beside its nine texts is not written', () => {
+  const { bundle } = file
+  const more = { ...bundle, collateral: { ...bundle.collateral, pckCertificateChain: 'chain' } }
+  expect(encodeBundle(more)).toEqual(encodeBundle(bundle))
 })
 
 test('more than four megabytes are not read', () => {
