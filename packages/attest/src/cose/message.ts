@@ -5,13 +5,13 @@ import {
   isCborMap,
   MalformedError,
   parseCbor,
-  parseCborPrefix,
   type Bytes,
   type Cbor,
   type CborMap,
 } from '@cloister/codec'
 import { publicKey, type CurveName, type HashName, type KeyNumbers, type PublicKey } from '#crypto'
 import { malformedAs, Refusal } from '../reject.ts'
+import { parsePadded } from './padded.ts'
 
 /** A COSE_Sign1 whose signature nobody has checked yet. */
 export type CoseSign1 = {
@@ -60,7 +60,7 @@ const algorithms: readonly CoseAlgorithm[] = [
 ]
 
 /** HMAC and AES-CBC-MAC. Spec: RFC 9053 sections 3.1 and 3.2. */
-const macAlgorithms: ReadonlySet<number | bigint> = new Set([4, 5, 6, 7, 14, 15, 25, 26])
+const macAlgorithms: ReadonlySet<number> = new Set([4, 5, 6, 7, 14, 15, 25, 26])
 
 const tags = { mac0: 17, sign1: 18 }
 
@@ -73,18 +73,17 @@ const tags = { mac0: 17, sign1: 18 }
  * @throws {Refusal} PARSE; UNSUPPORTED_FORMAT for another algorithm; SYMMETRIC_TOKEN_NOT_SUPPORTED for a COSE_Mac0.
  */
 export function readSign1(bytes: Bytes, what: string): CoseSign1 {
-  const { tag, header, unprotectedHeader, protectedHeader, payload, signature } = malformedAs(
+  const { tag, id, unprotectedHeader, protectedHeader, payload, signature } = malformedAs(
     'PARSE',
     () => readEnvelope(bytes, what),
   )
-  const id = header.get(labels.algorithm)
-  if (tag === tags.mac0 || (typeof id === 'number' && macAlgorithms.has(id)))
+  if (tag === tags.mac0 || macAlgorithms.has(id))
     throw new Refusal('SYMMETRIC_TOKEN_NOT_SUPPORTED', `${what}: a COSE_Mac0`)
   const algorithm = algorithms.find((known) => known.id === id)
   if (algorithm === undefined)
     throw new Refusal(
       'UNSUPPORTED_FORMAT',
-      `${what}: got algorithm ${String(id)}, expected ES256, ES384 or ES512`,
+      `${what}: got algorithm ${id}, expected ES256, ES384 or ES512`,
     )
   return { algorithm, protectedHeader, unprotectedHeader, payload, signature }
 }
@@ -108,15 +107,12 @@ export async function isSign1By(
 
 type Envelope = Omit<CoseSign1, 'algorithm'> & {
   readonly tag: number | bigint | undefined
-  readonly header: CborMap
+  /** The algorithm's number. */
+  readonly id: number
 }
 
 function readEnvelope(bytes: Bytes, what: string): Envelope {
-  const { value, size } = parseCborPrefix(bytes, what, envelopeLimits)
-  const padding = bytes.subarray(size).findIndex((byte) => byte !== 0)
-  if (padding >= 0)
-    throw new MalformedError(`${what} padding`, size + padding, 'bytes after it are not zero')
-
+  const value = parsePadded(bytes, what, envelopeLimits)
   const tag = value instanceof CborTag ? value.tag : undefined
   if (tag !== undefined && tag !== tags.sign1 && tag !== tags.mac0)
     throw new MalformedError(`${what} tag`, 0, `got ${tag}, expected 18 (COSE_Sign1) or none`)
@@ -126,10 +122,13 @@ function readEnvelope(bytes: Bytes, what: string): Envelope {
   const [first, unprotectedHeader, payload, signature] = members
   const protectedHeader = asBytes(first, `${what} protected header`)
   const header = readProtectedHeader(protectedHeader, `${what} protected header`)
+  const id = header.get(labels.algorithm)
+  if (typeof id !== 'number')
+    throw new MalformedError(`${what} protected header`, 0, 'no algorithm that is a number')
   checkUnprotectedHeader(unprotectedHeader, header, `${what} unprotected header`)
   return {
     tag,
-    header,
+    id,
     protectedHeader,
     unprotectedHeader,
     payload: asBytes(payload, `${what} payload`),
@@ -148,7 +147,6 @@ function readProtectedHeader(bytes: Bytes, field: string): CborMap {
   const header = parseCbor(bytes, field, envelopeLimits)
   if (!isCborMap(header)) throw new MalformedError(field, 0, 'expected a map')
   checkCount(header, field)
-  if (!header.has(labels.algorithm)) throw new MalformedError(field, 0, 'no algorithm')
   if (header.has(labels.critical))
     throw new MalformedError(field, 0, 'critical parameters, and none is known here')
   return header

@@ -1,11 +1,26 @@
-import type { Appraisal, Given } from '../appraisal.ts'
+import { unixSeconds } from '@cloister/codec'
+import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
+import { judgeArmClaims } from '../cca/policy.ts'
 import type { PsaEvidence } from '../evidence.ts'
-import type { PsaClaims } from './claims.ts'
+import { readPsaClaims, type PsaClaims } from './claims.ts'
+import { readPsaToken } from './parse.ts'
+import { findTokenSigner } from './signed-token.ts'
 
-/** To be written. */
-export async function appraisePsa(
-  _evidence: PsaEvidence,
-  _given: Given,
-): Promise<Appraisal<PsaClaims>> {
-  return { authentic: false, reject: 'UNSUPPORTED_FORMAT', where: 'not judged here' }
+/** The end of 9999, which X.509 gives to what does not end: a token says of no time. Spec: RFC 5280 section 4.1.2.5. */
+export const withoutEnd = unixSeconds(253_402_300_799)
+
+/**
+ * Appraises a PSA token with the device keys of the collateral. Pure: no network, no clock.
+ *
+ * A token has no time in it and its key no certificate: how fresh it is, its nonce says, and nothing else.
+ * Spec: RFC 9783.
+ */
+export function appraisePsa(evidence: PsaEvidence, given: Given): Promise<Appraisal<PsaClaims>> {
+  return refusalAsAnswer(async () => {
+    const token = readPsaToken(evidence.token)
+    const signer = await findTokenSigner(token.message, 'token', token.instanceId, given)
+    const claims = await readPsaClaims(token, signer)
+    const reasons = judgeArmClaims(claims, claims, given.policy)
+    return { authentic: true, claims, until: withoutEnd, reasons }
+  })
 }

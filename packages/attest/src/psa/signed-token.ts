@@ -1,0 +1,66 @@
+import { concatBytes, encodeHex, type Bytes } from '@cloister/codec'
+import { sha256 } from '#crypto'
+import { anchorName, findAnchor, type Anchor } from '../anchors.ts'
+import type { Given } from '../appraisal.ts'
+import { isSign1By, type CoseSign1 } from '../cose/message.ts'
+import { deviceKeySha256, type DeviceKey } from '../device-key.ts'
+import { Refusal, refuseUnless } from '../reject.ts'
+
+/** Who signed a token of an Arm device, and who vouches for that key. */
+export type TokenSigner = {
+  /** How claims name who vouches for it. */
+  readonly anchor: string
+  readonly endorsement: 'pinned' | 'supplied'
+  /** Whether the instance id that the token reports is the one that PSA derives from this key. */
+  readonly instanceIdOfKey: boolean
+}
+
+/** Most keys that are tried. */
+const keysMax = 32
+
+/**
+ * Finds the key that signed `message`: first the one that the instance id names, then the others.
+ *
+ * Arm has no root above its devices' keys: each is known to whoever made the device, and comes from there.
+ *
+ * @throws {Refusal} COLLATERAL_MISSING where no key is given, REPORT_SIGNATURE where none of them signed.
+ */
+export async function findTokenSigner(
+  message: CoseSign1,
+  what: string,
+  instanceId: Bytes,
+  { collateral, anchors }: Given,
+): Promise<TokenSigner> {
+  const keys = collateral === 'none' ? [] : (collateral.deviceKeys ?? [])
+  refuseUnless(keys.length > 0, 'COLLATERAL_MISSING', `${what}: no device key to verify it with`)
+  refuseUnless(keys.length <= keysMax, 'PARSE', `device keys: more than ${keysMax}`)
+  const named = await Promise.all(
+    keys.map(async (key) => ({
+      key,
+      matches: (await instanceIdOf(key)) === encodeHex(instanceId),
+    })),
+  )
+  for (const { key, matches } of named.toSorted((a, b) => Number(b.matches) - Number(a.matches)))
+    if (await isSign1By(message, key))
+      return { ...vouched(await deviceKeySha256(key), anchors), instanceIdOfKey: matches }
+  throw new Refusal('REPORT_SIGNATURE', `${what}: not signed by any of ${keys.length} device keys`)
+}
+
+/** 01, then SHA-256 of the uncompressed point. Spec: RFC 9783 section 4.2.1, as Trusted Firmware-M derives it. */
+async function instanceIdOf(key: DeviceKey): Promise<string | undefined> {
+  if (key.kind !== 'ec') return undefined
+  return `01${encodeHex(await sha256(concatBytes(Uint8Array.of(4), key.point)))}`
+}
+
+function vouched(
+  keySha256: string,
+  anchors: readonly Anchor[],
+): Pick<TokenSigner, 'anchor' | 'endorsement'> {
+  // A devnet's anchor pins an emulated device's key, and keeps it at tier 0.
+  const anchor =
+    findAnchor(anchors, keySha256, []) ??
+    anchors.find((each) => each.kind === 'device-key' && each.spkiSha256 === keySha256)
+  return anchor === undefined
+    ? { anchor: `supplied:${keySha256}`, endorsement: 'supplied' }
+    : { anchor: anchorName(anchor), endorsement: 'pinned' }
+}
