@@ -1,0 +1,49 @@
+// What the page of corpus-browser.test.ts runs: the package as a browser loads it, with WebCrypto and no polyfill.
+import {
+  appraise,
+  encodeAppraisal,
+  strictPolicy,
+  type Anchor,
+  type Collateral,
+  type Evidence,
+} from '@cloister/attest'
+import { encodeHex, parseHex, unixSeconds } from '@cloister/codec'
+
+/** One case as text: bytes stand as `{"hex": "…"}`. */
+export type CaseText = {
+  readonly evidence: string
+  readonly collateral: string
+  readonly anchors: readonly Anchor[]
+  readonly now: number
+}
+
+/** What the test asks the page for. */
+export const page = {
+  /** The canonical appraisal, in hexadecimal, as the page computes it. */
+  async appraise({ evidence, collateral, anchors, now }: CaseText): Promise<string> {
+    const given = {
+      collateral: revive<Collateral | 'none'>(collateral),
+      anchors,
+      policy: strictPolicy({
+        measurements: 'any',
+        reportData: 'any',
+        machineIds: 'any',
+        minTcbEvaluationDataNumber: 0,
+        minRootCrlNumber: 0,
+        minPckCrlNumber: 0,
+      }),
+      now: unixSeconds(now),
+    }
+    return encodeHex(encodeAppraisal(await appraise(revive<Evidence>(evidence), given)))
+  },
+}
+
+Object.assign(globalThis, { cloisterPage: page })
+
+function revive<T>(text: string): T {
+  return JSON.parse(text, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && 'hex' in value
+      ? parseHex(String(value.hex), 'bytes')
+      : value,
+  )
+}
