@@ -1,5 +1,5 @@
 import { MalformedError, parseJson, type Json } from '@cloister/codec'
-import { deviceKeysOf, type DeviceKey } from './device-key.ts'
+import { deviceKeysOf, encodeDeviceKey, type DeviceKey } from './device-key.ts'
 import { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
 
 /** AMD's documents that an SNP report is judged by. */
@@ -61,6 +61,15 @@ export function parseCollateral(text: string): Collateral {
     ...(nvidia !== undefined && { nvidia: readNvidia(asObject(nvidia, 'collateral nvidia')) }),
     ...(deviceKeys !== undefined && { deviceKeys: deviceKeysOf(deviceKeys) }),
   }
+}
+
+/** Collateral as JSON: {@link parseCollateral} gives the same again. */
+export function encodeCollateral(collateral: Collateral): string {
+  const { deviceKeys, ...documents } = collateral
+  return JSON.stringify({
+    ...documents,
+    ...(deviceKeys && { deviceKeys: deviceKeys.map(encodeDeviceKey) }),
+  })
 }
 
 /** How many characters all documents have together. */

@@ -33,11 +33,14 @@ export class PeerRefusal extends Error {
   override readonly name = 'PeerRefusal'
   readonly status: number
   readonly code: string
+  /** How long the peer asks to be left alone: its Retry-After header as it stands. */
+  readonly retryAfter: string | undefined
 
-  constructor(status: number, code: string, message: string) {
+  constructor(status: number, code: string, message: string, retryAfter?: string) {
     super(message)
     this.status = status
     this.code = code
+    this.retryAfter = retryAfter
   }
 }
 
@@ -163,7 +166,12 @@ async function refusal(
     'peer-refused',
     `Cannot ask ${url}: it refuses with ${status} ${code}: ${message}`,
     {
-      cause: new PeerRefusal(status, code, message),
+      cause: new PeerRefusal(
+        status,
+        code,
+        message,
+        response.headers.get('retry-after') ?? undefined,
+      ),
       retryable: status >= 500 || status === 429,
     },
   )

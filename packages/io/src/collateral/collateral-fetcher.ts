@@ -1,0 +1,131 @@
+import {
+  collateralCharacters,
+  collateralCharactersMax,
+  type Collateral,
+  type Evidence,
+  type IntelCollateral,
+  type IntelPlatformName,
+  type RejectedAppraisal,
+} from '@cloister/attest'
+import { OperationError, type UnixSeconds } from '@cloister/codec'
+import { amdService, type AmdService } from './amd.ts'
+import { DocumentClient } from './document-client.ts'
+import {
+  blamesDocument,
+  judge,
+  nothingNeeded,
+  type FetchedPart,
+  type FetchGiven,
+  type Fetching,
+} from './fetching.ts'
+import { fetchForQuote } from './for-quote.ts'
+import { fetchForReport } from './for-report.ts'
+import { fetchIntel, intelService, type IntelService, type IntelUpdate } from './intel.ts'
+
+/** The services that documents are fetched from. Each vendor's own, unless another is named. */
+export type CollateralServices = {
+  readonly intel?: IntelService
+  readonly amd?: AmdService
+}
+
+/** What a fetch gives: documents that nobody has verified yet, or why the evidence is not worth a request. */
+export type FetchedCollateral =
+  | { readonly kind: 'fetched'; readonly collateral: Collateral }
+  | { readonly kind: 'refused'; readonly appraisal: RejectedAppraisal }
+
+/** Fetches collateral for evidence whose signatures hold. One instance is shared: it spaces requests out and remembers. */
+export class CollateralFetcher {
+  readonly #fetching: Fetching
+
+  constructor(services: CollateralServices = {}, client: DocumentClient = new DocumentClient()) {
+    this.#fetching = {
+      client,
+      intel: services.intel ?? intelService,
+      amd: services.amd ?? amdService,
+    }
+  }
+
+  /**
+   * Fetches what the evidence is judged by.
+   *
+   * What needs no document is checked first, and evidence that fails is refused without a request.
+   * Nothing that comes back is verified for the caller: appraise it.
+   *
+   * @throws {OperationError} `collateral-unavailable`, `collateral-busy`, `collateral-too-large`,
+   * `collateral-timeout`, `collateral-not-served`.
+   */
+  async fetch(evidence: Evidence, given: FetchGiven): Promise<FetchedCollateral> {
+    const part = await withDeadline(given.timeoutMs ?? 120_000, () =>
+      fetchFor(this.#fetching, evidence, given),
+    )
+    if ('authentic' in part) return { kind: 'refused', appraisal: part }
+    const collateral = { ...given.known, ...part.value }
+    if (collateralCharacters(collateral) > collateralCharactersMax)
+      throw new OperationError(
+        'collateral-too-large',
+        `Cannot use the collateral that was fetched: it has more than ${collateralCharactersMax} characters`,
+      )
+    const appraisal = await judge(evidence, given, collateral)
+    if (appraisal.authentic === false && blamesDocument(appraisal))
+      await this.#fetching.client.forget(part.documents)
+    return { kind: 'fetched', collateral }
+  }
+
+  /**
+   * Fetches Intel's documents about a platform family by its name, where there is no quote yet: who asks for that
+   * vouches for the name.
+   *
+   * @throws {OperationError} as {@link fetch}; {MalformedError} where the name is not in its format.
+   */
+  async fetchIntel(
+    platform: IntelPlatformName,
+    now: UnixSeconds,
+    update: IntelUpdate = 'standard',
+  ): Promise<IntelCollateral> {
+    const { client, intel } = this.#fetching
+    const { value } = await fetchIntel(client, intel, platform, update, now)
+    return value
+  }
+}
+
+function fetchFor(
+  fetching: Fetching,
+  evidence: Evidence,
+  given: FetchGiven,
+): Promise<FetchedPart | RejectedAppraisal> {
+  switch (evidence.tee) {
+    case 'sgx':
+    case 'tdx':
+      return fetchForQuote(fetching, evidence, given)
+    case 'sev-snp':
+      return fetchForReport(fetching, evidence, given)
+    case 'nvidia-gpu':
+    case 'nvidia-nvswitch':
+    case 'tpm2':
+    case 'aws-nitro':
+    case 'arm-cca':
+    case 'arm-psa':
+      // What these are judged by comes with them, or from whoever vouches for the device.
+      return Promise.resolve(nothingNeeded)
+  }
+}
+
+async function withDeadline<T>(timeoutMs: number, act: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new OperationError(
+          'collateral-timeout',
+          `Cannot get collateral within ${timeoutMs} ms; what is still under way goes on, so try again`,
+          { retryable: true },
+        ),
+      )
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([act(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

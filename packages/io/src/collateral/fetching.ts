@@ -1,0 +1,90 @@
+import {
+  appraise,
+  strictPolicy,
+  type Anchor,
+  type Appraisal,
+  type Collateral,
+  type Evidence,
+  type RejectCode,
+  type RejectedAppraisal,
+} from '@cloister/attest'
+import type { UnixSeconds } from '@cloister/codec'
+import type { AmdProductLine, AmdService } from './amd.ts'
+import type { DocumentClient, FetchedDocument } from './document-client.ts'
+import type { IntelService, IntelUpdate } from './intel.ts'
+
+/** What a fetch depends on besides the evidence. */
+export type FetchGiven = {
+  /** Before anything else is asked for, the evidence has to hold under these. */
+  readonly anchors: readonly Anchor[]
+  readonly now: UnixSeconds
+  /** Documents that came with the evidence: what is there is not fetched. */
+  readonly known?: Collateral
+  /** Of Intel's documents. Default: `standard`. */
+  readonly update?: IntelUpdate
+  /** Of an SNP report of version 2, which does not say it. */
+  readonly productLine?: AmdProductLine
+  /** All requests together. Default: 120 s. */
+  readonly timeoutMs?: number
+}
+
+/** What fetching is done with. */
+export type Fetching = {
+  readonly client: DocumentClient
+  readonly intel: IntelService
+  readonly amd: AmdService
+}
+
+/** Documents of a bundle, and where they came from. */
+export type FetchedPart = {
+  readonly value: Collateral
+  readonly documents: readonly FetchedDocument[]
+}
+
+/** Nothing has to be fetched. */
+export const nothingNeeded: FetchedPart = { value: {}, documents: [] }
+
+/** What a policy wants does not matter here: only whether signatures hold. */
+const policy = strictPolicy({
+  measurements: 'any',
+  reportData: 'any',
+  machineIds: 'any',
+  minTcbEvaluationDataNumber: 0,
+  minRootCrlNumber: 0,
+  minPckCrlNumber: 0,
+})
+
+/** Judges evidence by what is there so far. */
+export async function judge(
+  evidence: Evidence,
+  { anchors, now }: FetchGiven,
+  collateral: Collateral | 'none',
+): Promise<Appraisal> {
+  return await appraise(evidence, { collateral, anchors, policy, now })
+}
+
+/** Whether a refusal blames a document and not the evidence: such a document is not kept. */
+export function blamesDocument(appraisal: RejectedAppraisal): boolean {
+  return documentFaults.has(appraisal.reject)
+}
+
+/** See {@link blamesDocument}. */
+const documentFaults: ReadonlySet<RejectCode> = new Set<RejectCode>([
+  'CHAIN_INVALID',
+  'UNTRUSTED_ROOT',
+  'CHAIN_SIGNATURE',
+  'CERT_EXPIRED_OR_NOT_YET_VALID',
+  'CERT_MISMATCH',
+  'CRL_INVALID_OR_EXPIRED',
+  'OCSP_INVALID_OR_EXPIRED',
+  'TCB_INFO_SIGNATURE',
+  'QE_IDENTITY_SIGNATURE',
+  'RIM_SIGNATURE',
+  'TCB_INFO_UNSUPPORTED',
+  'QE_IDENTITY_UNSUPPORTED',
+  'TCB_INFO_NOT_YET_VALID',
+  'TCB_INFO_EXPIRED',
+  'QE_IDENTITY_NOT_YET_VALID',
+  'QE_IDENTITY_EXPIRED',
+  'TCB_INFO_MISMATCH',
+])
