@@ -68,10 +68,11 @@ export {
   type PolicyOverrides,
   type Tier,
 } from './policy.ts'
+export { appraiseProvenance, provenanceNonce, type ProvenanceEvidence } from './provenance.ts'
 export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
 export { rejectCodes, type RejectCode } from './reject.ts'
 export { appraiseCca } from './cca/appraise.ts'
-export type { CcaClaims } from './cca/claims.ts'
+export { ccaMeasurement, type CcaClaims } from './cca/claims.ts'
 export { amdNeeds, type AmdKeyName } from './needs/amd.ts'
 export {
   intelNeeds,
@@ -81,11 +82,11 @@ export {
   type PckName,
 } from './needs/intel.ts'
 export { appraiseNitro } from './nitro/appraise.ts'
-export type { NitroClaims } from './nitro/claims.ts'
+export { nitroMeasurement, type NitroClaims } from './nitro/claims.ts'
 export { appraiseNvidia } from './nvidia/appraise.ts'
 export type { NvidiaClaims } from './nvidia/claims.ts'
 export { appraisePsa } from './psa/appraise.ts'
-export type { PsaClaims } from './psa/claims.ts'
+export { psaMeasurement, type PsaClaims } from './psa/claims.ts'
 export { appraiseSgx } from './sgx/appraise.ts'
 export type { EnclaveAttributes } from './sgx/attributes.ts'
 export { sgxMeasurement, type SgxClaims } from './sgx/claims.ts'

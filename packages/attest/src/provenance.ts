@@ -37,20 +37,11 @@ export async function appraiseProvenance(
   given: Given,
 ): Promise<Appraisal<PsaClaims> | Appraisal<TpmClaims>> {
   const reportData = encodeHex(await provenanceNonce(assetDigest))
-  return await judge(evidence, { ...given, policy: { ...given.policy, reportData } })
-}
-
-function judge(
-  evidence: ProvenanceEvidence,
-  given: Given,
-): Promise<Appraisal<PsaClaims> | Appraisal<TpmClaims>> {
-  switch (evidence.tee) {
-    case 'arm-psa':
-      return appraisePsa(evidence, given)
-    case 'tpm2':
-      return appraiseTpm(evidence, given, {
+  const asked: Given = { ...given, policy: { ...given.policy, reportData } }
+  return evidence.tee === 'arm-psa'
+    ? await appraisePsa(evidence, asked)
+    : await appraiseTpm(evidence, asked, {
         certificates: new CertificateMemory(),
         dcap: new DcapMemory(),
       })
-  }
 }
