@@ -1,0 +1,101 @@
+import { assert, encodeHex, unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { subjectPublicKeyInfo } from '../certificate.ts'
+import { signCose } from '../cose.ts'
+import { deriveBytes, deriveSigningKey, sha256 } from '../signing-key.ts'
+import { certifyEnclave, createNitroAuthority } from './authority.ts'
+import { encodeDocument, type DocumentForm } from './document.ts'
+
+/** A cloud that starts emulated Nitro enclaves. Its evidence proves nothing about hardware. */
+export type NitroCloud = {
+  /** SHA-256 of the root's SubjectPublicKeyInfo, hexadecimal: what a development anchor pins. */
+  readonly anchorSpkiSha256: string
+  /** Starts an enclave: equal seeds, equal enclave. */
+  startEnclave(options: EnclaveOptions): NitroEnclave
+}
+
+/** What can be chosen about an enclave. */
+export type EnclaveOptions = {
+  /** At least 16 bytes. */
+  readonly enclaveSeed: Bytes
+  /** Values by index, beside and before those that follow from the seed: 0 to 2 and 4. */
+  readonly pcrs?: ReadonlyMap<number, Bytes>
+  /** Started with a console: the hypervisor reports zeros for PCR0 to PCR2. */
+  readonly debug?: boolean
+}
+
+/** A running enclave. */
+export type NitroEnclave = {
+  readonly moduleId: string
+  /** An attestation document as of `now`. */
+  document(request: DocumentRequest): Bytes
+  /** Signs any bytes as the payload of a document, well-formed or not. */
+  signPayload(payload: Bytes, form?: 'tagged' | 'untagged'): Bytes
+}
+
+/** What an enclave asks its hypervisor for, and what a test asks besides. */
+export type DocumentRequest = {
+  readonly now: UnixSeconds
+  readonly userData?: Bytes
+  readonly nonce?: Bytes
+  readonly publicKey?: Bytes
+  readonly form?: DocumentForm
+  readonly envelope?: 'tagged' | 'untagged'
+  /** How many seconds ago the signer's certificate was issued; after three hours it has expired. */
+  readonly certificateAgeSeconds?: number
+}
+
+const pcrBytes = 48
+const pcrCount = 16
+
+/** Opens a cloud. Keys, names, serial numbers and measurements follow from the 32-byte seed; signatures are randomised. */
+export function createNitroCloud(seed: Bytes): NitroCloud {
+  assert(seed.length === 32, `a cloud's seed has 32 bytes, got ${seed.length}`)
+  const { rootKey } = createNitroAuthority(seed, 'none')
+  return {
+    anchorSpkiSha256: encodeHex(sha256(subjectPublicKeyInfo(rootKey))),
+    startEnclave: (options) => startEnclave(seed, options),
+  }
+}
+
+function startEnclave(seed: Bytes, options: EnclaveOptions): NitroEnclave {
+  const { enclaveSeed, debug = false } = options
+  assert(
+    enclaveSeed.length >= 16,
+    `an enclave's seed has 16 bytes or more, got ${enclaveSeed.length}`,
+  )
+  const label = `nitro/enclave/${encodeHex(enclaveSeed)}`
+  const instanceId = `i-0${encodeHex(deriveBytes(seed, `${label}/instance`, 8))}`
+  const moduleId = `${instanceId}-enc0${encodeHex(deriveBytes(seed, `${label}/enclave`, 8))}`
+  const { bundle, instance } = createNitroAuthority(seed, instanceId)
+  const key = deriveSigningKey(seed, `${label}/key`, 'P-384')
+  const pcrs = new Map([...derivedPcrs(seed, label, debug), ...(options.pcrs ?? [])])
+  return {
+    moduleId,
+    document({ now, form, envelope, certificateAgeSeconds = 1, ...data }) {
+      const issuedAt = unixSeconds(now - certificateAgeSeconds)
+      const content = {
+        moduleId,
+        timestampMilliseconds: now * 1000,
+        pcrs,
+        certificate: certifyEnclave(`${moduleId}.us-nowhere-1.aws`, key, issuedAt, instance),
+        cabundle: bundle,
+        ...data,
+      }
+      return signCose(encodeDocument(content, form ?? 'indefinite'), key, envelope ?? 'untagged')
+    },
+    signPayload: (payload, form = 'untagged') => signCose(payload, key, form),
+  }
+}
+
+/** Image, kernel, application and instance; nothing else is set. */
+function derivedPcrs(seed: Bytes, label: string, debug: boolean): ReadonlyMap<number, Bytes> {
+  const set = debug ? [4] : [0, 1, 2, 4]
+  return new Map(
+    Array.from({ length: pcrCount }, (_, index) => [
+      index,
+      set.includes(index)
+        ? deriveBytes(seed, `${label}/pcr/${index}`, pcrBytes)
+        : new Uint8Array(pcrBytes),
+    ]),
+  )
+}
