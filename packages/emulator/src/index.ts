@@ -1,3 +1,11 @@
+export { createCcaPlatform, type CcaPlatform, type CcaTokenRequest } from './arm/cca.ts'
+export type { ArmDeviceOptions } from './arm/device.ts'
+export {
+  createPsaDevice,
+  type PsaDevice,
+  type PsaTokenProfile,
+  type PsaTokenRequest,
+} from './arm/psa.ts'
 export { collateralLifetimeSeconds, emulatorFmspc, type CollateralOptions } from './collateral.ts'
 export { serveCollateral, type CollateralService } from './collateral-service.ts'
 export { replay, type TdEvent } from './event-log.ts'
@@ -17,6 +25,13 @@ export {
   type PlatformOptions,
 } from './manufacturer.ts'
 export { measureTd, type TdMeasurement } from './measurement.ts'
+export {
+  createNitroCloud,
+  type DocumentRequest,
+  type EnclaveOptions,
+  type NitroCloud,
+  type NitroEnclave,
+} from './nitro/cloud.ts'
 export type { QuoteRequest, TdRegisters } from './quote.ts'
 export type { PlatformStatus } from './tcb-levels.ts'
 export type { TdFile, TdImage } from './td-image.ts'
