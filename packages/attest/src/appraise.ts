@@ -5,6 +5,7 @@ import { DcapMemory } from './dcap/collateral.ts'
 import type { Evidence } from './evidence.ts'
 import { appraiseNitro } from './nitro/appraise.ts'
 import { appraiseNvidia } from './nvidia/appraise.ts'
+import { NvidiaMemory } from './nvidia/memory.ts'
 import { appraisePsa } from './psa/appraise.ts'
 import { appraiseSgx } from './sgx/appraise.ts'
 import { appraiseSnp } from './snp/appraise.ts'
@@ -40,14 +41,26 @@ export function appraise<E extends Evidence>(
  * each time, and nothing is kept past its own expiry.
  */
 export function createAppraiser(): Appraiser {
-  const memory = { dcap: new DcapMemory(), certificates: new CertificateMemory() }
-  const judge = (evidence: Evidence, given: Given) => judgeEvidence(evidence, given, memory)
-  // Each kind of evidence gives its own kind of claims: TypeScript can't follow that through the switch.
-  return { appraise: judge as Appraiser['appraise'] }
+  const memory = {
+    dcap: new DcapMemory(),
+    certificates: new CertificateMemory(),
+    nvidia: new NvidiaMemory(),
+  }
+  return { appraise: (evidence, given) => judgeEvidence(evidence, given, memory) }
 }
 
-type Memory = { readonly dcap: DcapMemory; readonly certificates: CertificateMemory }
+type Memory = {
+  readonly dcap: DcapMemory
+  readonly certificates: CertificateMemory
+  readonly nvidia: NvidiaMemory
+}
 
+// Each kind of evidence gives its own kind of claims: an overload says what TypeScript can't follow through the switch.
+function judgeEvidence<E extends Evidence>(
+  evidence: E,
+  given: Given,
+  memory: Memory,
+): Promise<Appraisal<ClaimsByTee[E['tee']]>>
 function judgeEvidence(evidence: Evidence, given: Given, memory: Memory): Promise<Appraisal> {
   switch (evidence.tee) {
     case 'sgx':
@@ -58,14 +71,14 @@ function judgeEvidence(evidence: Evidence, given: Given, memory: Memory): Promis
       return appraiseSnp(evidence, given, memory.certificates)
     case 'nvidia-gpu':
     case 'nvidia-nvswitch':
-      return appraiseNvidia(evidence, given, memory.certificates)
+      return appraiseNvidia(evidence, given, memory.nvidia)
     case 'aws-nitro':
       return appraiseNitro(evidence, given, memory.certificates)
     case 'arm-cca':
       return appraiseCca(evidence, given)
     case 'arm-psa':
       return appraisePsa(evidence, given)
-    case 'tpm2':
+    default:
       return appraiseTpm(evidence, given, memory)
   }
 }

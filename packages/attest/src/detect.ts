@@ -44,7 +44,7 @@ export function evidenceFormat(evidence: Evidence): string | null {
       return 'arm-cca-token'
     case 'arm-psa':
       return 'arm-psa-token'
-    case 'tpm2':
+    default:
       return 'tpm2-quote'
   }
 }

@@ -20,9 +20,11 @@ export type CaseText = {
 /** What the test asks the page for. */
 export const page = {
   /** The canonical appraisal, in hexadecimal, as the page computes it. */
-  async appraise({ evidence, collateral, anchors, now }: CaseText): Promise<string> {
+  async appraise({ anchors, now, ...texts }: CaseText): Promise<string> {
+    const evidence: Evidence = JSON.parse(texts.evidence, reviveBytes)
+    const collateral: Collateral | 'none' = JSON.parse(texts.collateral, reviveBytes)
     const given = {
-      collateral: revive<Collateral | 'none'>(collateral),
+      collateral,
       anchors,
       policy: strictPolicy({
         measurements: 'any',
@@ -34,16 +36,14 @@ export const page = {
       }),
       now: unixSeconds(now),
     }
-    return encodeHex(encodeAppraisal(await appraise(revive<Evidence>(evidence), given)))
+    return encodeHex(encodeAppraisal(await appraise(evidence, given)))
   },
 }
 
 Object.assign(globalThis, { cloisterPage: page })
 
-function revive<T>(text: string): T {
-  return JSON.parse(text, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && 'hex' in value
-      ? parseHex(String(value.hex), 'bytes')
-      : value,
-  )
+function reviveBytes(_: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'hex' in value
+    ? parseHex(String(value.hex), 'bytes')
+    : value
 }

@@ -72,27 +72,17 @@ export async function judgeNamed(given: Given, run: Run): Promise<Judged> {
   const policy = policyOf(given, reportData, run)
   const base = { anchors, policy, now }
   const named = readNamed(given)
+  const chosen = chosenCollateral(given)
+  const unread = { ...base, collateral: 'none' } as const
   if (named instanceof MalformedError)
-    return {
-      evidence: undefined,
-      format: null,
-      given: { ...base, collateral: 'none' },
-      appraisal: rejected(named),
-    }
+    return { evidence: undefined, format: null, given: unread, appraisal: rejected(named) }
   const { evidence } = named
   const format = evidenceFormat(evidence)
-  const collateral = collateralOf(given, named.collateral)
-  if (collateral instanceof MalformedError)
-    return {
-      evidence,
-      format,
-      given: { ...base, collateral: 'none' },
-      appraisal: rejected(collateral),
-    }
-  const full = {
-    ...base,
-    collateral: collateral === 'none' ? collateral : withKeys(collateral, deviceKeys),
-  }
+  if (chosen instanceof MalformedError)
+    return { evidence, format, given: unread, appraisal: rejected(chosen) }
+  const collateral =
+    chosen === 'none' ? chosen : withKeys({ ...named.collateral, ...chosen }, deviceKeys)
+  const full = { ...base, collateral }
   return { evidence, format, given: full, appraisal: await appraise(evidence, full) }
 }
 
@@ -114,13 +104,14 @@ function rejected(error: MalformedError): Appraisal {
   return { authentic: false, reject: 'PARSE', where: message, at: { field, offset } }
 }
 
-function collateralOf(given: Given, found: Collateral): Collateral | 'none' | MalformedError {
+/** What stands on the command line in place of the documents beside the evidence. */
+function chosenCollateral(given: Given): Collateral | 'none' | MalformedError {
   const path = given.text('collateral')
-  if (path === undefined) return found
+  if (path === undefined) return {}
   if (path === 'none') return path
   const bytes = readInput(path, { what: 'collateral', bytesMax: 4 * 2 ** 20 })
   try {
-    return { ...found, ...parseCollateral(parseUtf8(bytes, 'collateral')) }
+    return parseCollateral(parseUtf8(bytes, 'collateral'))
   } catch (error) {
     if (error instanceof MalformedError) return error
     throw error
