@@ -98,6 +98,7 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   POLICY_ABI: 'start the guest with a policy that demands a newer firmware interface',
   ID_KEY: 'start the guest with an identity block signed by a key that the policy lists',
   RIM_MISSING: 'fetch the reference manifests of this driver and VBIOS',
+  RIM_INVALID: 'fetch the reference manifests anew: what was given is not signed by their vendor',
   RIM_EXPIRED: 'fetch the reference manifests anew',
   RIM_MISMATCH:
     'reset the device, or update its driver and VBIOS: it runs something else than its manifests say',
@@ -109,6 +110,8 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   INSTANCE_ID: 'check which device this is: its instance id is not the digest of its key',
   WEAK_HASH: 'quote a SHA-256 bank with SHA-256, or allow SHA-1 in the policy',
   PCR_MISSING: 'give the values of the PCRs that the policy names',
+  AK_ATTRIBUTES:
+    'use an attestation key that is restricted to signing and fixed to its TPM (tpm2_createak makes one)',
   EVENT_LOG: 'give the event log of this very boot, whole',
   HARDWARE: 'give what the hardware report below this TPM needs to be accepted',
 }

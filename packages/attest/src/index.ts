@@ -115,4 +115,9 @@ export {
   type TdxQuoteHeader,
 } from './tdx/parse.ts'
 export { appraiseTpm } from './tpm/appraise.ts'
-export type { TpmClaims } from './tpm/claims.ts'
+export { tpmMeasurement, type TpmClaims } from './tpm/claims.ts'
+export { parseEventLog, type EventLog, type LoggedEvent } from './tpm/event-log.ts'
+export { eventTypeName } from './tpm/event-types.ts'
+export { parseHclBlob, type HclBlob } from './tpm/hcl.ts'
+export { parseTpmQuote, type TpmQuote } from './tpm/parse.ts'
+export type { TpmPolicy } from './tpm/policy.ts'

@@ -43,6 +43,7 @@ export const reasonCodes = [
   'ID_KEY',
   // NVIDIA.
   'RIM_MISSING',
+  'RIM_INVALID',
   'RIM_EXPIRED',
   'RIM_MISMATCH',
   'GPU_MODE',
@@ -54,6 +55,7 @@ export const reasonCodes = [
   'INSTANCE_ID',
   'WEAK_HASH',
   'PCR_MISSING',
+  'AK_ATTRIBUTES',
   'EVENT_LOG',
   'HARDWARE',
 ] as const

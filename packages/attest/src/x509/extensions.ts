@@ -15,8 +15,12 @@ export type Extensions = {
   readonly values: ReadonlyMap<string, Bytes>
 }
 
-/** Extensions of vendors that may be critical: those that are judged where their evidence is. */
+/**
+ * Extensions that may be critical: those of vendors, judged where their evidence is; and other names of a subject
+ * without a distinguished one, as in certificates of TPM keys: nothing goes by them here.
+ */
 const vendorExtensions: ReadonlySet<string> = new Set([
+  objectIds.subjectAltName,
   objectIds.sgxExtension,
   objectIds.tcgDiceFwid,
   objectIds.tcgDiceTcbInfo,

@@ -18,6 +18,7 @@ export const objectIds = {
   sha512: '2.16.840.1.101.3.4.2.3',
   commonName: '2.5.4.3',
   subjectKeyId: '2.5.29.14',
+  subjectAltName: '2.5.29.17',
   keyUsage: '2.5.29.15',
   basicConstraints: '2.5.29.19',
   crlNumber: '2.5.29.20',

@@ -1,0 +1,3 @@
+import { testTpmCorpus } from './tpm-corpus.ts'
+
+testTpmCorpus('node:crypto')

@@ -1,0 +1,154 @@
+import { appraise, deviceKeyAnchor, productionAnchors, type TpmClaims } from '@cloister/attest'
+import { encodeHex, type Bytes } from '@cloister/codec'
+import { describe, expect, test } from 'vitest'
+import { sha256 } from '../src/crypto-web.ts'
+import { parseAttestationKey } from '../src/tpm/attestation-key.ts'
+import { encodePublicKeyInfo } from '../src/x509/public-key.ts'
+import { anyPolicy, hasEvidence } from './evidence.ts'
+import { readTpmSample, tpmSamples, type ExpectedTpm, type TpmSample } from './tpm-samples.ts'
+
+const policy = anyPolicy({ tpm: { hardwareMeasurements: 'any' } })
+
+/** Every real TPM quote, with whichever crypto the caller has chosen. */
+export function testTpmCorpus(crypto: string): void {
+  const here = hasEvidence(4 * 15 + 1)
+  const samples = here
+    ? tpmSamples()
+    : Array.from({ length: 15 }, (_, index) => `sample ${index + 1}`)
+
+  describe(`real TPM quotes, ${crypto}`, () => {
+    test.skipIf(!here)('there are 15 samples', () => {
+      expect(samples).toHaveLength(15)
+    })
+
+    test.skipIf(!here).for(samples)('%s is authentic and says what is expected', async (name) => {
+      const sample = readTpmSample(name)
+      const appraisal = await judge(sample)
+      expect(appraisal.authentic, JSON.stringify(appraisal)).toBe(sample.expected.authentic)
+      if (appraisal.authentic === false) return
+      const { claims } = appraisal
+      expect(fieldsOf(claims, sample.evidence.quote)).toEqual(sample.fields)
+      expect(concluded(claims)).toMatchObject(expectedClaims(sample.expected))
+      const codes = appraisal.reasons.map(({ code }) => code)
+      expect(codes.includes('WEAK_HASH')).toBe(sample.expected.policy !== undefined)
+      expect(codes.includes('PCR_MISSING')).toBe(sample.evidence.pcrs === undefined)
+      expect(codes).not.toContain('EVENT_LOG')
+      expect(codes).not.toContain('AK_ATTRIBUTES')
+    })
+
+    test.skipIf(!here).for(samples)(
+      '%s is not authentic with one signed bit flipped',
+      async (name) => {
+        const sample = readTpmSample(name)
+        const { quote } = sample.evidence
+        for (let bit = 0; bit < quote.length * 8; bit += 13) {
+          const forged = flipped(quote, bit)
+          expect((await judge(withEvidence(sample, { quote: forged }))).authentic).toBe(false)
+        }
+      },
+    )
+
+    test.skipIf(!here).for(samples)('%s is refused with another PCR value or key', async (name) => {
+      const sample = readTpmSample(name)
+      const { pcrs } = sample.evidence
+      const [bank = '', values = {}] = Object.entries(pcrs ?? {})[0] ?? []
+      const [[, indices]] = sample.fields.pcrSelect
+      for (const index of pcrs ? indices : []) {
+        const changed = { ...values, [index]: flipped(values[index]!, 0) }
+        const forged = withEvidence(sample, { pcrs: { [bank]: changed } })
+        expect(await judge(forged)).toMatchObject({ authentic: false, reject: 'PCR_DIGEST' })
+      }
+      const other = readTpmSample(name === samples[0] ? samples[1]! : samples[0]!)
+      const stranger = withEvidence(sample, { attestationKey: other.evidence.attestationKey! })
+      expect(await judge(stranger)).toMatchObject({ authentic: false, reject: 'QUOTE_SIGNATURE' })
+    })
+
+    test.skipIf(!here).for(samples)('%s is accepted as pinned by its key alone', async (name) => {
+      const { evidence, now, collateral } = readTpmSample(name)
+      const { numbers } = parseAttestationKey(evidence.attestationKey!)
+      const spkiSha256 = encodeHex(await sha256(encodePublicKeyInfo(numbers)))
+      const { certificateChain: _, hcl: __, hardwareQuote: ___, ...bare } = evidence
+      const given = { collateral, anchors: [deviceKeyAnchor(spkiSha256)], policy, now }
+      expect(await appraise(bare, given)).toMatchObject({
+        claims: { endorsement: 'pinned', anchor: `device-key:${spkiSha256}` },
+      })
+      expect(await appraise(bare, { ...given, anchors: [] })).toMatchObject({
+        claims: { endorsement: 'supplied' },
+        reasons: expect.arrayContaining([expect.objectContaining({ code: 'ENDORSEMENT' })]),
+      })
+    })
+  })
+}
+
+function judge({ evidence, collateral, now }: TpmSample) {
+  return appraise(evidence, { collateral, anchors: productionAnchors(), policy, now })
+}
+
+function withEvidence(sample: TpmSample, changed: Partial<TpmSample['evidence']>): TpmSample {
+  return { ...sample, evidence: { ...sample.evidence, ...changed } }
+}
+
+function flipped(bytes: Bytes, bit: number): Bytes {
+  const forged = bytes.slice()
+  forged[bit >> 3]! ^= 1 << (bit & 7)
+  return forged
+}
+
+/** The claims as `fields` of `expected.json` spells them. */
+function fieldsOf(claims: TpmClaims, quote: Bytes) {
+  return {
+    magic: 'ff544347',
+    type: 0x8018,
+    qualifiedSigner: claims.qualifiedSigner,
+    extraData: claims.reportData,
+    clock: claims.clock,
+    resetCount: claims.resetCount,
+    restartCount: claims.restartCount,
+    safe: claims.safe ? 1 : 0,
+    firmwareVersion: claims.firmwareVersion,
+    pcrSelect: claims.selection.map(({ bank, indices }) => [bank, indices]),
+    pcrDigest: claims.pcrDigest,
+    len: quote.length,
+  }
+}
+
+const schemes: Readonly<Record<string, string>> = {
+  '0x14': 'rsassa',
+  '0x16': 'rsapss',
+  '0x18': 'ecdsa',
+}
+
+function expectedClaims(expected: ExpectedTpm) {
+  const { akAttributes, hclReportType, userData } = expected
+  return {
+    signature: { scheme: schemes[expected.sigAlg], hash: expected.hashAlg },
+    hasValues: expected.pcrDigestMatches === true,
+    // A TDREPORT's quote came without Intel's documents: its own chain holds, no more is known.
+    hardware: { SNP: 'sev-snp', TDX: 'tdx', none: undefined }[hclReportType ?? 'none'],
+    endorsement: hclReportType === 'SNP' || expected.akCertChain === true ? 'pinned' : 'supplied',
+    ...(userData !== undefined && { userData: userData.toLowerCase() }),
+    ...(akAttributes && {
+      attributes: {
+        raw: String(akAttributes['attrs']).slice(2).padStart(8, '0'),
+        restricted: akAttributes['restricted'],
+        fixedTpm: akAttributes['fixedTPM'],
+        sign: akAttributes['sign'],
+        decrypt: akAttributes['decrypt'],
+      },
+    }),
+    ...(expected.akCertChain === true && { anchor: 'google-tpm-ek-root-1', boots: true }),
+  }
+}
+
+function concluded(claims: TpmClaims) {
+  return {
+    signature: claims.signature,
+    hasValues: claims.pcrs !== undefined,
+    hardware: claims.hardware?.tee,
+    endorsement: claims.endorsement,
+    userData: claims.vm?.userData,
+    attributes: claims.attestationKey.attributes,
+    anchor: claims.anchor,
+    boots: claims.boot !== undefined && claims.boot.differing.length === 0,
+  }
+}
