@@ -76,11 +76,15 @@ function nameChain(given: Chain): NamedChain {
       'CHAIN_INVALID',
       `${what}: got ${quoted(leaf)} first, expected "SEV-VCEK" or "SEV-VLEK"`,
     )
-  refuseUnless(!leaf.extensions.ca, 'CHAIN_INVALID', `${what}: ${quoted(leaf)} is an authority`)
+  refuseUnless(
+    !leaf.extensions.ca,
+    'CHAIN_INVALID',
+    () => `${what}: ${quoted(leaf)} is an authority`,
+  )
   refuseUnless(
     leaf.numbers.kind === 'ec' && leaf.numbers.curve === 'P-384',
     'CHAIN_INVALID',
-    `${what}: the key of ${quoted(leaf)} is not on P-384`,
+    () => `${what}: the key of ${quoted(leaf)} is not on P-384`,
   )
   for (const certificate of given) requireAlgorithm(certificate)
 
@@ -106,13 +110,14 @@ function nameChain(given: Chain): NamedChain {
       rootCertificate.commonName === `ARK-${line}` &&
         rootCertificate.issuer === rootCertificate.subject,
       'CHAIN_INVALID',
-      `${what}: got ${quoted(rootCertificate)} last, expected "ARK-${line}", issued by itself`,
+      () =>
+        `${what}: got ${quoted(rootCertificate)} last, expected "ARK-${line}", issued by itself`,
     )
   }
   refuseUnless(
     authorityCertificate.issuer === root.subject,
     'CHAIN_INVALID',
-    `${what}: ${quoted(authorityCertificate)} is not issued by ${quoted(root)}`,
+    () => `${what}: ${quoted(authorityCertificate)} is not issued by ${quoted(root)}`,
   )
   return { kind, line, leaf, authority: authorityCertificate, root, given }
 }

@@ -104,7 +104,7 @@ function matchHardwareId({ chipId }: SnpReport, { leaf, line }: VerifiedChain): 
       `hardware id: ${hardwareId.length} bytes, ${line} has ${size}`,
     )
   refuseUnless(
-    isZero(chipId) || encodeHex(chipId) === encodeHex(hardwareId).padEnd(2 * chipId.length, '0'),
+    isZero(chipId) || chipId.every((byte, index) => byte === (hardwareId[index] ?? 0)),
     'CERT_MISMATCH',
     () => `hardware id: the VCEK says ${encodeHex(hardwareId)}, the report ${encodeHex(chipId)}`,
   )
@@ -112,7 +112,8 @@ function matchHardwareId({ chipId }: SnpReport, { leaf, line }: VerifiedChain): 
 
 /** Whether all bytes are zero. */
 export function isZero(bytes: Bytes): boolean {
-  return bytes.every((byte) => byte === 0)
+  for (let index = 0; index < bytes.length; index++) if (bytes[index] !== 0) return false
+  return true
 }
 
 function readText(leaf: Certificate, id: string, name: string): string {

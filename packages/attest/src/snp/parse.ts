@@ -212,6 +212,7 @@ function readSignature(r: Reader): Bytes {
 
 function zeros(r: Reader, field: string, size: number): void {
   const at = r.offset
-  const bad = r.bytes(field, size).findIndex((byte) => byte !== 0)
-  if (bad >= 0) throw new MalformedError(field, at + bad, 'not zero')
+  const bytes = r.bytes(field, size)
+  for (let index = 0; index < size; index++)
+    if (bytes[index] !== 0) throw new MalformedError(field, at + index, 'not zero')
 }
