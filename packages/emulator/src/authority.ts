@@ -9,9 +9,23 @@ export type Authority = {
   readonly platformCa: CertifiedIssuer
   readonly processorCa: CertifiedIssuer
   readonly tcbSigner: CertifiedIssuer
-  /** Certifies a machine's provisioning key. Equal content and seed give an equal serial number. */
-  certifyPck(key: SigningKey, content: PckContent): { readonly der: Bytes; readonly serial: Bytes }
+  /**
+   * Certifies a machine's provisioning key: by the Platform CA where it has a platform instance, else by the Processor
+   * CA. Equal content and seed give an equal serial number.
+   */
+  certifyPck(key: SigningKey, content: PckContent): CertifiedPck
 }
+
+/** A PCK certificate and the authority that issued it. */
+export type CertifiedPck = {
+  readonly der: Bytes
+  readonly serial: Bytes
+  readonly ca: PckCa
+  readonly issuer: CertifiedIssuer
+}
+
+/** Which authority certifies a machine. */
+export type PckCa = 'platform' | 'processor'
 
 /** An issuer with the certificate that names it. */
 export type CertifiedIssuer = Issuer & { readonly key: SigningKey; readonly der: Bytes }
@@ -44,14 +58,15 @@ export function createAuthority(seed: Uint8Array): Authority {
     deriveSigningKey(seed, 'platform-ca'),
     0,
   )
+  const processorCa = certify(
+    `${prefix} SGX PCK Processor CA`,
+    deriveSigningKey(seed, 'processor-ca'),
+    0,
+  )
   return {
     root: certify(rootIssuer.name, rootKey, 1),
     platformCa,
-    processorCa: certify(
-      `${prefix} SGX PCK Processor CA`,
-      deriveSigningKey(seed, 'processor-ca'),
-      0,
-    ),
+    processorCa,
     tcbSigner: certify(
       `${prefix} SGX TCB Signing`,
       deriveSigningKey(seed, 'tcb-signer'),
@@ -61,19 +76,21 @@ export function createAuthority(seed: Uint8Array): Authority {
       const extra = pckExtension(content)
       const serial = positive(deriveBytes(seed, `serial/${encodeHex(sha256(extra))}`, 20))
       const subject = `${prefix} SGX PCK Certificate`
+      const ca = content.platformInstanceId === undefined ? 'processor' : 'platform'
+      const issuer = ca === 'platform' ? platformCa : processorCa
       const der = issueCertificate(
         {
           subject,
           subjectKey: key,
           serial,
           pathLength: undefined,
-          crlUrl: pckCrlUrl,
+          crlUrl: pckCrlUrl(ca),
           extraExtensions: [extra],
           ...lifetime,
         },
-        platformCa,
+        issuer,
       )
-      return { der, serial }
+      return { der, serial, ca, issuer }
     },
   }
 }
@@ -82,8 +99,8 @@ const prefix = 'Cloister Emulator'
 
 // RFC 2606 reserves .invalid: nobody can serve revocation lists in the emulator's name.
 const rootCrlUrl = 'https://emulator.cloister.invalid/sgx/certification/v4/rootcacrl'
-const pckCrlUrl =
-  'https://emulator.cloister.invalid/sgx/certification/v4/pckcrl?ca=platform&encoding=der'
+const pckCrlUrl = (ca: PckCa): string =>
+  `https://emulator.cloister.invalid/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`
 
 // One lifetime for all, so that a root made from one seed is valid for every vector ever committed.
 const lifetime = {

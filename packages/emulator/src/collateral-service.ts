@@ -1,6 +1,7 @@
-import { encodeHex, OperationError, parseHex } from '@cloister/codec'
+import { OperationError } from '@cloister/codec'
 import { createServer, type Server } from 'node:http'
-import { emulatorFmspc, type CollateralOptions } from './collateral.ts'
+import { answerRequest } from './collateral-answers.ts'
+import type { CollateralOptions } from './collateral.ts'
 import type { Manufacturer } from './manufacturer.ts'
 
 /** A collateral service that runs. */
@@ -14,7 +15,7 @@ export type CollateralService = {
  * Serves the manufacturer's collateral on loopback, at the paths and with the headers of Intel's PCCS.
  * `options` is asked for each request, so that time, numbers and revocations can move.
  *
- * Spec: Intel PCS API v4; the root CRL in hexadecimal as PCCS has it.
+ * Spec: Intel PCS API v4, and what its caching service PCCS adds.
  *
  * @throws {OperationError} `collateral-service` where the port can't be opened.
  */
@@ -34,70 +35,6 @@ export async function serveCollateral(
   server.maxConnections = 64
   const opened = await listen(server, port)
   return { url: `http://127.0.0.1:${opened}`, close: () => close(server) }
-}
-
-type Answer = {
-  readonly status: number
-  readonly headers: Record<string, string>
-  readonly body: string | Uint8Array
-}
-
-function answerRequest(
-  manufacturer: Manufacturer,
-  options: CollateralOptions,
-  path: string,
-): Answer {
-  const url = URL.parse(path, 'http://pccs')
-  if (url === null) return refusal(400, 'the request has no path')
-  switch (url.pathname) {
-    case '/sgx/certification/v4/pckcrl': {
-      const ca = url.searchParams.get('ca')
-      if (ca !== 'platform' && ca !== 'processor')
-        return refusal(400, 'ca is platform or processor')
-      const { pckCrl, pckCrlIssuerChain } = manufacturer.collateral({ ...options, ca })
-      const headers = {
-        ...binary,
-        'SGX-PCK-CRL-Issuer-Chain': encodeURIComponent(pckCrlIssuerChain),
-      }
-      if (url.searchParams.get('encoding') !== 'der') return refusal(400, 'encoding is der')
-      return { status: 200, headers, body: parseHex(pckCrl) }
-    }
-    case '/sgx/certification/v4/rootcacrl':
-      return { status: 200, headers: text, body: manufacturer.collateral(options).rootCaCrl }
-    case '/tdx/certification/v4/tcb': {
-      const fmspc = url.searchParams.get('fmspc')?.toLowerCase()
-      if (fmspc !== encodeHex(emulatorFmspc)) return refusal(404, `no TCB info of FMSPC ${fmspc}`)
-      const { tcbInfo, tcbInfoSignature, tcbInfoIssuerChain } = manufacturer.collateral(options)
-      const headers = {
-        ...json,
-        'TCB-Info-Issuer-Chain': encodeURIComponent(tcbInfoIssuerChain),
-      }
-      // The signed text goes out as it is: writing it anew could break its signature.
-      return {
-        status: 200,
-        headers,
-        body: `{"tcbInfo":${tcbInfo},"signature":"${tcbInfoSignature}"}`,
-      }
-    }
-    case '/tdx/certification/v4/qe/identity': {
-      const { qeIdentity, qeIdentitySignature, qeIdentityIssuerChain } =
-        manufacturer.collateral(options)
-      const chain = encodeURIComponent(qeIdentityIssuerChain)
-      const headers = { ...json, 'SGX-Enclave-Identity-Issuer-Chain': chain }
-      const body = `{"enclaveIdentity":${qeIdentity},"signature":"${qeIdentitySignature}"}`
-      return { status: 200, headers, body }
-    }
-    default:
-      return refusal(404, `nothing is served at ${url.pathname}`)
-  }
-}
-
-const binary = { 'content-type': 'application/pkix-crl' }
-const json = { 'content-type': 'application/json' }
-const text = { 'content-type': 'text/plain' }
-
-function refusal(status: number, error: string): Answer {
-  return { status, headers: json, body: JSON.stringify({ error }) }
 }
 
 function listen(server: Server, port: number): Promise<number> {

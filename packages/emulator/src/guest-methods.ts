@@ -10,7 +10,7 @@ import {
 } from '@cloister/codec'
 import { createHash } from 'node:crypto'
 import { extend, runtimeEvent, type TdEvent } from './event-log.ts'
-import type { Platform } from './manufacturer.ts'
+import type { Platform } from './platform.ts'
 import type { TdMeasurement } from './measurement.ts'
 import { sha256 } from './signing-key.ts'
 

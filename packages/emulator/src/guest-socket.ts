@@ -2,7 +2,7 @@ import { MalformedError, OperationError, parseJson, parseUtf8, type Json } from 
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { GuestMethods, type GuestParams } from './guest-methods.ts'
-import type { Platform } from './manufacturer.ts'
+import type { Platform } from './platform.ts'
 import type { TdMeasurement } from './measurement.ts'
 
 /** A guest socket that is served. */

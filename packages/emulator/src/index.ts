@@ -6,7 +6,11 @@ export {
   type PsaTokenProfile,
   type PsaTokenRequest,
 } from './arm/psa.ts'
-export { collateralLifetimeSeconds, emulatorFmspc, type CollateralOptions } from './collateral.ts'
+export {
+  collateralLifetimeSeconds,
+  type CollateralOptions,
+  type SignedDocument,
+} from './collateral.ts'
 export { serveCollateral, type CollateralService } from './collateral-service.ts'
 export { replay, type TdEvent } from './event-log.ts'
 export { serveGuestSocket, type GuestSocket } from './guest-socket.ts'
@@ -18,13 +22,10 @@ export {
   type PrepareOptions,
   type RunningTd,
 } from './launch.ts'
-export {
-  createManufacturer,
-  type Manufacturer,
-  type Platform,
-  type PlatformOptions,
-} from './manufacturer.ts'
+export { createManufacturer, type Manufacturer } from './manufacturer.ts'
 export { measureTd, type TdMeasurement } from './measurement.ts'
+export type { Platform, PlatformNames, PlatformOptions } from './platform.ts'
+export type { CertificationType, ForgedParts } from './quote-envelope.ts'
 export {
   createNitroCloud,
   type DocumentRequest,
@@ -33,6 +34,8 @@ export {
   type NitroEnclave,
 } from './nitro/cloud.ts'
 export type { QuoteRequest, TdRegisters } from './quote.ts'
+export type { EnclaveQuoteRequest } from './sgx-quote.ts'
+export { emulatorFmspc } from './tcb-documents.ts'
 export type { PlatformStatus } from './tcb-levels.ts'
 export type { TdFile, TdImage } from './td-image.ts'
 export type { StartOptions } from './td-process.ts'

@@ -11,17 +11,17 @@ export type PckContent = {
   readonly pceSvn: number
   /** Processor family, model, stepping, platform and custom SKU; 6 bytes. */
   readonly fmspc: Bytes
-  /** 16 bytes. */
-  readonly platformInstanceId: Bytes
+  /** 16 bytes, of a machine that the Platform CA certifies; undefined for the Processor CA's. */
+  readonly platformInstanceId: Bytes | undefined
 }
 
 /**
- * The SGX extension of a Platform CA's PCK certificate: all seven entries, in Intel's order.
+ * The SGX extension of a PCK certificate, in Intel's order: seven entries of the Platform CA, five of the Processor CA.
  *
  * Spec: Intel SGX PCK Certificate and CRL Profile, section 1.3.5.
  */
 export function pckExtension(content: PckContent): Bytes {
-  const { components } = content
+  const { components, platformInstanceId } = content
   const svns = components.map((svn, index) => entry(`2.${index + 1}`, integer(svn)))
   const value = sequence(
     entry('1', octetString(content.ppid)),
@@ -35,8 +35,17 @@ export function pckExtension(content: PckContent): Bytes {
     ),
     entry('3', octetString(Uint8Array.of(0, 0))), // PCEID
     entry('4', octetString(content.fmspc)),
-    entry('5', enumerated(1)), // SGX type: scalable
-    entry('6', octetString(content.platformInstanceId)),
+    entry('5', enumerated(platformInstanceId === undefined ? 0 : 1)), // SGX type: standard or scalable
+    ...(platformInstanceId === undefined ? [] : platformEntries(platformInstanceId)),
+  )
+  return extension(sgxExtension, false, value)
+}
+
+const sgxExtension = '1.2.840.113741.1.13.1'
+
+function platformEntries(platformInstanceId: Bytes): readonly Bytes[] {
+  return [
+    entry('6', octetString(platformInstanceId)),
     entry(
       '7',
       sequence(
@@ -45,11 +54,8 @@ export function pckExtension(content: PckContent): Bytes {
         entry('7.3', boolean(true)), // SMT enabled
       ),
     ),
-  )
-  return extension(sgxExtension, false, value)
+  ]
 }
-
-const sgxExtension = '1.2.840.113741.1.13.1'
 
 function entry(suffix: string, value: Bytes): Bytes {
   return sequence(objectIdentifier(`${sgxExtension}.${suffix}`), value)

@@ -1,7 +1,13 @@
-import { concatBytes, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
+import { concatBytes, encodeUtf8, type Bytes } from '@cloister/codec'
 import { littleEndian, sized } from './layout.ts'
-import { quotingEnclave, quotingEnclaveReport } from './quoting-enclave.ts'
-import { sha384, type SigningKey } from './signing-key.ts'
+import {
+  quoteHeader,
+  sealQuote,
+  type CertificationType,
+  type QuoteSigner,
+} from './quote-envelope.ts'
+import { quotingEnclaves } from './quoting-enclave.ts'
+import { sha384 } from './signing-key.ts'
 import { moduleSvns } from './tcb-levels.ts'
 
 /** The 48-byte registers of a TD: what was built into it, and what it was extended with since. */
@@ -22,74 +28,30 @@ export type QuoteRequest = TdRegisters & {
   readonly version?: 4 | 5
   /** Version 5: the host has updated the TDX module since the TD started, and not relaunched the TD. */
   readonly moduleUpdatedSince?: boolean
+  readonly certificationType?: CertificationType
 }
 
-/** What a machine signs quotes with. */
-export type QuoteSigner = {
-  readonly attestationKey: SigningKey
-  readonly pckKey: SigningKey
-  /** Leaf, Platform CA, root. */
-  readonly pckChainPem: string
-  readonly cpuSvn: readonly number[]
-  readonly teeTcbSvn: readonly number[]
-  readonly quotingEnclaveSvn: number
-}
+/** What a machine signs quotes of TDs with. */
+export type TdSigner = QuoteSigner & { readonly teeTcbSvn: readonly number[] }
 
 /**
  * Signs a TDX quote, byte for byte in Intel's layout.
  *
  * Spec: Intel TDX DCAP Quoting Library API, A.3 (version 4) and A.4 (version 5).
  */
-export function signQuote(request: QuoteRequest, signer: QuoteSigner): Bytes {
+export function signQuote(request: QuoteRequest, signer: TdSigner): Bytes {
   const version = request.version ?? 4
-  const signed = concatBytes(quoteHeader(version), ...reportBody(request, signer, version))
-  const chain = encodeUtf8(signer.pckChainPem)
-  const report = quotingEnclaveReport(
-    signer.attestationKey,
-    signer.cpuSvn,
-    signer.quotingEnclaveSvn,
-  )
-  const certification = concatBytes(
-    report,
-    signer.pckKey.signRaw(report),
-    littleEndian(quotingEnclave.authData.length, 2),
-    quotingEnclave.authData,
-    littleEndian(pckCertificateChain, 2),
-    littleEndian(chain.length, 4),
-    chain,
-  )
-  const signature = concatBytes(
-    signer.attestationKey.signRaw(signed),
-    signer.attestationKey.point,
-    littleEndian(quotingEnclaveCertification, 2),
-    littleEndian(certification.length, 4),
-    certification,
-  )
-  return concatBytes(signed, littleEndian(signature.length, 4), signature)
+  const header = quoteHeader(version, 'tdx', signer)
+  const signed = concatBytes(header, ...reportBody(request, signer, version))
+  return sealQuote(signed, 4, quotingEnclaves.tdx, signer, request.certificationType ?? 5)
 }
 
-const pckCertificateChain = 5
-const quotingEnclaveCertification = 6
 const debugBit = 1n << 0n
 const septVeDisable = 1n << 28n
-const intelQeVendorId = '939a7233f79c4ca9940a0db3957f0607'
 const mrSeam = sha384(encodeUtf8('Cloister Emulator TDX module, version 1.5'))
 const xfam = Uint8Array.of(0xe7, 0, 6, 0, 0, 0, 0, 0)
 
-function quoteHeader(version: number): Bytes {
-  const userData = new Uint8Array(20)
-  userData.set(encodeUtf8('CLOISTER EMULATOR'))
-  return concatBytes(
-    littleEndian(version, 2),
-    littleEndian(2, 2), // ECDSA with P-256
-    littleEndian(0x81, 4), // TDX
-    new Uint8Array(4),
-    parseHex(intelQeVendorId),
-    userData,
-  )
-}
-
-function reportBody(request: QuoteRequest, signer: QuoteSigner, version: 4 | 5): readonly Bytes[] {
+function reportBody(request: QuoteRequest, signer: TdSigner, version: 4 | 5): readonly Bytes[] {
   const attributes =
     (request.tdAttributes ?? septVeDisable) | (request.debug === true ? debugBit : 0n)
   const teeTcbSvn = sized(Uint8Array.from(signer.teeTcbSvn), 16, 'TEE TCB SVN')

@@ -25,6 +25,14 @@ export type TcbLevel = {
   readonly tdxComponents: readonly number[]
 }
 
+/** What becomes of a level in a TCB recovery. */
+const demoted: Readonly<Partial<Record<PlatformStatus, PlatformStatus>>> = {
+  UpToDate: 'OutOfDate',
+  SWHardeningNeeded: 'OutOfDate',
+  ConfigurationNeeded: 'OutOfDateConfigurationNeeded',
+  ConfigurationAndSWHardeningNeeded: 'OutOfDateConfigurationNeeded',
+}
+
 type Svns = Readonly<Record<ComponentStatus, number>>
 
 /** SVN of the current TDX module, of an outdated and of a revoked one. */
@@ -51,6 +59,21 @@ export const tcbLevels: readonly TcbLevel[] = [
     'EMULATED-SA-00003',
   ]),
   level('Revoked', 4, 0, '2023-02-15T00:00:00Z', ['EMULATED-SA-00004']),
+]
+
+/**
+ * The levels after a TCB recovery: newer microcode is called for, and machines without it are out of date by a new
+ * advisory.
+ */
+export const recoveredLevels: readonly TcbLevel[] = [
+  level('UpToDate', 9, 1, '2026-08-12T00:00:00Z', []),
+  level('ConfigurationNeeded', 9, 0, '2026-08-12T00:00:00Z', ['EMULATED-SA-00002']),
+  ...tcbLevels.map((known) => {
+    const status = demoted[known.status]
+    return status === undefined
+      ? known
+      : { ...known, status, advisories: [...known.advisories, 'EMULATED-SA-00007'] }
+  }),
 ]
 
 /** The SVNs of a machine whose status is `tcb`; 'NotSupported' stands below every level. */

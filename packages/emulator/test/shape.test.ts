@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { machineSeed, sampleRequest, testManufacturer } from './verifier.ts'
+import { machineSeed, sampleEnclave, sampleRequest, testManufacturer } from './verifier.ts'
 
 const evidence =
   process.env['CLOISTER_EVIDENCE'] ?? join(import.meta.dirname, '../../../../shared/evidence')
@@ -67,6 +67,41 @@ function certificates(pem: string): Buffer[] {
     Buffer.from(body!, 'base64'),
   )
 }
+
+const sgxSample = join(evidence, 'sgx/automata-v3-a-202508-SWHardeningNeeded')
+const processorSample = join(
+  evidence,
+  'sgx/phala-processor-ca-202507-ConfigurationAndSWHardeningNeeded',
+)
+
+describe.skipIf(!present)("SGX beside Intel's own documents", () => {
+  const manufacturer = testManufacturer()
+  const read = (name: string) => JSON.parse(readFileSync(join(name, 'collateral.json'), 'utf8'))
+
+  test.for([
+    ['platform', sgxSample],
+    ['processor', processorSample],
+  ] as const)('the PCK chain of the %s CA has the same shape, leaf to root', ([ca, folder]) => {
+    const platform = manufacturer.createPlatform({ machineSeed: machineSeed(1), ca })
+    const quote = Buffer.from(platform.quoteEnclave(sampleEnclave()))
+    const theirQuote = readFileSync(join(folder, 'quote.bin'))
+    expect(quote.subarray(0, 8)).toEqual(theirQuote.subarray(0, 8))
+    const [ours, theirs] = [quote, theirQuote].map((bytes) =>
+      certificates(bytes.toString('latin1')),
+    )
+    expect(ours).toHaveLength(3)
+    for (const [index, der] of ours!.entries()) expect(shape(der)).toEqual(shape(theirs![index]!))
+  })
+
+  test('TCB info and QE identity have the same members in the same order', () => {
+    const collateral = manufacturer.collateral({ tee: 'sgx' })
+    const intel = read(sgxSample)
+    // The best level of this family has an advisory of its own; the emulator's has none.
+    const theirs = memberText(intel.tcb_info).replace(',"advisoryIDs":["string"]', '')
+    expect(memberText(collateral.tcbInfo)).toBe(theirs)
+    expect(memberText(collateral.qeIdentity)).toBe(memberText(intel.qe_identity))
+  })
+})
 
 describe.skipIf(!present)("beside Intel's own documents", () => {
   const manufacturer = testManufacturer()

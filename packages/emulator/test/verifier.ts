@@ -2,7 +2,13 @@
 import { createRequire } from 'node:module'
 import type { IntelCollateral } from '@cloister/attest'
 import { unixSeconds, type Bytes } from '@cloister/codec'
-import { createManufacturer, type Manufacturer, type QuoteRequest } from '../src/index.ts'
+import {
+  createManufacturer,
+  type EnclaveQuoteRequest,
+  type Manufacturer,
+  type Platform,
+  type QuoteRequest,
+} from '../src/index.ts'
 
 /** What `@phala/dcap-qvl` answers. */
 export type QvlReport = { status: string; advisory_ids: string[]; report: unknown; ppid: Buffer }
@@ -42,6 +48,18 @@ export function sampleRequest(changes: Partial<QuoteRequest> = {}): QuoteRequest
   }
 }
 
+/** An enclave whose fields differ from one another, so that a swap shows. */
+export function sampleEnclave(changes: Partial<EnclaveQuoteRequest> = {}): EnclaveQuoteRequest {
+  return {
+    mrEnclave: new Uint8Array(32).fill(0xe0),
+    mrSigner: new Uint8Array(32).fill(0xe1),
+    isvProdId: 7,
+    isvSvn: 3,
+    reportData: Uint8Array.from({ length: 64 }, (_, index) => index),
+    ...changes,
+  }
+}
+
 /** Collateral with its members spelled as Intel's tools and the third-party verifier spell them. */
 export function underscored(collateral: IntelCollateral): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(collateral).map(([name, text]) => [spelled(name), text]))
@@ -51,11 +69,27 @@ function spelled(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-/** What the third-party verifier says of a quote: its status, or its refusal. */
+/** What the third-party verifier says of a TDX quote: its status, or its refusal. */
 export function verdict(manufacturer: Manufacturer, quote: Bytes, at: number = now + 60): string {
+  return said(manufacturer, quote, manufacturer.collateral(), at)
+}
+
+/** What the third-party verifier says of an SGX quote of `platform`. */
+export function enclaveVerdict(
+  manufacturer: Manufacturer,
+  platform: Platform,
+  quote: Bytes,
+  at: number = now + 60,
+): string {
+  const collateral = manufacturer.collateral({ tee: 'sgx', ca: platform.ca })
+  const pckCertificateChain = platform.pckChainPem
+  return said(manufacturer, quote, { ...collateral, pckCertificateChain }, at)
+}
+
+function said(manufacturer: Manufacturer, quote: Bytes, collateral: IntelCollateral, at: number) {
   const verifier = qvl.QuoteVerifier.newWithRootCa(Buffer.from(manufacturer.rootDer))
   try {
-    return verifier.verify(Buffer.from(quote), underscored(manufacturer.collateral()), at).status
+    return verifier.verify(Buffer.from(quote), underscored(collateral), at).status
   } catch (refusal) {
     return refusal instanceof Error ? refusal.message : String(refusal)
   }
