@@ -60,7 +60,7 @@ export type RimClaim =
       readonly digestHolds: boolean
       /** `good`, `expired`, or the reject code that says what is wrong with it. */
       readonly chain: string
-      /** Validity of the signer's certificate, in seconds since 1970. */
+      /** When all its certificates are valid, in seconds since 1970. */
       readonly notBefore: number
       readonly notAfter: number
       readonly revocation: 'good' | 'not-checked' | 'revoked'

@@ -18,6 +18,7 @@ export type CheckedRim = {
   readonly digestHolds: boolean
   /** `expired`: everything holds but the time. A reject code: what else does not. */
   readonly chain: 'good' | 'expired' | RejectCode
+  /** When all its certificates are valid. */
   readonly notBefore: UnixSeconds
   readonly notAfter: UnixSeconds
   /** Of its signer and those above: looked at where all else but the time holds. */
@@ -154,15 +155,16 @@ async function checkRim(
   responses: readonly OcspResponse[],
   memory: NvidiaMemory,
 ): Promise<CheckedRim> {
+  const notAfter = earliest(chain.map((certificate) => certificate.notAfter))
   const checked = {
     rim,
     signatureHolds: await memory.certificates.signatures.holds(memory.signed(rim), signer),
     digestHolds: await memory.digestHolds(rim),
     chain: await judgeChain(signer, chain, field, trusted, memory),
-    notBefore: signer.notBefore,
-    notAfter: signer.notAfter,
+    notBefore: latest(chain.map(({ notBefore }) => notBefore)),
+    notAfter,
     revocation: 'not-checked' as const,
-    until: earliest(chain.map(({ notAfter }) => notAfter)),
+    until: notAfter,
   }
   if (!isGenuine(checked)) return checked
   const statuses = await chainStatuses(chain, responses, trusted.now, memory)
@@ -189,6 +191,10 @@ async function judgeChain(
     if (!(refusal instanceof Refusal)) throw refusal
     return refusal.reject === 'CERT_EXPIRED_OR_NOT_YET_VALID' ? 'expired' : refusal.reject
   }
+}
+
+function latest(times: readonly UnixSeconds[]): UnixSeconds {
+  return times.reduce((most, time) => (time > most ? time : most))
 }
 
 /** The status of every certificate of a chain but its root. */

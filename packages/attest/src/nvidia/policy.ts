@@ -101,7 +101,7 @@ function judgeRim(
       best.chain === 'good' || policy.allowExpiredRims,
       'RIM_EXPIRED',
       `manifest of the ${kind}: validity of its certificates`,
-      `its signer's is from ${best.notBefore} to ${best.notAfter}`,
+      `from ${best.notBefore} to ${best.notAfter}`,
       'now',
     ),
     ...unless(

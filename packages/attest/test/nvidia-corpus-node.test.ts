@@ -1,0 +1,3 @@
+import { testNvidiaCorpus } from './nvidia-corpus.ts'
+
+testNvidiaCorpus('node:crypto')
