@@ -39,3 +39,12 @@ export { emulatorFmspc } from './tcb-documents.ts'
 export type { PlatformStatus } from './tcb-levels.ts'
 export type { TdFile, TdImage } from './td-image.ts'
 export type { StartOptions } from './td-process.ts'
+export { serveSnpKeys, type SnpKeyService, type SnpKeyServiceOptions } from './snp/key-service.ts'
+export {
+  createSnpManufacturer,
+  snpListLifetimeSeconds,
+  type SnpListOptions,
+  type SnpManufacturer,
+} from './snp/manufacturer.ts'
+export type { SnpCertificateOptions, SnpPlatform, SnpPlatformOptions } from './snp/platform.ts'
+export { signedReportBytes, type SnpReportRequest } from './snp/report.ts'
