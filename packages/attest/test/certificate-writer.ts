@@ -42,7 +42,7 @@ export type CertificateOptions = {
   readonly notAfter?: number
   readonly ca?: boolean
   readonly pathLength?: number
-  readonly keyUsage?: number
+  readonly keyUsage?: number | 'absent'
   readonly extra?: readonly Uint8Array[]
   readonly version?: number
 }
@@ -72,11 +72,15 @@ export function certificate(
       0xa3,
       sequence(
         extension('551d13', true, sequence(...constraints)),
-        extension(
-          '551d0f',
-          true,
-          der(3, Buffer.from([0, options.keyUsage ?? (options.ca === true ? 0x06 : 0xc0)])),
-        ),
+        ...(options.keyUsage === 'absent'
+          ? []
+          : [
+              extension(
+                '551d0f',
+                true,
+                der(3, Buffer.from([0, options.keyUsage ?? (options.ca === true ? 0x06 : 0xc0)])),
+              ),
+            ]),
         ...(options.extra ?? []),
       ),
     ),

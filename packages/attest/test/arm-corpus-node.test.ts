@@ -1,0 +1,3 @@
+import { testArmCorpus } from './arm-corpus.ts'
+
+testArmCorpus('node:crypto')

@@ -1,0 +1,3 @@
+import { testNitroCorpus } from './nitro-corpus.ts'
+
+testNitroCorpus('node:crypto')
