@@ -45,6 +45,19 @@ export {
   parseDeviceKey,
   type DeviceKey,
 } from './device-key.ts'
+export { createEar, earProfile, type EarClaims, type EarInput, type EarSubmod } from './ear/claims.ts'
+export { parseEarClaims, type ReadEar, type ReadSubmod } from './ear/parse.ts'
+export { earSigner, type EarAlgorithm, type EarKey, type EarSigner } from './ear/signature.ts'
+export { earFaults, signEar, verifyEar, type EarFault, type VerifiedEar } from './ear/token.ts'
+export {
+  reasonVectors,
+  rejectVectors,
+  trustTiers,
+  vectorMembers,
+  type TrustTier,
+  type TrustVector,
+  type VectorMember,
+} from './ear/vector.ts'
 export {
   tees,
   type CcaEvidence,
@@ -84,9 +97,31 @@ export {
 export { appraiseNitro } from './nitro/appraise.ts'
 export { nitroMeasurement, type NitroClaims } from './nitro/claims.ts'
 export { appraiseNvidia } from './nvidia/appraise.ts'
-export type { NvidiaClaims } from './nvidia/claims.ts'
+export type { NvidiaClaims, RimClaim } from './nvidia/claims.ts'
+export {
+  deviceSetCodes,
+  judgeDeviceSet,
+  type DeviceCounts,
+  type DeviceSetReason,
+} from './nvidia/device-set.ts'
+export type { GpuMode } from './nvidia/opaque.ts'
+export {
+  parseMeasurementReport,
+  type MeasurementBlock,
+  type MeasurementReport,
+} from './nvidia/parse.ts'
+export type { NvidiaPolicy } from './nvidia/policy.ts'
 export { appraisePsa } from './psa/appraise.ts'
 export { psaMeasurement, type PsaClaims } from './psa/claims.ts'
+export {
+  appraiseSession,
+  cpuEvidenceBytes,
+  gpuNonce,
+  type Session,
+  type SessionAppraisal,
+  type SessionGiven,
+  type SessionReason,
+} from './session.ts'
 export { appraiseSgx } from './sgx/appraise.ts'
 export type { EnclaveAttributes } from './sgx/attributes.ts'
 export { sgxMeasurement, type SgxClaims } from './sgx/claims.ts'

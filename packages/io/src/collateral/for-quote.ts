@@ -9,6 +9,7 @@ import {
 } from '@cloister/attest'
 import { MalformedError } from '@cloister/codec'
 import {
+  blamesDocument,
   judge,
   nothingNeeded,
   type FetchedPart,
@@ -30,16 +31,18 @@ export async function fetchForQuote(
 ): Promise<FetchedPart | RejectedAppraisal> {
   if (given.known?.intel !== undefined) return nothingNeeded
   const before = await judge(evidence, given, 'none')
-  if (before.authentic !== false)
-    return await fetchForPlatform(fetching, platformIn(evidence), given, undefined)
-  const pck = before.reject === 'PCK_CERT_UNAVAILABLE' ? namedPck(evidence) : undefined
-  if (pck === undefined) return before
+  const pck = namedPck(evidence)
+  if (pck === undefined)
+    return before.authentic === false
+      ? before
+      : await fetchForPlatform(fetching, platformIn(evidence), given, undefined)
+  if (before.authentic === false && before.reject !== 'PCK_CERT_UNAVAILABLE') return before
   const chain = await fetchPckChain(fetching.client, fetching.intel, pck, given.now)
   const whole = withPckChain(evidence, chain.value)
   const after = await judge(whole, given, 'none')
   if (after.authentic !== false)
     return await fetchForPlatform(fetching, platformIn(whole), given, chain)
-  await fetching.client.forget(chain.documents)
+  if (blamesDocument(after)) await fetching.client.forget(chain.documents)
   return after
 }
 
