@@ -78,6 +78,7 @@ function judgeEvidence(evidence: Evidence, given: Given, memory: Memory): Promis
       return appraiseCca(evidence, given)
     case 'arm-psa':
       return appraisePsa(evidence, given)
+    case 'tpm2':
     default:
       return appraiseTpm(evidence, given, memory)
   }

@@ -7,6 +7,7 @@ import {
   type Cbor,
 } from '@cloister/codec'
 import type { Evidence, Tee } from './evidence.ts'
+import { parseMeasurementReport } from './nvidia/parse.ts'
 
 /** Most bytes that one piece of evidence may have, padding included. */
 export const evidenceBytesMax = 64 * 1024
@@ -44,6 +45,7 @@ export function evidenceFormat(evidence: Evidence): string | null {
       return 'arm-cca-token'
     case 'arm-psa':
       return 'arm-psa-token'
+    case 'tpm2':
     default:
       return 'tpm2-quote'
   }
@@ -66,10 +68,22 @@ function detectReport(bytes: Bytes): Tee | undefined {
 
 /** Spec: DMTF DSP0274 1.1, GET_MEASUREMENTS; TCG TPM 2.0 library part 2, TPM_GENERATED_VALUE. */
 function detectMeasurements(bytes: Bytes): Tee | undefined {
-  if (bytes[0] === 0x11 && bytes[1] === 0xe0) return 'nvidia-gpu'
+  if (bytes[0] === 0x11 && bytes[1] === 0xe0)
+    return isSwitch(bytes) ? 'nvidia-nvswitch' : 'nvidia-gpu'
   const isGenerated = [0xff, 0x54, 0x43, 0x47].every((byte, index) => bytes[index] === byte)
   return isGenerated ? 'tpm2' : undefined
 }
+
+/** A GPU says which driver runs it; a switch has none. */
+function isSwitch(bytes: Bytes): boolean {
+  try {
+    return !parseMeasurementReport(bytes).opaque.has(driverVersion)
+  } catch {
+    return false // Malformed: appraising it says where.
+  }
+}
+
+const driverVersion = 3
 
 /** Spec: RFC 9052 section 4.2, RFC 9783, draft-ffm-rats-cca-token. */
 function detectToken(bytes: Bytes): Tee | undefined {

@@ -1,5 +1,16 @@
-import type { Evidence } from './evidence.ts'
+import { MalformedError } from '@cloister/codec'
+import { readCcaToken } from './cca/parse.ts'
+import type { Evidence, TpmEvidence } from './evidence.ts'
+import { readNitroDocument } from './nitro/parse.ts'
+import { parseMeasurementReport } from './nvidia/parse.ts'
+import { readPsaToken } from './psa/parse.ts'
+import { Refusal } from './reject.ts'
+import { parseSgxQuote } from './sgx/parse.ts'
+import { parseSnpReport } from './snp/parse.ts'
 import { parseTdxQuote } from './tdx/parse.ts'
+import { parseEventLog } from './tpm/event-log.ts'
+import { parseHclBlob } from './tpm/hcl.ts'
+import { parseTpmQuote } from './tpm/parse.ts'
 
 /**
  * Every field of evidence, under its specification's names. Nothing is trusted, and nothing but its form is checked.
@@ -7,10 +18,43 @@ import { parseTdxQuote } from './tdx/parse.ts'
  * @throws {MalformedError} naming the field, where it is not in its format.
  */
 export function parseEvidence(evidence: Evidence): object {
+  try {
+    return fieldsOf(evidence)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    if (error.cause instanceof MalformedError) throw error.cause
+    throw new MalformedError('evidence', 0, `${error.reject}: ${error.where}`, { cause: error })
+  }
+}
+
+function fieldsOf(evidence: Evidence): object {
   switch (evidence.tee) {
+    case 'sgx':
+      return parseSgxQuote(evidence.quote)
     case 'tdx':
       return parseTdxQuote(evidence.quote)
+    case 'sev-snp':
+      return parseSnpReport(evidence.report)
+    case 'nvidia-gpu':
+    case 'nvidia-nvswitch':
+      return parseMeasurementReport(evidence.measurements)
+    case 'aws-nitro':
+      return readNitroDocument(evidence.document)
+    case 'arm-cca':
+      return readCcaToken(evidence.token)
+    case 'arm-psa':
+      return readPsaToken(evidence.token)
+    case 'tpm2':
     default:
-      return {}
+      return tpmFields(evidence)
+  }
+}
+
+function tpmFields({ quote, hcl, eventLog, pcrs }: TpmEvidence): object {
+  return {
+    quote: parseTpmQuote(quote),
+    ...(pcrs && { pcrs }),
+    ...(hcl && { hcl: parseHclBlob(hcl) }),
+    ...(eventLog && { eventLog: parseEventLog(eventLog) }),
   }
 }

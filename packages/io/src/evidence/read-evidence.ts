@@ -77,6 +77,7 @@ function evidenceOf(bytes: Bytes, files: Pick<EvidenceFiles, 'text' | 'optional'
       return { tee, token: bytes }
     case 'tpm2':
       return readTpmFiles(bytes, files)
+    case undefined:
     default:
       throw new MalformedError('evidence', 0, `no known format begins with ${beginning(bytes)}`)
   }
