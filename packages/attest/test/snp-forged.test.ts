@@ -30,6 +30,7 @@ describe.skipIf(!here)('real SNP evidence', () => {
   // All bits of each: SNP_FLIPS=all npx vitest run packages/attest/test/snp-forged.test.ts
   test.for(samples)(
     'no flipped bit of %s leaves it authentic',
+    { timeout: 120_000 },
     async (name) => {
       const { report, given } = open(name)
       const { appraise: warm } = createAppraiser()
@@ -46,7 +47,6 @@ describe.skipIf(!here)('real SNP evidence', () => {
         expect(appraisal.authentic, `bit ${bit}`).toBe(false)
       }
     },
-    120_000,
   )
 
   test('no flipped character of certificates or list changes what is authentic', async () => {
