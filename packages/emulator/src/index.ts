@@ -14,6 +14,23 @@ export {
 export { serveCollateral, type CollateralService } from './collateral-service.ts'
 export { replay, type TdEvent } from './event-log.ts'
 export { serveGuestSocket, type GuestSocket } from './guest-socket.ts'
+export { mountFuse, type FuseMount } from './kernel/fuse-mount.ts'
+export { GramineFiles, type GramineOptions } from './kernel/gramine-files.ts'
+export {
+  KernelError,
+  type PseudoFile,
+  type PseudoFiles,
+  type PseudoNode,
+} from './kernel/pseudo-files.ts'
+export {
+  ccaProvider,
+  snpProvider,
+  tdxProvider,
+  type TsmBlobs,
+  type TsmProvider,
+  type TsmRequest,
+} from './kernel/tsm-provider.ts'
+export { TsmReports, type TsmReportsOptions } from './kernel/tsm-reports.ts'
 export {
   launchTd,
   prepareTd,

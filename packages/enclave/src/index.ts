@@ -6,6 +6,28 @@ export {
 } from './config.ts'
 export { askEngine, type EnginePipes } from './engine/client.ts'
 export type { EngineInput, EngineMessage } from './engine/messages.ts'
+export {
+  collectEvidence,
+  type Collection,
+  type CollectOptions,
+} from './evidence-drivers/collect.ts'
+export { collectErrorCodes, type CollectErrorCode } from './evidence-drivers/collect-error.ts'
+export {
+  createConfigfsTsmDriver,
+  type ConfigfsTsmOptions,
+} from './evidence-drivers/configfs-tsm.ts'
+export { detectDrivers, type Detected, type DetectOptions } from './evidence-drivers/detect.ts'
+export type { DeviceFile, DeviceFiles } from './evidence-drivers/device-files.ts'
+export {
+  driverNames,
+  type Collected,
+  type CollectRequest,
+  type DriverName,
+  type EvidenceDriver,
+} from './evidence-drivers/driver.ts'
+export { createDstackDriver } from './evidence-drivers/dstack.ts'
+export { createGramineDriver, type GramineOptions } from './evidence-drivers/gramine.ts'
+export { createNvattestDriver, type NvattestOptions } from './evidence-drivers/nvattest.ts'
 export { createGuestDriver, type GuestDriver } from './guest-driver.ts'
 export { probeSandbox, type SandboxProgram } from './sandbox/bubblewrap.ts'
 export type { SandboxEnd, SandboxLimits } from './sandbox/limits.ts'
