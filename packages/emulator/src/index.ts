@@ -65,3 +65,21 @@ export {
 } from './snp/manufacturer.ts'
 export type { SnpCertificateOptions, SnpPlatform, SnpPlatformOptions } from './snp/platform.ts'
 export { signedReportBytes, type SnpReportRequest } from './snp/report.ts'
+export type { AttestationKeyOptions, EmulatedKey, TpmKeyScheme } from './tpm/attestation-key.ts'
+export { sampleBoot, type BootEvent } from './tpm/boot-log.ts'
+export {
+  bindToSnp,
+  bindToTd,
+  runtimeData,
+  writeHclBlob,
+  type HardwareBinding,
+  type RuntimeOptions,
+} from './tpm/paravisor.ts'
+export type { Selection } from './tpm/quote.ts'
+export {
+  createTpmManufacturer,
+  type EmulatedTpm,
+  type TpmManufacturer,
+  type TpmOptions,
+  type TpmQuoteRequest,
+} from './tpm/tpm.ts'
