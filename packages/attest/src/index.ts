@@ -45,7 +45,13 @@ export {
   parseDeviceKey,
   type DeviceKey,
 } from './device-key.ts'
-export { createEar, earProfile, type EarClaims, type EarInput, type EarSubmod } from './ear/claims.ts'
+export {
+  createEar,
+  earProfile,
+  type EarClaims,
+  type EarInput,
+  type EarSubmod,
+} from './ear/claims.ts'
 export { parseEarClaims, type ReadEar, type ReadSubmod } from './ear/parse.ts'
 export { earSigner, type EarAlgorithm, type EarKey, type EarSigner } from './ear/signature.ts'
 export { earFaults, signEar, verifyEar, type EarFault, type VerifiedEar } from './ear/token.ts'
@@ -94,6 +100,8 @@ export {
   type IntelPlatformName,
   type PckName,
 } from './needs/intel.ts'
+export { deviceCertificates, manifestCertificates } from './needs/nvidia.ts'
+export { hardwareBelow } from './needs/tpm.ts'
 export { appraiseNitro } from './nitro/appraise.ts'
 export { nitroMeasurement, type NitroClaims } from './nitro/claims.ts'
 export { appraiseNvidia } from './nvidia/appraise.ts'

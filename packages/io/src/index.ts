@@ -12,6 +12,7 @@ export { MemoryCache, type CacheEntry, type CollateralCache } from './collateral
 export { DocumentClient, type DocumentClientOptions } from './collateral/document-client.ts'
 export { FolderCache } from './collateral/folder-cache.ts'
 export { intelService, type IntelService, type IntelUpdate } from './collateral/intel.ts'
+export { nvidiaService, type NvidiaService } from './collateral/nvidia.ts'
 export { readConfig } from './config.ts'
 export { encodeHeader, type RawBlock } from './header-rlp.ts'
 export {

@@ -18,14 +18,18 @@ import {
   type FetchGiven,
   type Fetching,
 } from './fetching.ts'
+import { fetchForDevice } from './for-device.ts'
 import { fetchForQuote } from './for-quote.ts'
 import { fetchForReport } from './for-report.ts'
+import { fetchForTpm } from './for-tpm.ts'
 import { fetchIntel, intelService, type IntelService, type IntelUpdate } from './intel.ts'
+import { nvidiaService, type NvidiaService } from './nvidia.ts'
 
 /** The services that documents are fetched from. Each vendor's own, unless another is named. */
 export type CollateralServices = {
   readonly intel?: IntelService
   readonly amd?: AmdService
+  readonly nvidia?: NvidiaService
 }
 
 /** What a fetch gives: documents that nobody has verified yet, or why the evidence is not worth a request. */
@@ -42,6 +46,7 @@ export class CollateralFetcher {
       client,
       intel: services.intel ?? intelService,
       amd: services.amd ?? amdService,
+      nvidia: services.nvidia ?? nvidiaService,
     }
   }
 
@@ -101,7 +106,9 @@ function fetchFor(
       return fetchForReport(fetching, evidence, given)
     case 'nvidia-gpu':
     case 'nvidia-nvswitch':
+      return fetchForDevice(fetching, evidence, given)
     case 'tpm2':
+      return fetchForTpm(fetching, evidence, given)
     case 'aws-nitro':
     case 'arm-cca':
     case 'arm-psa':

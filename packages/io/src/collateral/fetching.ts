@@ -12,6 +12,7 @@ import type { UnixSeconds } from '@cloister/codec'
 import type { AmdProductLine, AmdService } from './amd.ts'
 import type { DocumentClient, FetchedDocument } from './document-client.ts'
 import type { IntelService, IntelUpdate } from './intel.ts'
+import type { NvidiaService } from './nvidia.ts'
 
 /** What a fetch depends on besides the evidence. */
 export type FetchGiven = {
@@ -33,6 +34,7 @@ export type Fetching = {
   readonly client: DocumentClient
   readonly intel: IntelService
   readonly amd: AmdService
+  readonly nvidia: NvidiaService
 }
 
 /** Documents of a bundle, and where they came from. */

@@ -16,15 +16,16 @@ export function hasEvidence(tests: number): boolean {
   return false
 }
 
-/** A real sample, with the documents beside it, and when it is to be judged. */
+/** A real sample, with the documents beside it, and when it is to be judged: `now` where it does not say. */
 export function readSample(
   name: string,
+  now = unixSeconds(0),
 ): FoundEvidence & { readonly now: UnixSeconds; readonly file: (name: string) => Buffer } {
   const folder = join(root, name)
-  const { verifyAtEpoch } = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'))
+  const { verifyAt } = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'))
   return {
     ...readEvidence(folder),
-    now: unixSeconds(verifyAtEpoch),
+    now: typeof verifyAt === 'string' ? unixSeconds(Date.parse(verifyAt) / 1000) : now,
     file: (file) => readFileSync(join(folder, file)),
   }
 }
