@@ -46,19 +46,19 @@ test.for([
   )
   const made = sign(hash, signed, { key: privateKey, dsaEncoding: 'ieee-p1363' })
   const parts = message({ protected: protectedHeader, signature: new Uint8Array(made) })
-  const read = readSign1(encodeCbor(parts), 'it')
-  expect(read.algorithm.name).toBe(algorithm)
-  expect(signedBytes(read)).toEqual(signed)
+  const sign1 = readSign1(encodeCbor(parts), 'it')
+  expect(sign1.algorithm.name).toBe(algorithm)
+  expect(signedBytes(sign1)).toEqual(signed)
   const own = parseDeviceKey(JSON.parse(JSON.stringify(publicKey.export({ format: 'jwk' }))))
-  expect(await isSign1By(read, own)).toBe(true)
+  expect(await isSign1By(sign1, own)).toBe(true)
   for (const other of ['P-256', 'P-384', 'P-521']) {
     const stranger = generateKeyPairSync('ec', { namedCurve: other }).publicKey
     const key = parseDeviceKey(JSON.parse(JSON.stringify(stranger.export({ format: 'jwk' }))))
-    expect(await isSign1By(read, key), other).toBe(false)
+    expect(await isSign1By(sign1, key), other).toBe(false)
   }
-  const altered = { ...read, payload: Uint8Array.of(1, 2, 4) }
+  const altered = { ...sign1, payload: Uint8Array.of(1, 2, 4) }
   expect(await isSign1By(altered, own)).toBe(false)
-  expect(await isSign1By({ ...read, signature: read.signature.subarray(1) }, own)).toBe(false)
+  expect(await isSign1By({ ...sign1, signature: sign1.signature.subarray(1) }, own)).toBe(false)
 })
 
 test('tag 18 may be there or not', () => {

@@ -1,5 +1,4 @@
 import {
-  encodeBase64,
   encodeHex,
   MalformedError,
   parseBase64,
@@ -29,6 +28,7 @@ export class CertificateMemory {
   /** Revocation lists by their hexadecimal. */
   readonly lists = new Recall<RevocationList>()
   readonly #certificates = new Recall<Certificate>()
+  readonly #certificatesByDer = new Recall<Certificate>()
   readonly #chains = new Recall<Chain>()
   readonly #spkiDigests = new WeakMap<Certificate, string>()
 
@@ -48,8 +48,8 @@ export class CertificateMemory {
     if (certificates.length === 0 || certificates.length > blocksMax)
       throw new MalformedError(field, 0, `expected 1 to ${blocksMax} certificates`)
     return certificates.map((der, index) =>
-      this.#certificates.get(
-        encodeBase64(der),
+      this.#certificatesByDer.get(
+        singleBytes.decode(der),
         now,
         () => parseCertificate(der.slice(), `${field} certificate ${index + 1}`),
         (certificate) => certificate.notAfter,
@@ -80,6 +80,9 @@ export class CertificateMemory {
     })
   }
 }
+
+/** Gives each byte a character of its own, so that different bytes are never one text; faster than base64. */
+const singleBytes = new TextDecoder('latin1')
 
 /** The earliest of some times. */
 export function earliest(times: readonly UnixSeconds[]): UnixSeconds {
