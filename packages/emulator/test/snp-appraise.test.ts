@@ -186,6 +186,7 @@ describe('chains and lists', () => {
       [concatBytes(list.subarray(0, -1), Uint8Array.of((list.at(-1) ?? 0) ^ 1)), now + 60],
       [list.slice(0, 100), now + 60],
       [new Uint8Array(0), now + 60],
+      [new Uint8Array(128 * 1024 + 1), now + 60],
     ] as const)
       expect(await judged(crl, at)).toEqual(['CRL_INVALID_OR_EXPIRED'])
   })

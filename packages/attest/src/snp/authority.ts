@@ -64,7 +64,7 @@ const organisation =
   '70c0b53616e746120436c617261310b300906035504080c024341311f301d060355040a0c16416476616e636564' +
   '204d6963726f2044657669636573'
 
-/** How AMD's certificates name who holds this common name: DER in hexadecimal. Spec: 57230, section 3. */
+/** How AMD's certificates name who holds this common name: DER in hexadecimal. Spec: 57230, tables of the certificates. */
 function distinguishedName(commonName: string): string {
   const text = encodeHex(encodeUtf8(commonName))
   const attribute = `0603550403${tagged('0c', text)}`

@@ -39,7 +39,7 @@ type NamedChain = Pick<VerifiedChain, 'kind' | 'line' | 'leaf' | 'authority' | '
  * Verifies VCEK or VLEK, its authority (ASK or ASVK) and the root (ARK), in PEM. Where the last two are left out, AMD's
  * own are used as this package knows them.
  *
- * In this order: roles, the root's key, every signature, every validity. Spec: 57230, sections 2 and 3.
+ * In this order: roles, the root's key, every signature, every validity. Spec: 57230, tables of the certificates.
  *
  * @throws {Refusal} PARSE, COLLATERAL_MISSING, CHAIN_INVALID, UNTRUSTED_ROOT, CHAIN_SIGNATURE or
  * CERT_EXPIRED_OR_NOT_YET_VALID.
@@ -127,7 +127,7 @@ const leafKinds: Readonly<Record<string, 'VCEK' | 'VLEK'>> = {
   'SEV-VLEK': 'VLEK',
 }
 
-/** RSA-PSS with SHA-384. Spec: 57230, section 3. */
+/** RSA-PSS with SHA-384. Spec: 57230, tables of the certificates. */
 function requireAlgorithm(certificate: Certificate): void {
   const { scheme, hash } = certificate.algorithm
   refuseUnless(

@@ -32,7 +32,7 @@ const hardwareIdBytes = { Milan: 64, Genoa: 64, Turin: 8 } as const
 /**
  * Checks that a certificate is the one of the chip and the TCB that a report speaks of, and says what else it certifies.
  *
- * Spec: 57230, section 3.1 and table of the extensions; 56860, fields SIGNING_KEY, REPORTED_TCB, CHIP_ID and CPUID.
+ * Spec: 57230, table of the extensions; 56860, fields SIGNING_KEY, REPORTED_TCB, CHIP_ID and CPUID.
  *
  * @throws {Refusal} CERT_MISMATCH saying which.
  */

@@ -5,12 +5,15 @@ import { keyUsageBits, mayUse } from '../x509/extensions.ts'
 import { parseRevocationList } from '../x509/revocation-list.ts'
 import type { VerifiedChain } from './chain.ts'
 
+/** Most characters of a list, in hexadecimal. AMD's have fewer than 2000. */
+const listCharactersMax = 256 * 1024
+
 /**
  * Checks a chain against the revocation list of its product line, DER in hexadecimal, and says when that list ends.
  *
  * The root signs the list: it speaks of the root and of the authorities below it, by serial number. Every VCEK and VLEK
  * has serial number 0, so AMD can take them back only with their authority.
- * Spec: 57230, section 4.3 (revocation lists); RFC 5280 section 6.3.
+ * Spec: 57230, chapter 4 (key distribution service); RFC 5280 section 6.3.
  *
  * @throws {Refusal} CRL_INVALID_OR_EXPIRED or CERT_REVOKED.
  */
@@ -21,6 +24,11 @@ export async function verifyRevocation(
   memory: CertificateMemory,
 ): Promise<UnixSeconds> {
   const field = 'AMD revocation list'
+  refuseUnless(
+    crl.length <= listCharactersMax,
+    'CRL_INVALID_OR_EXPIRED',
+    () => `${field}: ${crl.length} characters, at most ${listCharactersMax} are read`,
+  )
   const list = malformedAs('CRL_INVALID_OR_EXPIRED', () =>
     memory.lists.get(
       crl,

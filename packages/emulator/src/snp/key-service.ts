@@ -24,7 +24,7 @@ export type SnpKeyServiceOptions = {
 /**
  * Serves a manufacturer's certificates and revocation lists on loopback, at the paths of AMD's key service.
  *
- * Spec: AMD VCEK certificate and KDS interface specification 57230, section 4. A VLEK's own certificate is given to
+ * Spec: AMD VCEK certificate and KDS interface specification 57230, chapter 4. A VLEK's own certificate is given to
  * cloud providers alone, so it is not served.
  *
  * @throws {OperationError} `key-service` where the port can't be opened.

@@ -8,7 +8,7 @@ import { derivePrime, rsaExponent } from './prime.ts'
 const derived = new Map<string, CertificateKey>()
 const derivedMax = 64
 
-/** Derives an RSA-4096 key that signs with PSS and SHA-384, as AMD's authorities do. Spec: 57230, section 3. */
+/** Derives an RSA-4096 key that signs with PSS and SHA-384, as AMD's authorities do. Spec: 57230, tables of the certificates. */
 export function deriveRsaKey(seed: Uint8Array, label: string): CertificateKey {
   const name = `${encodeHex(sha256(seed))}/${label}`
   const known = derived.get(name)
