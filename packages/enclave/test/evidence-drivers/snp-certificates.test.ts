@@ -1,32 +1,12 @@
-import { encodeBase64, encodeHex, parseHex, type Bytes } from '@cloister/codec'
+import { encodeBase64, encodeHex, type Bytes } from '@cloister/codec'
 import { snpProvider, TsmReports } from '@cloister/emulator'
 import { describe, expect, test } from 'vitest'
 import { createConfigfsTsmDriver } from '../../src/evidence-drivers/configfs-tsm.ts'
+import { guids, tableOf } from './certificate-table.ts'
 import { bytesFrom, ways } from './stand-in.ts'
 
-const vcek = '63da758d-e664-4564-adc5-f4b93be8accd'
-const vlek = 'a8074bc2-a25a-483e-aae6-39c045a0b8a1'
-const ask = '4ab7b379-bbac-4fe4-a02f-05aef327c782'
-const ark = 'c0b406a4-a803-4952-9743-3fb6014cd0ae'
-const crl = '92f81bc3-5811-4d3d-97ff-d19f88dc67ea'
+const { vcek, vlek, ask, ark, crl } = guids
 const unknown = '11111111-2222-3333-4444-555555555555'
-
-type Entry = readonly [guid: string, content: Bytes]
-
-/** A table as a host writes it: entries of 24 bytes, an end of zeros, then what they point to. */
-function tableOf(entries: readonly Entry[], pages = 4096): Bytes {
-  const table = new Uint8Array(pages)
-  const view = new DataView(table.buffer)
-  let offset = (entries.length + 1) * 24
-  for (const [index, [guid, content]] of entries.entries()) {
-    table.set(parseHex(guid.replaceAll('-', '')), index * 24)
-    view.setUint32(index * 24 + 16, offset, true)
-    view.setUint32(index * 24 + 20, content.length, true)
-    table.set(content, offset)
-    offset += content.length
-  }
-  return table
-}
 
 const pem = (content: Bytes) =>
   `-----BEGIN CERTIFICATE-----\n${encodeBase64(content)}\n-----END CERTIFICATE-----\n`
