@@ -89,6 +89,13 @@ export {
 } from './policy.ts'
 export { appraiseProvenance, provenanceNonce, type ProvenanceEvidence } from './provenance.ts'
 export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
+export {
+  compareTcbRecovery,
+  type Recovery,
+  type RecoveryForecast,
+  type RecoveryTimes,
+  type TcbStanding,
+} from './recovery/compare.ts'
 export { rejectCodes, type RejectCode } from './reject.ts'
 export { appraiseCca } from './cca/appraise.ts'
 export { ccaMeasurement, type CcaClaims } from './cca/claims.ts'
