@@ -1,4 +1,4 @@
-import { createPublicKey, verify, X509Certificate } from 'node:crypto'
+import { createHash, createPublicKey, verify, X509Certificate } from 'node:crypto'
 import {
   appraise,
   insecureDevnetAnchor,
@@ -113,6 +113,17 @@ test('Node verifies the chain and the signature, and names say that it is no AWS
   const signed = Buffer.concat([lead, size, payload])
   const key = createPublicKey(chain[4]!.publicKey.export({ format: 'pem', type: 'spki' }))
   expect(verify('sha384', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true)
+})
+
+test("the root is every enclave's first certificate, and the anchor its key", () => {
+  const roots = [0, 1].map((fill) => {
+    const seed = new Uint8Array(16).fill(fill)
+    const { members } = parts(cloud.startEnclave({ enclaveSeed: seed }).document({ now }))
+    return bytesOf(members.get('cabundle'))[0]
+  })
+  expect(roots).toEqual([cloud.rootDer, cloud.rootDer])
+  const spki = new X509Certificate(cloud.rootDer).publicKey.export({ format: 'der', type: 'spki' })
+  expect(createHash('sha256').update(spki).digest('hex')).toBe(cloud.anchorSpkiSha256)
 })
 
 test('nothing of it is trusted by production anchors', async () => {

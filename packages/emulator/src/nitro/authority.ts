@@ -1,47 +1,61 @@
 import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { issueCertificate, keyIdentifier, type Issuer } from '../certificate.ts'
-import { deriveSigningKey, type SigningKey } from '../signing-key.ts'
+import { deriveSigningKey, type CertificateKey, type SigningKey } from '../signing-key.ts'
 
-/** The emulator's certificates above one instance, as AWS has them: root, region, zone, instance. */
+/** The emulator's certificates above all instances, as AWS has them: root, region, zone. */
 export type NitroAuthority = {
   readonly rootKey: SigningKey
-  /** DER, from the root to the instance. */
-  readonly bundle: readonly Bytes[]
-  readonly instance: Issuer
+  /** DER, from the root to the zone. */
+  readonly bundle: readonly [root: Bytes, region: Bytes, zone: Bytes]
+  readonly zone: Issuer
 }
 
 /** The name of AWS's root that follows the emulator's own. */
 const partition = 'Cloister Emulator aws.nitro-enclaves'
+const regionName = `us-nowhere-1.${partition}`
 
-/** Builds the tree above an instance. Keys and serial numbers follow from the seed, signatures do not. */
-export function createNitroAuthority(seed: Uint8Array, instanceId: string): NitroAuthority {
-  const names = [
-    partition,
-    `us-nowhere-1.${partition}`,
-    `zonal.us-nowhere-1.${partition}`,
-    `${instanceId}.us-nowhere-1.${partition}`,
-  ]
-  const issuers = names.map((name) => ({
-    name,
-    key: deriveSigningKey(seed, `nitro/${name}`, 'P-384'),
-  }))
-  const [root, ...below] = issuers
-  const instance = below.at(-1)
-  if (root === undefined || instance === undefined) throw new RangeError('Cannot build no tree')
-  const bundle = issuers.map(({ name, key }, index) =>
-    issueCertificate(
-      {
-        subject: name,
-        subjectKey: key,
-        serial: serialOf(key),
-        ...lifetime,
-        pathLength: below.length - index,
-        crlUrl: undefined,
-      },
-      issuers[index - 1] ?? root,
-    ),
+/** Builds the tree. Keys and serial numbers follow from the seed, signatures do not. */
+export function createNitroAuthority(seed: Uint8Array): NitroAuthority {
+  const root = issuerNamed(seed, partition)
+  const region = issuerNamed(seed, regionName)
+  const zone = issuerNamed(seed, `zonal.${regionName}`)
+  return {
+    rootKey: root.key,
+    bundle: [
+      certifyAuthority(root, 3, root),
+      certifyAuthority(region, 2, root),
+      certifyAuthority(zone, 1, region),
+    ],
+    zone,
+  }
+}
+
+/** Certifies the machine that starts enclaves. */
+export function certifyInstance(
+  seed: Uint8Array,
+  instanceId: string,
+  zone: Issuer,
+): { readonly der: Bytes; readonly issuer: Issuer } {
+  const issuer = issuerNamed(seed, `${instanceId}.${regionName}`)
+  return { der: certifyAuthority(issuer, 0, zone), issuer }
+}
+
+function issuerNamed(seed: Uint8Array, name: string): Issuer & { readonly key: SigningKey } {
+  return { name, key: deriveSigningKey(seed, `nitro/${name}`, 'P-384') }
+}
+
+function certifyAuthority({ name, key }: Issuer, pathLength: number, issuer: Issuer): Bytes {
+  return issueCertificate(
+    {
+      subject: name,
+      subjectKey: key,
+      serial: serialOf(key),
+      ...lifetime,
+      pathLength,
+      crlUrl: undefined,
+    },
+    issuer,
   )
-  return { rootKey: root.key, bundle, instance }
 }
 
 /** Certifies the key that an enclave's documents are signed with. AWS lets it live three hours. */
@@ -67,7 +81,7 @@ export function certifyEnclave(
 }
 
 /** How long an enclave's certificate lives. */
-export const leafSeconds = 3 * 3600 + 3
+const leafSeconds = 3 * 3600 + 3
 
 // One lifetime for all, so that a root made from one seed is valid for every vector ever committed.
 const lifetime = {
@@ -75,7 +89,7 @@ const lifetime = {
   notAfter: unixSeconds(Date.UTC(2049, 11, 31, 23, 59, 59) / 1000),
 }
 
-function serialOf(key: SigningKey): Bytes {
+function serialOf(key: CertificateKey): Bytes {
   const serial = keyIdentifier(key)
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40 // Twenty octets in DER, never negative, never zero.
   return serial

@@ -2,13 +2,19 @@ import { assert, encodeHex, unixSeconds, type Bytes, type UnixSeconds } from '@c
 import { subjectPublicKeyInfo } from '../certificate.ts'
 import { signCose } from '../cose.ts'
 import { deriveBytes, deriveSigningKey, sha256 } from '../signing-key.ts'
-import { certifyEnclave, createNitroAuthority } from './authority.ts'
+import {
+  certifyEnclave,
+  certifyInstance,
+  createNitroAuthority,
+  type NitroAuthority,
+} from './authority.ts'
 import { encodeDocument, type DocumentForm } from './document.ts'
 
 /** A cloud that starts emulated Nitro enclaves. Its evidence proves nothing about hardware. */
 export type NitroCloud = {
   /** SHA-256 of the root's SubjectPublicKeyInfo, hexadecimal: what a development anchor pins. */
   readonly anchorSpkiSha256: string
+  readonly rootDer: Bytes
   /** Starts an enclave: equal seeds, equal enclave. */
   startEnclave(options: EnclaveOptions): NitroEnclave
 }
@@ -50,14 +56,19 @@ const pcrCount = 16
 /** Opens a cloud. Keys, names, serial numbers and measurements follow from the 32-byte seed; signatures are randomised. */
 export function createNitroCloud(seed: Bytes): NitroCloud {
   assert(seed.length === 32, `a cloud's seed has 32 bytes, got ${seed.length}`)
-  const { rootKey } = createNitroAuthority(seed, 'none')
+  const authority = createNitroAuthority(seed)
   return {
-    anchorSpkiSha256: encodeHex(sha256(subjectPublicKeyInfo(rootKey))),
-    startEnclave: (options) => startEnclave(seed, options),
+    anchorSpkiSha256: encodeHex(sha256(subjectPublicKeyInfo(authority.rootKey))),
+    rootDer: authority.bundle[0],
+    startEnclave: (options) => startEnclave(seed, authority, options),
   }
 }
 
-function startEnclave(seed: Bytes, options: EnclaveOptions): NitroEnclave {
+function startEnclave(
+  seed: Bytes,
+  authority: NitroAuthority,
+  options: EnclaveOptions,
+): NitroEnclave {
   const { enclaveSeed, debug = false } = options
   assert(
     enclaveSeed.length >= 16,
@@ -66,7 +77,7 @@ function startEnclave(seed: Bytes, options: EnclaveOptions): NitroEnclave {
   const label = `nitro/enclave/${encodeHex(enclaveSeed)}`
   const instanceId = `i-0${encodeHex(deriveBytes(seed, `${label}/instance`, 8))}`
   const moduleId = `${instanceId}-enc0${encodeHex(deriveBytes(seed, `${label}/enclave`, 8))}`
-  const { bundle, instance } = createNitroAuthority(seed, instanceId)
+  const instance = certifyInstance(seed, instanceId, authority.zone)
   const key = deriveSigningKey(seed, `${label}/key`, 'P-384')
   const pcrs = new Map([...derivedPcrs(seed, label, debug), ...(options.pcrs ?? [])])
   return {
@@ -77,8 +88,8 @@ function startEnclave(seed: Bytes, options: EnclaveOptions): NitroEnclave {
         moduleId,
         timestampMilliseconds: now * 1000,
         pcrs,
-        certificate: certifyEnclave(`${moduleId}.us-nowhere-1.aws`, key, issuedAt, instance),
-        cabundle: bundle,
+        certificate: certifyEnclave(`${moduleId}.us-nowhere-1.aws`, key, issuedAt, instance.issuer),
+        cabundle: [...authority.bundle, instance.der],
         ...data,
       }
       return signCose(encodeDocument(content, form ?? 'indefinite'), key, envelope ?? 'untagged')
