@@ -52,7 +52,7 @@ export type PlatformProfile = 'http://arm.com/CCA-SSD/1.0.0' | 'tag:arm.com,2023
 const ccaTag = 399
 const parts = { platform: 44234, realm: 44241 }
 
-/** Spec: draft-ffm-rats-cca-token section 4; Arm DEN0137 (RMM) A7.2.3. */
+/** Spec: draft-ffm-rats-cca-token; Arm DEN0137 (RMM) A7.2.3. */
 const platformClaims = {
   challenge: 10,
   instanceId: 256,

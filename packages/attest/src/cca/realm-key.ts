@@ -22,7 +22,7 @@ const rawPointBytes = 1 + 2 * 48
  * Reads the realm's key: an uncompressed point on P-384, or a COSE_Key on any of the three curves. A COSE_Key starts
  * with a map, a point with 04: neither can pass for the other.
  *
- * Spec: Arm DEN0137 A7.2.3; draft-ffm-rats-cca-token section 4.
+ * Spec: Arm DEN0137 A7.2.3; draft-ffm-rats-cca-token.
  *
  * @throws {MalformedError} naming `field`.
  */
