@@ -4,6 +4,7 @@ import {
   coordinateBytes,
   isKeySize,
   saltBytes,
+  type CurveName,
   type HashName,
   type KeyNumbers,
   type PublicKey,
@@ -34,7 +35,7 @@ export function sha256(...parts: readonly Bytes[]): Promise<Bytes> {
 export async function digest(hash: HashName, ...parts: readonly Bytes[]): Promise<Bytes> {
   const [first] = parts
   const joined = first !== undefined && parts.length === 1 ? first : concatBytes(...parts)
-  return Uint8Array.from(digestOf(digestNames[hash], joined, 'buffer'))
+  return new Uint8Array(digestOf(digestNames[hash], joined, 'buffer'))
 }
 
 /**
@@ -67,28 +68,31 @@ export function publicKey(numbers: KeyNumbers): PublicKey {
 function importKey(numbers: KeyNumbers): KeyObject | undefined {
   if (!isKeySize(numbers)) return undefined
   try {
-    return createPublicKey({ format: 'jwk', key: jsonWebKey(numbers) })
+    return numbers.kind === 'ec' ? importPoint(numbers) : importModulus(numbers)
   } catch {
     return undefined // The one reason for a refusal here: the numbers are no key.
   }
 }
 
-function jsonWebKey(numbers: KeyNumbers) {
-  if (numbers.kind === 'rsa')
-    return {
-      kty: 'RSA',
-      n: encodeBase64Url(numbers.modulus),
-      e: encodeBase64Url(numbers.exponent),
-    }
-  const { curve, point } = numbers
-  const half = coordinateBytes[curve]
-  const bytes = Buffer.from(point.buffer, point.byteOffset, point.length)
-  return {
-    kty: 'EC',
-    crv: curve,
-    x: bytes.toString('base64url', 0, half),
-    y: bytes.toString('base64url', half),
-  }
+/**
+ * A point, as the text of its SubjectPublicKeyInfo: Node asks every object that it is given whether it is a key, and
+ * the answer no costs more than reading the key.
+ */
+function importPoint({ curve, point }: KeyNumbers & { readonly kind: 'ec' }): KeyObject {
+  const spki = Buffer.concat([pointPrefixes[curve], point]).toString('base64')
+  return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`)
+}
+
+/** What stands before x and y in a SubjectPublicKeyInfo, DER. Spec: RFC 5480 section 2. */
+const pointPrefixes: Readonly<Record<CurveName, Buffer>> = {
+  'P-256': Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
+  'P-384': Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
+  'P-521': Buffer.from('30819b301006072a8648ce3d020106052b810400230381860004', 'hex'),
+}
+
+function importModulus({ modulus, exponent }: KeyNumbers & { readonly kind: 'rsa' }): KeyObject {
+  const key = { kty: 'RSA', n: encodeBase64Url(modulus), e: encodeBase64Url(exponent) }
+  return createPublicKey({ format: 'jwk', key })
 }
 
 /** Writes r then s as DER (Ecdsa-Sig-Value). Only with P-521 is the whole longer than 127 bytes. */

@@ -84,8 +84,9 @@ export class DerReader {
   /** Content of an INTEGER: two's complement, big-endian, as short as it can be. */
   integer(field: string): Bytes {
     const at = this.#offset
-    const { content } = this.element(field, derTags.integer)
-    const [first, second = 0] = content
+    const content = this.#content(field, derTags.integer)
+    const first = content[0]
+    const second = content[1] ?? 0
     if (first === undefined) throw new MalformedError(field, at, 'an integer without content')
     if (
       content.length > 1 &&
@@ -108,8 +109,8 @@ export class DerReader {
   /** A BOOLEAN. @throws {MalformedError} where it is neither 00 nor ff. */
   boolean(field: string): boolean {
     const at = this.#offset
-    const { content } = this.element(field, derTags.boolean)
-    const [value] = content
+    const content = this.#content(field, derTags.boolean)
+    const value = content[0]
     if (content.length !== 1 || (value !== 0 && value !== 0xff))
       throw new MalformedError(field, at, 'a boolean that is neither 00 nor ff')
     return value === 0xff
@@ -117,14 +118,14 @@ export class DerReader {
 
   /** Content of an OCTET STRING. */
   octets(field: string): Bytes {
-    return this.element(field, derTags.octetString).content
+    return this.#content(field, derTags.octetString)
   }
 
   /** Content of a BIT STRING, and how many of its last bits are unused (they are zero). */
   bits(field: string): { readonly bytes: Bytes; readonly unused: number } {
     const at = this.#offset
-    const { content } = this.element(field, derTags.bitString)
-    const [unused] = content
+    const content = this.#content(field, derTags.bitString)
+    const unused = content[0]
     const last = content.at(-1) ?? 0
     if (unused === undefined || unused > 7 || (unused > 0 && content.length === 1))
       throw new MalformedError(field, at, 'a bit string with a bad count of unused bits')
@@ -136,7 +137,7 @@ export class DerReader {
   /** An OBJECT IDENTIFIER in dotted form. */
   objectId(field: string): string {
     const at = this.#offset
-    return dotted(this.element(field, derTags.objectId).content, field, at)
+    return dotted(this.#content(field, derTags.objectId), field, at)
   }
 
   /** A UTCTime or GeneralizedTime in the one form that RFC 5280 section 4.1.2.5 allows. */
@@ -156,6 +157,14 @@ export class DerReader {
   end(field: string): void {
     if (this.remaining > 0)
       throw new MalformedError(field, this.#offset, `${this.remaining} bytes are left over`)
+  }
+
+  /** The content of the next element, which must have this tag, as one view. */
+  #content(field: string, tag: number): Bytes {
+    this.#expect(field, tag)
+    const { content, end } = this.#header(field)
+    this.#offset = end
+    return this.#bytes.subarray(content, end)
   }
 
   #expect(field: string, tag: number): void {

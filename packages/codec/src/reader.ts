@@ -42,6 +42,11 @@ export class Reader {
     return this.#bytes.subarray(start, this.#offset)
   }
 
+  /** Steps over `size` bytes that decide nothing. @throws {MalformedError} where fewer are left. */
+  skip(field: string, size: number): void {
+    this.#take(field, size)
+  }
+
   /**
    * A reader over the next `size` bytes, in the same byte order.
    *

@@ -1,5 +1,5 @@
-import { encodeHex, type UnixSeconds } from '@cloister/codec'
-import { ecdsaSha256, publicKey, sha256 } from '#crypto'
+import { encodeHex, equalBytes, type UnixSeconds } from '@cloister/codec'
+import { ecdsaSha256, sha256 } from '#crypto'
 import type { Given } from '../appraisal.ts'
 import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
 import type { Certificate } from '../x509/certificate.ts'
@@ -108,14 +108,14 @@ export async function authenticateQuote<I extends TcbInfo>(
   await requireBoundKey(quote)
   const qeLevel =
     collateral && matchQeIdentity(quote.qeReport, collateral.qeIdentity, technology.qeIdentityId)
+  const until = earliest(pck?.chain.map((certificate) => certificate.notAfter) ?? [given.now])
   // Spec: Intel quote verification library, 4.1.2.4.16. The key is bound to the quoting enclave above.
-  const key = publicKey({ kind: 'ec', curve: 'P-256', point: quote.attestationKey })
+  const key = memory.attestationKey(quote.attestationKey, given.now, until)
   refuseUnless(
     await key.verify(ecdsaSha256, quote.signed, quote.signature),
     'QUOTE_SIGNATURE',
     'header and body',
   )
-  const until = earliest(pck?.chain.map((certificate) => certificate.notAfter) ?? [given.now])
   return { anchor, until, collateral, qeLevel }
 }
 
@@ -160,12 +160,12 @@ async function verifyQeReport(quote: QuoteSignatures, leaf: Certificate): Promis
  * Spec: Intel quote verification library, 4.1.2.4.13.
  */
 async function requireBoundKey(quote: QuoteSignatures): Promise<void> {
-  const bound = encodeHex(await sha256(quote.attestationKey, quote.qeAuthData))
-  const expected = `${bound}${'00'.repeat(32)}`
-  const got = encodeHex(quote.qeReport.reportData)
+  const expected = new Uint8Array(64)
+  expected.set(await sha256(quote.attestationKey, quote.qeAuthData))
+  const { reportData } = quote.qeReport
   refuseUnless(
-    got === expected,
+    equalBytes(reportData, expected),
     'QE_REPORT_DATA',
-    () => `attestation key: got ${got}, expected ${expected}`,
+    () => `attestation key: got ${encodeHex(reportData)}, expected ${encodeHex(expected)}`,
   )
 }

@@ -67,10 +67,21 @@ export async function intelMachineId(ppid: Bytes): Promise<string> {
   return encodeHex(await sha256(machineDomain, ppid))
 }
 
+const machineIds = new WeakMap<SgxExtension, string>()
+
+/** The machine id of a PCK certificate's platform, computed once. */
+async function machineIdOf(pck: SgxExtension): Promise<string> {
+  const known = machineIds.get(pck)
+  if (known !== undefined) return known
+  const machineId = await intelMachineId(parseHex(pck.ppid))
+  machineIds.set(pck, machineId)
+  return machineId
+}
+
 /** What a PCK certificate says, once its chain holds. */
 export async function readPckClaims(pck: SgxExtension): Promise<IntelPckClaims> {
   return {
-    machineId: await intelMachineId(parseHex(pck.ppid)),
+    machineId: await machineIdOf(pck),
     ppid: pck.ppid,
     fmspc: pck.fmspc,
     pceId: pck.pceId,

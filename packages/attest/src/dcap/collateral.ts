@@ -1,4 +1,5 @@
-import { MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { encodeHex, MalformedError, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { publicKey, type PublicKey } from '#crypto'
 import type { Anchor } from '../anchors.ts'
 import { collateralCharactersMax } from '../collateral.ts'
 import { Recall, SignedText } from '../memory.ts'
@@ -48,7 +49,18 @@ export class DcapMemory {
   readonly qeIdentities = new Recall<QeIdentity>()
   /** Signed documents by their text. */
   readonly documents = new Recall<SignedText>()
+  readonly #attestationKeys = new Recall<PublicKey>()
   readonly #platforms = new WeakMap<Certificate, SgxExtension>()
+
+  /** An attestation key by its point, kept as long as the chain that vouches for it: importing it takes a while. */
+  attestationKey(point: Bytes, now: UnixSeconds, until: UnixSeconds): PublicKey {
+    return this.#attestationKeys.get(
+      encodeHex(point),
+      now,
+      () => publicKey({ kind: 'ec', curve: 'P-256', point }),
+      () => until,
+    )
+  }
 
   /** What a PCK certificate says about its platform. @throws {MalformedError} */
   platform(leaf: Certificate): SgxExtension {
@@ -90,68 +102,29 @@ export async function verifyCollateral<I extends TcbInfo>(
   memory: DcapMemory,
   technology: Technology<I>,
 ): Promise<VerifiedCollateral<I>> {
-  const chains = readChains(collateral, given.now, memory)
-  if (chains.crl !== undefined)
-    await verifyChain(
-      chains.crl,
-      'PCK CRL issuer chain',
-      given,
-      memory.certificates,
-      'remembered',
-      intelRoots,
-    )
-  await verifyChain(
-    chains.tcb,
-    'TCB info issuer chain',
-    given,
-    memory.certificates,
-    'remembered',
-    intelRoots,
-  )
-  await verifyChain(
-    chains.qe,
-    'QE identity issuer chain',
-    given,
-    memory.certificates,
-    'remembered',
-    intelRoots,
-  )
-
-  const lists = await verifyRevocation(collateral, pckChain, chains, given.now, memory)
-  const tcbSigned = await verifySigned(
+  const { now } = given
+  const chains = readChains(collateral, now, memory)
+  await verifyIssuers(chains, given, memory)
+  const lists = await verifyRevocation(collateral, pckChain, chains, now, memory)
+  await verifySigned(
     'TCB_INFO_SIGNATURE',
     collateral.tcbInfo,
     collateral.tcbInfoSignature,
     chains.tcb,
     memory,
-    given.now,
+    now,
   )
-  const qeSigned = await verifySigned(
+  await verifySigned(
     'QE_IDENTITY_SIGNATURE',
     collateral.qeIdentity,
     collateral.qeIdentitySignature,
     chains.qe,
     memory,
-    given.now,
+    now,
   )
-  const tcbInfo = malformedAs('TCB_INFO_UNSUPPORTED', () =>
-    technology.tcbInfos(memory).get(
-      collateral.tcbInfo,
-      given.now,
-      () => technology.parseTcbInfo(collateral.tcbInfo),
-      (info) => info.nextUpdate,
-    ),
-  )
-  const qeIdentity = malformedAs('QE_IDENTITY_UNSUPPORTED', () =>
-    memory.qeIdentities.get(
-      collateral.qeIdentity,
-      given.now,
-      () => parseQeIdentity(collateral.qeIdentity),
-      (identity) => identity.nextUpdate,
-    ),
-  )
-  requireCurrent('TCB_INFO', tcbInfo, given.now)
-  requireCurrent('QE_IDENTITY', qeIdentity, given.now)
+  const { tcbInfo, qeIdentity } = readDocuments(collateral, now, memory, technology)
+  requireCurrent('TCB_INFO', tcbInfo, now)
+  requireCurrent('QE_IDENTITY', qeIdentity, now)
   const certificates = [...(chains.crl ?? []), ...chains.tcb, ...chains.qe]
   return {
     tcbInfo,
@@ -163,10 +136,38 @@ export async function verifyCollateral<I extends TcbInfo>(
       qeIdentity.nextUpdate,
       lists.root.nextUpdate,
       lists.pck.nextUpdate,
-      tcbSigned.until,
-      qeSigned.until,
       ...certificates.map((certificate) => certificate.notAfter),
     ]),
+  }
+}
+
+async function verifyIssuers(chains: Chains, given: Given, memory: DcapMemory): Promise<void> {
+  const named = [
+    ['PCK CRL issuer chain', chains.crl],
+    ['TCB info issuer chain', chains.tcb],
+    ['QE identity issuer chain', chains.qe],
+  ] as const
+  for (const [what, chain] of named)
+    if (chain !== undefined)
+      await verifyChain(chain, what, given, memory.certificates, 'remembered', intelRoots)
+}
+
+function readDocuments<I extends TcbInfo>(
+  { tcbInfo, qeIdentity }: IntelCollateral,
+  now: UnixSeconds,
+  memory: DcapMemory,
+  technology: Technology<I>,
+): { readonly tcbInfo: I; readonly qeIdentity: QeIdentity } {
+  const nextUpdate = (document: { readonly nextUpdate: UnixSeconds }) => document.nextUpdate
+  return {
+    tcbInfo: malformedAs('TCB_INFO_UNSUPPORTED', () =>
+      technology
+        .tcbInfos(memory)
+        .get(tcbInfo, now, () => technology.parseTcbInfo(tcbInfo), nextUpdate),
+    ),
+    qeIdentity: malformedAs('QE_IDENTITY_UNSUPPORTED', () =>
+      memory.qeIdentities.get(qeIdentity, now, () => parseQeIdentity(qeIdentity), nextUpdate),
+    ),
   }
 }
 
@@ -292,11 +293,10 @@ async function verifySigned(
   [signer]: Chain,
   memory: DcapMemory,
   now: UnixSeconds,
-): Promise<{ readonly until: UnixSeconds }> {
+): Promise<void> {
   const what = reject === 'TCB_INFO_SIGNATURE' ? 'TCB info' : 'QE identity'
   if (signer === undefined) throw new Refusal('CHAIN_INVALID', `${what}: no signer`)
   requireSigner(signer, 'SGX TCB Signing', reject, what)
-  const until = signer.notAfter
   // The exact text is what is signed: a document written anew from its fields would not do.
   const signed = malformedAs(reject, () =>
     memory.documents
@@ -304,12 +304,11 @@ async function verifySigned(
         text,
         now,
         () => new SignedText(text),
-        () => until,
+        () => signer.notAfter,
       )
       .with(signatureHex, () => signatureBytes(signatureHex, what)),
   )
   refuseUnless(await memory.certificates.signatures.holds(signed, signer), reject, what)
-  return { until }
 }
 
 function signatureBytes(hex: string, what: string): Bytes {

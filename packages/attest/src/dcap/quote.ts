@@ -109,7 +109,7 @@ function readHeader(r: Reader, tee: 'sgx' | 'tdx'): QuoteHeader {
       `got ${teeType}, expected ${expected} (${tee.toUpperCase()})`,
     )
   // The SVNs of quoting enclave and PCE in version 3, reserved since: what counts is in report and certificate.
-  r.bytes('SVNs', 4)
+  r.skip('SVNs', 4)
   const qeVendorId = r.bytes('QE vendor id', 16)
   if (!intelVendorId.every((byte, index) => byte === qeVendorId[index]))
     throw new UnsupportedFormatError('QE vendor id', 12, 'not Intel')
