@@ -28,6 +28,14 @@ export {
 export { createDstackDriver } from './evidence-drivers/dstack.ts'
 export { createGramineDriver, type GramineOptions } from './evidence-drivers/gramine.ts'
 export { createNvattestDriver, type NvattestOptions } from './evidence-drivers/nvattest.ts'
+export {
+  azureTpm,
+  createTpmDriver,
+  googleTpm,
+  persistTpmKey,
+  type TpmOptions,
+  type TpmSigner,
+} from './evidence-drivers/tpm.ts'
 export { createGuestDriver, type GuestDriver } from './guest-driver.ts'
 export { probeSandbox, type SandboxProgram } from './sandbox/bubblewrap.ts'
 export type { SandboxEnd, SandboxLimits } from './sandbox/limits.ts'

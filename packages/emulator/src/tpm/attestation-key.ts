@@ -8,9 +8,9 @@ import {
   type SigningKey,
 } from '../signing-key.ts'
 import { rsaPrivateKey } from '../snp/rsa-key.ts'
-import { derivePrime } from '../snp/prime.ts'
 import { bigEndian, tpm2b } from './big-endian.ts'
 import { tpmHashes, type TpmHashName } from './hashes.ts'
+import { deriveShortPrime } from './prime.ts'
 
 /** How an attestation key signs. */
 export type TpmKeyScheme = 'rsassa' | 'rsapss' | 'ecdsa'
@@ -58,7 +58,6 @@ const curveHashes: Readonly<Record<SigningCurve, TpmHashName>> = {
 /** fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, sign; and restricted, as for every attestation key. */
 const attributes = { unrestricted: 0x0004_0072, restricted: 0x0005_0072 }
 const nullAlgorithm = 0x0010
-const primeBytes = 128
 
 /** Derives an attestation key: RSA-2048, or ECC. Equal seed, label and options, equal key. */
 export function deriveAttestationKey(
@@ -68,8 +67,8 @@ export function deriveAttestationKey(
 ): EmulatedKey {
   const { scheme, curve = 'P-256' } = options
   if (scheme === 'ecdsa') return ecc(deriveSigningKey(seed, label, curve), curve, options)
-  const [p, q] = ['p', 'q'].map((name) => derivePrime(seed, `${label}/${name}`, primeBytes))
-  return rsa(rsaPrivateKey(p ?? 0n, q ?? 0n), { ...options, scheme })
+  const [p = 0n, q = 0n] = ['p', 'q'].map((name) => deriveShortPrime(seed, `${label}/${name}`))
+  return rsa(rsaPrivateKey(p, q), { ...options, scheme })
 }
 
 function ecc(key: SigningKey, curve: SigningCurve, options: AttestationKeyOptions): EmulatedKey {

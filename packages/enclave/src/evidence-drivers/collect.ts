@@ -7,6 +7,7 @@ import type { Collected, DriverName, EvidenceDriver } from './driver.ts'
 import { createDstackDriver } from './dstack.ts'
 import { createGramineDriver } from './gramine.ts'
 import { createNvattestDriver } from './nvattest.ts'
+import { createTpmDriver } from './tpm.ts'
 
 /** What evidence is to be collected. */
 export type CollectOptions = {
@@ -25,11 +26,12 @@ export type Collection = {
   readonly collected: readonly Collected[]
 }
 
-/** Drivers by name. A TPM needs a key to sign with, so that it is made where one is chosen. */
+/** Drivers by name, with nothing chosen. A TPM then signs with a new key, which no anchor can name beforehand. */
 const drivers: ReadonlyMap<DriverName, () => EvidenceDriver> = new Map([
   ['gramine', () => createGramineDriver()],
   ['configfs-tsm', () => createConfigfsTsmDriver()],
   ['dstack', () => createDstackDriver()],
+  ['tpm', () => createTpmDriver()],
   ['nvidia-gpu', () => createNvattestDriver({ device: 'gpu' })],
   ['nvidia-nvswitch', () => createNvattestDriver({ device: 'nvswitch' })],
 ])
