@@ -3,6 +3,9 @@ import { evidenceFormat } from '@cloister/attest'
 
 import type { CommandSpec } from './command.ts'
 import { appraiseAnswer, explainAnswer } from './evidence/appraise.ts'
+import { collectAnswer, collectOptions, driversAnswer } from './evidence/collect.ts'
+import { earAnswer, earOptions, earVerifyAnswer, earVerifyOptions } from './evidence/ear.ts'
+import { fetchAnswer, fetchOptions } from './evidence/fetch.ts'
 import { judgeNamed, judgeOptions, readNamed } from './evidence/judge.ts'
 import { showAnswer } from './evidence/show.ts'
 
@@ -28,5 +31,34 @@ export const evidenceCommands: readonly CommandSpec[] = [
       if (named instanceof MalformedError) throw named
       return showAnswer(named.evidence, evidenceFormat(named.evidence))
     },
+  },
+  {
+    usage: 'collect',
+    about: 'evidence of this machine, into a folder that appraise reads',
+    options: collectOptions,
+    run: async (given, run) => await collectAnswer(given, run),
+  },
+  {
+    usage: 'drivers',
+    about: 'which ways to collect evidence this machine has',
+    run: async () => await driversAnswer(),
+  },
+  {
+    usage: 'fetch <PATH>',
+    about: "the vendors' documents for evidence whose own signatures hold",
+    options: fetchOptions,
+    run: async (given) => await fetchAnswer(given),
+  },
+  {
+    usage: 'ear <PATH>',
+    about: 'judge evidence and sign the answer as an attestation result (EAR, a JWT)',
+    options: earOptions,
+    run: async (given, run) => await earAnswer(given, run),
+  },
+  {
+    usage: 'ear-verify <FILE>',
+    about: "whether an attestation result is its signer's, and what it says",
+    options: earVerifyOptions,
+    run: async (given) => await earVerifyAnswer(given),
   },
 ]

@@ -85,6 +85,13 @@ const ofOthers: Readonly<Record<string, ExitCode>> = {
   'not-proved': refused,
   'output-refused': refused,
   'no-quorum': unreachable,
+  'collateral-unavailable': unreachable,
+  'collateral-busy': unreachable,
+  'collateral-timeout': timeout,
+  'collateral-not-served': notFound,
+  'evidence-unavailable': notFound,
+  'evidence-timeout': timeout,
+  'evidence-denied': refused,
   'chain-refused': unreachable,
 }
 

@@ -69,3 +69,4 @@ export { defaultRetryPlan, retry, retryDelayMs, SerialQueue, type RetryPlan } fr
 export { Secret } from './secret.ts'
 export { systemErrorCode } from './system-error.ts'
 export { evidenceFromBytes, readEvidence, type FoundEvidence } from './evidence/read-evidence.ts'
+export { makeFolder, writeEvidence } from './evidence/write-evidence.ts'

@@ -17,6 +17,7 @@ import {
   parseHex,
   parseUtf8,
   unixSeconds,
+  type UnixSeconds,
   type Bytes,
 } from '@cloister/codec'
 import { evidenceFromBytes, readEvidence, type FoundEvidence } from '@cloister/io'
@@ -27,8 +28,8 @@ import { readInput } from '../files.ts'
 import { optionalDeploymentOption, readDeployment } from '../session.ts'
 import { parseTime } from '../values.ts'
 
-/** Options of every command that judges evidence. */
-export const judgeOptions: readonly OptionSpec[] = [
+/** Options that say who is trusted, and at what time. */
+export const anchorOptions: readonly OptionSpec[] = [
   {
     flags: '--at <TIME>',
     about: 'judge as of this time, such as 2026-03-05T10:50:03Z; now unless said',
@@ -40,6 +41,11 @@ export const judgeOptions: readonly OptionSpec[] = [
     many: true,
   },
   { ...optionalDeploymentOption, about: 'a manifest whose anchors are trusted' },
+]
+
+/** Options of every command that judges evidence. */
+export const judgeOptions: readonly OptionSpec[] = [
+  ...anchorOptions,
   {
     flags: '--collateral <FILE>',
     about: "the vendors' documents as JSON, in place of the folder's; or none: signatures alone",
@@ -65,13 +71,18 @@ export type Judged = {
  *
  * Malformed evidence and documents are answers. @throws {OperationError} on wrong options and absent files.
  */
-export async function judgeNamed(given: Given, run: Run): Promise<Judged> {
-  const now = given.read('at', parseTime) ?? unixSeconds(Math.floor(Date.now() / 1000))
+export function judgeNamed(given: Given, run: Run): Promise<Judged> {
+  return judgePath(given.argument(0), given, run)
+}
+
+/** Judges the evidence at `path` like {@link judgeNamed}. */
+export async function judgePath(path: string, given: Given, run: Run): Promise<Judged> {
+  const now = nowOf(given)
   const reportData = given.read('reportData', reportDataOf)
   const { anchors, deviceKeys } = await trustedOf(given)
   const policy = policyOf(given, reportData, run)
   const base = { anchors, policy, now }
-  const named = readNamed(given)
+  const named = readPath(path)
   const chosen = chosenCollateral(given)
   const unread = { ...base, collateral: 'none' } as const
   if (named instanceof MalformedError)
@@ -88,7 +99,15 @@ export async function judgeNamed(given: Given, run: Run): Promise<Judged> {
 
 /** Reads the evidence that a command names, or says what is wrong with it. */
 export function readNamed(given: Given): FoundEvidence | MalformedError {
-  const path = given.argument(0)
+  return readPath(given.argument(0))
+}
+
+/** The time that a command is asked to judge at. */
+export function nowOf(given: Given): UnixSeconds {
+  return given.read('at', parseTime) ?? unixSeconds(Math.floor(Date.now() / 1000))
+}
+
+function readPath(path: string): FoundEvidence | MalformedError {
   try {
     return path === '-'
       ? evidenceFromBytes(readInput('-', { what: 'evidence', bytesMax: 1 << 20 }))
@@ -125,7 +144,8 @@ function withKeys(collateral: Collateral, keys: AnchorFile['deviceKeys']): Colla
     : { ...collateral, deviceKeys: [...(collateral.deviceKeys ?? []), ...keys] }
 }
 
-async function trustedOf(given: Given): Promise<AnchorFile> {
+/** Whom a command trusts. */
+export async function trustedOf(given: Given): Promise<AnchorFile> {
   const named = given.texts('anchors')
   const files = await Promise.all(named.filter((name) => name !== production).map(readAnchors))
   const isProduction =

@@ -1,0 +1,136 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { unixSeconds } from '@cloister/codec'
+import { createManufacturer, serveCollateral } from '@cloister/emulator'
+import { writeEvidence } from '@cloister/io'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { here, lastJson } from './cli.ts'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cloister-cli-evidence-tools-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const now = unixSeconds(1_790_000_000)
+const at = ['--at', String(now)]
+const manufacturer = createManufacturer({ seed: new Uint8Array(32).fill(3), now })
+const registers = { mrtd: filled(1), rtmrs: [filled(2), filled(3), filled(4), filled(5)] as const }
+
+function filled(byte: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(48).fill(byte)
+}
+
+const quote = (): Uint8Array<ArrayBuffer> =>
+  manufacturer
+    .createPlatform({ machineSeed: new Uint8Array(16).fill(9) })
+    .quote({ ...registers, reportData: new Uint8Array(64).fill(7) })
+
+function evidenceAt(name: string, bytes = quote()): string {
+  const path = join(folder, name)
+  writeEvidence(path, { tee: 'tdx', quote: bytes }, {})
+  return path
+}
+
+function rootAt(name: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, manufacturer.rootDer)
+  return path
+}
+
+test('documents are fetched for evidence, kept, and make it accepted', async () => {
+  const service = await serveCollateral(manufacturer)
+  try {
+    const evidence = evidenceAt('fetched')
+    const trust = ['--anchors', rootAt('root-1.der'), ...at]
+    const bare = lastJson(await here(['evidence', 'appraise', evidence, ...trust, '--json']))
+    expect(bare).toMatchObject({ reject: 'COLLATERAL_MISSING' })
+    const out = join(folder, 'collateral.json')
+    const fetching = ['evidence', 'fetch', evidence, ...trust, '--pccs', service.url]
+    const fetched = await here([
+      ...fetching,
+      '--out',
+      out,
+      '--cache',
+      join(folder, 'cache'),
+      '--json',
+    ])
+    expect(fetched.code).toBe(0)
+    expect(lastJson(fetched)).toMatchObject({ fetched: true, kinds: ['intel'] })
+    const judge = ['evidence', 'appraise', evidence, ...trust, '--collateral', out, '--json']
+    expect(lastJson(await here(judge))).toMatchObject({ accepted: true, revocation: 'good' })
+    const again = await here([...fetching, '--out', out, '--json'])
+    expect(again.code).toBe(2)
+    expect(again.stderr).toContain('--force')
+  } finally {
+    await service.close()
+  }
+})
+
+test('nothing is asked for where the evidence is forged', async () => {
+  const forged = quote()
+  forged[300]! ^= 1
+  const args = ['evidence', 'fetch', evidenceAt('forged', forged), ...at, '--json']
+  const ended = await here([
+    ...args,
+    ...['--anchors', rootAt('root-2.der'), '--out', join(folder, 'none.json')],
+    // Nobody listens there: a request would fail in another way.
+    ...['--pccs', 'http://127.0.0.1:9'],
+  ])
+  expect(ended.code).toBe(6)
+  expect(lastJson(ended)).toMatchObject({ fetched: false, reject: 'QUOTE_SIGNATURE' })
+})
+
+test.for(['ES256', 'EdDSA'])(
+  'an attestation result is signed with %s and verified',
+  async (name) => {
+    const algorithm =
+      name === 'EdDSA' ? { name: 'Ed25519' } : { name: 'ECDSA', namedCurve: 'P-256' }
+    const pair = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+    if (!('privateKey' in pair)) throw new Error('A pair of keys was asked for')
+    const write = async (kind: string, key: typeof pair.privateKey): Promise<string> => {
+      const path = join(folder, `${name}-${kind}.jwk`)
+      const jwk = await crypto.subtle.exportKey('jwk', key)
+      writeFileSync(path, JSON.stringify(jwk), { mode: 0o600 })
+      return path
+    }
+    const secret = await write('private', pair.privateKey)
+    const known = await write('public', pair.publicKey)
+    const evidence = evidenceAt(`ear-${name}`)
+    const made = await here([
+      ...['evidence', 'ear', evidence, '--anchors', rootAt(`root-${name}.der`), ...at, '--json'],
+      ...['--collateral', 'none', '--key', secret, '--nonce', 'a fresh nonce'],
+    ])
+    expect(made.code).toBe(6) // Without collateral it is signed, and not accepted.
+    const { jwt } = lastJson(made)
+    const token = join(folder, `${name}.jwt`)
+    writeFileSync(token, String(jwt))
+    const verify = ['evidence', 'ear-verify', token, '--key', known, ...at, '--json']
+    expect(lastJson(await here(verify))).toMatchObject({
+      valid: true,
+      ear: { submods: { cpu: { 'ear.status': 'none' } } },
+    })
+    expect((await here([...verify, '--nonce', 'another nonce'])).code).toBe(6)
+    writeFileSync(
+      token,
+      String(jwt).replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A')),
+    )
+    expect((await here(verify)).code).toBe(6)
+  },
+)
+
+test('where no device is, collecting says where it looked, and writes nothing', async () => {
+  const out = join(folder, 'collected')
+  const ended = await here([
+    ...['evidence', 'collect', '--driver', 'gramine', '--json'],
+    ...['--report-data', '00'.repeat(64), '--out', out],
+  ])
+  expect(ended.code).not.toBe(0)
+  expect(ended.stderr).toMatch(/^Cannot|Cannot collect evidence/)
+  expect(() => readFileSync(join(out, 'quote.bin'))).toThrow('ENOENT')
+  const drivers = lastJson(await here(['evidence', 'drivers', '--json']))['drivers']
+  expect(drivers).toMatchObject([{ name: 'gramine' }, { name: 'configfs-tsm' }, {}, {}, {}, {}])
+})
