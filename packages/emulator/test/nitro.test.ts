@@ -106,6 +106,8 @@ test('Node verifies the chain and the signature, and names say that it is no AWS
     expect(certificate.verify(issuer.publicKey)).toBe(true)
     expect(certificate.ca).toBe(index < 4)
     expect(certificate.subject).toContain('insecure development root')
+    // The most that RFC 5280 lets a common name have is 64 characters.
+    expect(certificate.subject).toMatch(/^CN=Cloister Emulator .{1,46}$/m)
     expect(certificate.publicKey.asymmetricKeyDetails).toEqual({ namedCurve: 'secp384r1' })
   }
   const lead = Buffer.from('846a5369676e61747572653144a101382240', 'hex')

@@ -10,21 +10,22 @@ export type NitroAuthority = {
   readonly zone: Issuer
 }
 
-/** The name of AWS's root that follows the emulator's own. */
-const partition = 'Cloister Emulator aws.nitro-enclaves'
-const regionName = `us-nowhere-1.${partition}`
+/** In front of every common name; AWS's own names follow, cut where 64 characters are not enough for both. */
+const prefix = 'Cloister Emulator '
+const partition = 'aws.nitro-enclaves'
+const region = `us-nowhere-1.${partition}`
 
 /** Builds the tree. Keys and serial numbers follow from the seed, signatures do not. */
 export function createNitroAuthority(seed: Uint8Array): NitroAuthority {
   const root = issuerNamed(seed, partition)
-  const region = issuerNamed(seed, regionName)
-  const zone = issuerNamed(seed, `zonal.${regionName}`)
+  const regional = issuerNamed(seed, region)
+  const zone = issuerNamed(seed, `zonal.${region}`)
   return {
     rootKey: root.key,
     bundle: [
       certifyAuthority(root, 3, root),
-      certifyAuthority(region, 2, root),
-      certifyAuthority(zone, 1, region),
+      certifyAuthority(regional, 2, root),
+      certifyAuthority(zone, 1, regional),
     ],
     zone,
   }
@@ -36,12 +37,12 @@ export function certifyInstance(
   instanceId: string,
   zone: Issuer,
 ): { readonly der: Bytes; readonly issuer: Issuer } {
-  const issuer = issuerNamed(seed, `${instanceId}.${regionName}`)
+  const issuer = issuerNamed(seed, `${instanceId}.${partition}`)
   return { der: certifyAuthority(issuer, 0, zone), issuer }
 }
 
 function issuerNamed(seed: Uint8Array, name: string): Issuer & { readonly key: SigningKey } {
-  return { name, key: deriveSigningKey(seed, `nitro/${name}`, 'P-384') }
+  return { name: `${prefix}${name}`, key: deriveSigningKey(seed, `nitro/${name}`, 'P-384') }
 }
 
 function certifyAuthority({ name, key }: Issuer, pathLength: number, issuer: Issuer): Bytes {
@@ -60,14 +61,14 @@ function certifyAuthority({ name, key }: Issuer, pathLength: number, issuer: Iss
 
 /** Certifies the key that an enclave's documents are signed with. AWS lets it live three hours. */
 export function certifyEnclave(
-  subject: string,
+  moduleId: string,
   key: SigningKey,
   from: UnixSeconds,
   issuer: Issuer,
 ): Bytes {
   return issueCertificate(
     {
-      subject,
+      subject: `${prefix}${moduleId}`,
       subjectKey: key,
       serial: serialOf(key),
       notBefore: from,

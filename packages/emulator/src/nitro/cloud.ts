@@ -88,7 +88,7 @@ function startEnclave(
         moduleId,
         timestampMilliseconds: now * 1000,
         pcrs,
-        certificate: certifyEnclave(`${moduleId}.us-nowhere-1.aws`, key, issuedAt, instance.issuer),
+        certificate: certifyEnclave(moduleId, key, issuedAt, instance.issuer),
         cabundle: [...authority.bundle, instance.der],
         ...data,
       }
