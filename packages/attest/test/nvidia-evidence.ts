@@ -84,5 +84,8 @@ export function readNvidiaSample(name: string): NvidiaSample {
 /** The 35 manifests, and what is expected of each. */
 export function readListedRims(): readonly (ListedRim & { readonly text: string })[] {
   const listed: ListedRim[] = JSON.parse(readFileSync(join(folder, 'rims/expected.json'), 'utf8'))
-  return listed.map((rim) => ({ ...rim, text: readFileSync(join(folder, 'rims', rim.file), 'utf8') }))
+  return listed.map((rim) => ({
+    ...rim,
+    text: readFileSync(join(folder, 'rims', rim.file), 'utf8'),
+  }))
 }

@@ -105,7 +105,8 @@ test('an element that is left out leaves the text around it', () => {
 })
 
 test('a canonical document is its own canonical form', () => {
-  const text = '<a xmlns="u:v" xmlns:b="u:w" x="&#9;1&quot;" b:x="2">&#13;&amp;<b:c xmlns=""/>]]&gt;</a>'
+  const text =
+    '<a xmlns="u:v" xmlns:b="u:w" x="&#9;1&quot;" b:x="2">&#13;&amp;<b:c xmlns=""/>]]&gt;</a>'
   const once = canonical(text)
   expect(canonical(once)).toBe(once)
 })

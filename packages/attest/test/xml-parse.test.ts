@@ -1,5 +1,5 @@
 import { MalformedError } from '@cloister/codec'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseXml, xmlLimits } from '../src/xml/parse.ts'
 
@@ -59,11 +59,16 @@ test.for([
 })
 
 test('texts around comments and character data are one', () => {
-  expect(parseXml('<a>1<!-- 2 -->3<![CDATA[<4>]]>&#53;</a>', 'document').content).toEqual(['13<4>5'])
+  expect(parseXml('<a>1<!-- 2 -->3<![CDATA[<4>]]>&#53;</a>', 'document').content).toEqual([
+    '13<4>5',
+  ])
 })
 
 test('a namespace holds for the elements in it, and a prefix can be bound anew', () => {
-  const root = parseXml('<a xmlns="u:1" xmlns:p="u:2"><p:b p:c="" c=""><a xmlns:p="u:3" p:d=""/></p:b></a>', 'document')
+  const root = parseXml(
+    '<a xmlns="u:1" xmlns:p="u:2"><p:b p:c="" c=""><a xmlns:p="u:3" p:d=""/></p:b></a>',
+    'document',
+  )
   const [b] = root.content
   expect(root.namespace).toBe('u:1')
   expect(b).toMatchObject({

@@ -18,7 +18,7 @@ import { sha1, type CertificateKey } from './signing-key.ts'
 
 /** What a certificate says. Field order and criticality follow Intel's own certificates. */
 export type CertificateContent = {
-  readonly subject: string
+  readonly subject: SubjectName
   readonly subjectKey: CertificateKey
   readonly serial: Bytes
   readonly notBefore: UnixSeconds
@@ -33,11 +33,17 @@ export type CertificateContent = {
   readonly extraExtensions?: readonly Bytes[]
 }
 
-/** Who signs: the issuer's common name and key. */
-export type Issuer = { readonly name: string; readonly key: CertificateKey }
+/** A common name, with a serial number where the vendor names devices by one. */
+export type SubjectName = string | { readonly commonName: string; readonly serialNumber: string }
+
+/** Who signs: the issuer's name and key. */
+export type Issuer<N extends SubjectName = string> = {
+  readonly name: N
+  readonly key: CertificateKey
+}
 
 /** Issues an X.509 v3 certificate, signed with the issuer's key. Spec: RFC 5280 section 4.1. */
-export function issueCertificate(content: CertificateContent, issuer: Issuer): Bytes {
+export function issueCertificate(content: CertificateContent, issuer: Issuer<SubjectName>): Bytes {
   const tbs = sequence(
     explicit(0, integer(2)),
     unsignedInteger(content.serial),
@@ -56,9 +62,12 @@ export function subjectPublicKeyInfo(key: CertificateKey): Bytes {
   return sequence(key.keyAlgorithm, bitString(key.publicKey))
 }
 
-/** The distinguished name around a common name. Says in every certificate that it is no vendor's. */
-export function distinguishedName(commonName: string): Bytes {
+/** The distinguished name around a name. Says in every certificate that it is no vendor's. */
+export function distinguishedName(name: SubjectName): Bytes {
+  const { commonName, serialNumber } =
+    typeof name === 'string' ? { commonName: name, serialNumber: undefined } : name
   return sequence(
+    ...(serialNumber === undefined ? [] : [attribute('2.5.4.5', printableString(serialNumber))]),
     attribute('2.5.4.3', utf8String(commonName)),
     attribute('2.5.4.10', utf8String('Cloister Emulator (insecure development root)')),
     attribute('2.5.4.7', utf8String('Nowhere')),
@@ -96,7 +105,7 @@ function pemBlock(der: Uint8Array): string {
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }
 
-function extensions(content: CertificateContent, issuer: Issuer): readonly Bytes[] {
+function extensions(content: CertificateContent, issuer: Issuer<SubjectName>): readonly Bytes[] {
   const { pathLength, crlUrl } = content
   const isCa = pathLength !== undefined
   return [

@@ -50,6 +50,21 @@ export {
   type NitroCloud,
   type NitroEnclave,
 } from './nitro/cloud.ts'
+export type { NvidiaChip } from './nvidia/authority.ts'
+export type { DeviceOptions, NvidiaDevice, ReportRequest } from './nvidia/device.ts'
+export {
+  createNvidiaManufacturer,
+  ocspLifetimeSeconds,
+  type NvidiaManufacturer,
+  type OcspRequest,
+  type RimRequest,
+} from './nvidia/manufacturer.ts'
+export type { OcspStatus } from './nvidia/ocsp.ts'
+export {
+  serveNvidia,
+  type NvidiaServiceOptions,
+  type NvidiaServices,
+} from './nvidia/services.ts'
 export type { QuoteRequest, TdRegisters } from './quote.ts'
 export type { EnclaveQuoteRequest } from './sgx-quote.ts'
 export { emulatorFmspc } from './tcb-documents.ts'
