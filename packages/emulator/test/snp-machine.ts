@@ -17,10 +17,7 @@ import { machineSeed, now } from './verifier.ts'
 
 export { machineSeed, now }
 
-/** RSA keys are searched for: the first use of a product line takes seconds. */
-export const keySearchMilliseconds = 60_000
-
-/** The manufacturer that tests share, so that its keys are made once. */
+/** The manufacturer that tests share, of the one seed whose keys need no search. */
 export const manufacturer = createSnpManufacturer({ seed: new Uint8Array(32).fill(0x5e), now })
 
 /** A machine of Genoa's, unless something else is chosen. */

@@ -1,15 +1,10 @@
 import type { PolicyOverrides, SnpTcb } from '@cloister/attest'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { SnpPlatformOptions } from '../src/snp/platform.ts'
 import type { SnpReportRequest } from '../src/snp/report.ts'
-import { keySearchMilliseconds, machine, manufacturer, outcome, request } from './snp-machine.ts'
+import { machine, outcome, request } from './snp-machine.ts'
 
 const lines = ['Genoa', 'Milan', 'Turin'] as const
-
-beforeAll(() => {
-  for (const line of lines) manufacturer.certificateChain(line, 'VCEK')
-  manufacturer.certificateChain('Genoa', 'VLEK')
-}, keySearchMilliseconds)
 
 type Rule = readonly [
   code: string,
