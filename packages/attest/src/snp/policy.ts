@@ -34,7 +34,7 @@ export type SnpPolicy = {
  *
  * Least TCB: SNP firmware with EntrySign fixed (AMD-SB-3019) on Milan and Genoa, and with the initialisation of the RMP
  * fixed (AMD-SB-3020) on Turin. Microcode versions differ between processors of one line, so none is set here.
- * Threads of a core: allowed, since the public clouds run that way, and a guest that must not can say so itself.
+ * Threads of a core: allowed, since public clouds start all guests so; who must not share a core can ask for more.
  * Identity blocks are a choice of who deploys, as measurements are: `any`.
  */
 export const strictSnpPolicy: SnpPolicy = {
