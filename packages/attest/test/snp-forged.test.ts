@@ -13,12 +13,15 @@ import {
 import { concatBytes, encodeHex, unixSeconds, type Bytes } from '@cloister/codec'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { verifySnpChain } from '../src/snp/chain.ts'
+import { verifyRevocation } from '../src/snp/revocation.ts'
+import { CertificateMemory } from '../src/x509/chain.ts'
 import { findAuthority, rootOf } from '../src/snp/authority.ts'
 import { parseCertificate } from '../src/x509/certificate.ts'
 import { anyPolicy, evidenceRoot, hasEvidence } from './evidence.ts'
 import { amd, pem, readAnchor, readSnpSample } from './snp-evidence.ts'
 
-const here = hasEvidence(15)
+const here = hasEvidence(16)
 const samples = [
   'google-milan-v2',
   'oak-genoa-v5-real-crl',
@@ -156,6 +159,20 @@ describe.skipIf(!here)('real SNP evidence', () => {
       expect(await judge(report, { ...given, now: unixSeconds(now / 1000) })).toMatchObject(
         authentic ? { authentic } : { authentic, reject: 'CRL_INVALID_OR_EXPIRED' },
       )
+  })
+
+  test('a root that may not sign lists has signed none', async () => {
+    const { given, documents } = open('oak-genoa-v5-real-crl')
+    const memory = new CertificateMemory()
+    const chain = await verifySnpChain(documents.certificateChain, given, memory)
+    const verify = (keyUsage: number) => {
+      const extensions = { ...chain.root.extensions!, keyUsage }
+      const root = { ...chain.root, extensions }
+      return verifyRevocation(documents.crl!, { ...chain, root }, given.now, memory)
+    }
+    // keyCertSign and cRLSign, then keyCertSign alone.
+    expect(await verify(0b110_0000)).toBe(Date.UTC(2026, 9, 4) / 1000)
+    await expect(verify(0b010_0000)).rejects.toMatchObject({ reject: 'CRL_INVALID_OR_EXPIRED' })
   })
 
   test('the second signature that ECDSA always has changes no claim', async () => {

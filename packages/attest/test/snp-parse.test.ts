@@ -1,4 +1,11 @@
-import { appraiseSnp, parseSnpReport, UnsupportedReportError } from '@cloister/attest'
+import { createHash } from 'node:crypto'
+import {
+  amdMachineId,
+  appraiseSnp,
+  parseSnpReport,
+  snpMeasurement,
+  UnsupportedReportError,
+} from '@cloister/attest'
 import { MalformedError, unixSeconds, type Bytes } from '@cloister/codec'
 import { expect, test } from 'vitest'
 import { productLineOfCpu, productLineOfName } from '../src/snp/product.ts'
@@ -117,6 +124,24 @@ test('every truncation is refused with the field that ends', async () => {
     expect(caught(report), `size ${size}`).toBeInstanceOf(MalformedError)
     expect(await appraiseSnp({ tee: 'sev-snp', report }, given)).toMatchObject({ reject: 'PARSE' })
   }
+})
+
+test('measurement and machine id are SHA-256 of their domains and fields', async () => {
+  const sha256 = (domain: string, ...parts: readonly Bytes[]): string =>
+    parts
+      .reduce((hash, part) => hash.update(part), createHash('sha256').update(domain))
+      .digest('hex')
+  const report = parseSnpReport(sample(5))
+  expect(await snpMeasurement(report)).toBe(
+    sha256(
+      'cloister/measurement/sev-snp/1\0',
+      new Uint8Array(48).fill(0x90),
+      new Uint8Array(32).fill(0xc0),
+    ),
+  )
+  expect(await amdMachineId(report.chipId)).toBe(
+    sha256('cloister/machine/1\0amd\0', new Uint8Array(64).fill(0x1a)),
+  )
 })
 
 test('a TCB is read in the layout of its line', () => {

@@ -1,5 +1,5 @@
 import { appraise, insecureDevnetAnchor, isAccepted, type SnpTcb } from '@cloister/attest'
-import { concatBytes, encodeHex, unixSeconds, type Bytes } from '@cloister/codec'
+import { concatBytes, encodeHex, encodePem, unixSeconds, type Bytes } from '@cloister/codec'
 import { describe, expect, test } from 'vitest'
 import { createSnpManufacturer } from '../src/snp/manufacturer.ts'
 import { anyGuest, judge, machine, manufacturer, now, outcome, request } from './snp-machine.ts'
@@ -123,18 +123,14 @@ describe('chains and lists', () => {
   })
 
   test('a certificate below the wrong authority is not signed by it', async () => {
-    const leaf = machine({ line: 'Turin' })
-      .collateral()
-      .certificateChain.split(/(?<=END[^\n]+\n)/)
+    const leaf = machine({ line: 'Turin' }).collateral().certificateChain.split(afterCertificate)
     const rest = manufacturer.certificateChain('Genoa', 'VCEK')
     const amd = { certificateChain: leaf[0] + rest }
     expect(await outcome(machine(), undefined, { amd })).toEqual(['CHAIN_SIGNATURE'])
   })
 
   test('without its authority it is not known who issued it', async () => {
-    const [leaf = ''] = machine()
-      .collateral()
-      .certificateChain.split(/(?<=END[^\n]+\n)/)
+    const [leaf = ''] = machine().collateral().certificateChain.split(afterCertificate)
     expect(await outcome(machine(), undefined, { amd: { certificateChain: leaf } })).toEqual([
       'COLLATERAL_MISSING',
     ])
@@ -143,7 +139,7 @@ describe('chains and lists', () => {
   test('certificates out of order, twice or too many are no chain', async () => {
     const [leaf = '', ask = '', ark = ''] = machine()
       .collateral()
-      .certificateChain.split(/(?<=END[^\n]+\n)/)
+      .certificateChain.split(afterCertificate)
     for (const certificateChain of [ark + ask + leaf, leaf + ark + ask, leaf + ask + ark + ark])
       expect(await outcome(machine(), undefined, { amd: { certificateChain } })).toEqual([
         'CHAIN_INVALID',
@@ -197,6 +193,45 @@ describe('chains and lists', () => {
     expect(await outcome(vcek, undefined, { amd })).toEqual(['CERT_REVOKED'])
   })
 
+  test('a revoked root takes everything with it', async () => {
+    const other = createSnpManufacturer({ seed: new Uint8Array(32).fill(0x5e), now })
+    other.revoke('Turin', 'ARK')
+    const platform = machine({ line: 'Turin' })
+    const amd = platform.collateral(other.revocationList('Turin'))
+    expect(await outcome(platform, undefined, { amd })).toEqual(['CERT_REVOKED'])
+  })
+
+  // Each one breaks a signature too: what a certificate is comes first.
+  test.for<[string, number, ...[before: string, after: string][]]>([
+    ['not an authority here', 1, ['30060101ff020100', '3006010100020100']],
+    ['not an authority here', 1, ['551d0f0101ff040403020204', '551d0f0101ff040403020208']],
+    ['not an authority here', 2, ['30030101ff', '3003010100']],
+    // The last number of the hash's identifier, and the length of the salt.
+    [
+      'signed with rsa-pss and SHA-512',
+      0,
+      ['0609608648016503040202', '0609608648016503040203'],
+      ['a203020130', 'a203020140'],
+    ],
+    ['expected "SEV-VCEK" or "SEV-VLEK"', 0, [hexOf('SEV-VCEK'), hexOf('SEV-VCEX')]],
+    ['expected "SEV-" and a product line', 1, [hexOf('SEV-Genoa'), hexOf('SEV-Genua')]],
+    ['expected "ARK-Genoa"', 2, [hexOf('ARK-Genoa'), hexOf('ARK-Turin')]],
+    ['is not issued by "ARK-Genoa"', 1, [hexOf('Nowhere'), hexOf('nowhere')]],
+  ])('a certificate that is "%s" makes no chain', async ([where, index, ...changes]) => {
+    const blocks = machine().collateral().certificateChain.split(afterCertificate)
+    const der = Buffer.from(blocks[index]!.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64')
+    let patched = der.toString('hex')
+    for (const [before, after] of changes) {
+      expect(patched).toContain(before)
+      patched = patched.replaceAll(before, after)
+    }
+    blocks[index] = encodePem(Buffer.from(patched, 'hex').toString('base64'), 'CERTIFICATE')
+    const amd = { certificateChain: blocks.join('') }
+    const appraisal = await judge(machine(), undefined, { amd })
+    expect(appraisal).toMatchObject({ authentic: false, reject: 'CHAIN_INVALID' })
+    expect(appraisal).toHaveProperty('where', expect.stringContaining(where))
+  })
+
   test('there is nothing to say without collateral', async () => {
     const platform = machine()
     const anchors = [insecureDevnetAnchor(manufacturer.anchorSpkiSha256('Genoa'))]
@@ -225,3 +260,10 @@ describe('the signature', () => {
     expect(await outcome(platform, platform.signReport(bytes))).toEqual(['REPORT_SIGNATURE'])
   })
 })
+
+function hexOf(text: string): string {
+  return Buffer.from(text).toString('hex')
+}
+
+/** Where one PEM block ends and the next begins. */
+const afterCertificate = /(?<=-----END CERTIFICATE-----\n)/

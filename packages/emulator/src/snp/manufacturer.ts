@@ -30,8 +30,8 @@ export type SnpManufacturer = {
   createPlatform(options: SnpPlatformOptions): SnpPlatform
   /** The machine that was made here with this hardware id (hexadecimal). */
   findPlatform(line: ProductLine, hardwareId: string): SnpPlatform | undefined
-  /** Puts a line's authority on every list issued from here on: all keys below it go with it. */
-  revoke(line: ProductLine, authority: 'ASK' | 'ASVK'): void
+  /** Puts a line's root or authority on every list issued from here on: all keys below it go with it. */
+  revoke(line: ProductLine, authority: 'ARK' | 'ASK' | 'ASVK'): void
 }
 
 /**
@@ -76,9 +76,11 @@ export function createSnpManufacturer(options: {
     },
     findPlatform: (line, hardwareId) => platforms.get(`${line}/${hardwareId.toLowerCase()}`),
     revoke: (line, authority) => {
-      const { serial } = authorities[line][authority === 'ASK' ? 'ask' : 'asvk']
+      const { serial } = authorities[line][roles[authority]]
       const list = revoked.get(line) ?? new Map<string, Bytes>()
       revoked.set(line, list.set(encodeHex(serial), serial))
     },
   }
 }
+
+const roles = { ARK: 'ark', ASK: 'ask', ASVK: 'asvk' } as const
