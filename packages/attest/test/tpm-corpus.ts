@@ -1,17 +1,24 @@
 import { appraise, deviceKeyAnchor, productionAnchors, type TpmClaims } from '@cloister/attest'
-import { encodeHex, type Bytes } from '@cloister/codec'
+import { encodeBase64Url, encodeHex, unixSeconds, type Bytes } from '@cloister/codec'
 import { describe, expect, test } from 'vitest'
 import { sha256 } from '../src/crypto-web.ts'
 import { parseAttestationKey } from '../src/tpm/attestation-key.ts'
+import { authorityKeys } from '../src/tpm/authority-keys.ts'
 import { encodePublicKeyInfo } from '../src/x509/public-key.ts'
 import { anyPolicy, hasEvidence } from './evidence.ts'
-import { readTpmSample, tpmSamples, type ExpectedTpm, type TpmSample } from './tpm-samples.ts'
+import {
+  authorityCertificates,
+  readTpmSample,
+  tpmSamples,
+  type ExpectedTpm,
+  type TpmSample,
+} from './tpm-samples.ts'
 
 const policy = anyPolicy({ tpm: { hardwareMeasurements: 'any' } })
 
 /** Every real TPM quote, with whichever crypto the caller has chosen. */
 export function testTpmCorpus(crypto: string): void {
-  const here = hasEvidence(4 * 15 + 1)
+  const here = hasEvidence(4 * 15 + 3)
   const samples = here
     ? tpmSamples()
     : Array.from({ length: 15 }, (_, index) => `sample ${index + 1}`)
@@ -61,6 +68,42 @@ export function testTpmCorpus(crypto: string): void {
       const other = readTpmSample(name === samples[0] ? samples[1]! : samples[0]!)
       const stranger = withEvidence(sample, { attestationKey: other.evidence.attestationKey! })
       expect(await judge(stranger)).toMatchObject({ authentic: false, reject: 'QUOTE_SIGNATURE' })
+    })
+
+    test.skipIf(!here)(
+      'a certificate without those above it leads to a known authority',
+      async () => {
+        const sample = readTpmSample('gce-cos-85-nonce9009-sha256')
+        const [leaf = '', above = ''] = sample.evidence.certificateChain!.split(/(?=-----BEGIN)/)
+        for (const certificateChain of [leaf, leaf + above])
+          expect(await judge(withEvidence(sample, { certificateChain }))).toMatchObject({
+            claims: { endorsement: 'pinned', anchor: 'google-tpm-ek-root-1' },
+          })
+        const given = { collateral: {}, policy, now: sample.now }
+        const evidence = { ...sample.evidence, certificateChain: leaf }
+        expect(await appraise(evidence, { ...given, anchors: [] })).toMatchObject({
+          claims: { endorsement: 'supplied' },
+        })
+        // A character of the signature, in base64.
+        const at = leaf.indexOf('-----END') - 20
+        const other = leaf[at] === 'A' ? 'B' : 'A'
+        const forged = leaf.slice(0, at) + other + leaf.slice(at + 1)
+        expect(await judge(withEvidence(sample, { certificateChain: forged }))).toMatchObject({
+          reject: 'CHAIN_SIGNATURE',
+        })
+        const early = { ...sample, now: unixSeconds(Date.UTC(2021, 0, 1) / 1000) }
+        expect(await judge(withEvidence(early, { certificateChain: leaf }))).toMatchObject({
+          reject: 'CERT_EXPIRED_OR_NOT_YET_VALID',
+        })
+      },
+    )
+
+    test.skipIf(!here)('keys of known authorities are those of their certificates', () => {
+      const known = authorityKeys.map(({ modulus }) => modulus)
+      const found = authorityCertificates().map(({ numbers }) =>
+        numbers.kind === 'rsa' ? encodeBase64Url(numbers.modulus) : '',
+      )
+      expect(found.toSorted()).toEqual(known.toSorted())
     })
 
     test.skipIf(!here).for(samples)('%s is accepted as pinned by its key alone', async (name) => {
@@ -136,7 +179,7 @@ function expectedClaims(expected: ExpectedTpm) {
         decrypt: akAttributes['decrypt'],
       },
     }),
-    ...(expected.akCertChain === true && { anchor: 'google-tpm-ek-root-1', boots: true }),
+    ...(expected.akCertChain === true && { anchor: 'google-tpm-ek-root-1', matching: 10 }),
   }
 }
 
@@ -149,6 +192,6 @@ function concluded(claims: TpmClaims) {
     userData: claims.vm?.userData,
     attributes: claims.attestationKey.attributes,
     anchor: claims.anchor,
-    boots: claims.boot !== undefined && claims.boot.differing.length === 0,
+    matching: claims.boot?.matching.length,
   }
 }

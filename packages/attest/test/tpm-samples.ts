@@ -9,6 +9,7 @@ import {
   type Bytes,
   type UnixSeconds,
 } from '@cloister/codec'
+import { parseCertificate, type Certificate } from '../src/x509/certificate.ts'
 import { evidenceRoot } from './evidence.ts'
 
 /** What `expected.json` says of a TPM sample. */
@@ -70,6 +71,14 @@ export function readTpmSample(name: string): TpmSample {
     ? { amd: { certificateChain: encodePem(encodeBase64(bytes('vcek.der')), 'CERTIFICATE') } }
     : {}
   return { evidence, collateral, now: inside, expected, fields }
+}
+
+/** Certificates of Google's and Azure's authorities over vTPMs, roots among them. */
+export function authorityCertificates(): readonly Certificate[] {
+  const folder = join(evidenceRoot, 'anchors')
+  return readdirSync(folder)
+    .filter((file) => /^(?:gcp|azure)-.*\.der$/.test(file))
+    .map((file) => parseCertificate(new Uint8Array(readFileSync(join(folder, file))), file))
 }
 
 function readPcrs(list: readonly string[]): Readonly<Record<string, Bytes>> {
