@@ -51,10 +51,11 @@ export function judgeCommonClaims(
 
 /** The tier of a machine under a policy's lists. */
 export function tierOf(
-  claims: Pick<CommonClaims, 'anchor' | 'machineId'>,
+  claims: Pick<CommonClaims, 'anchor' | 'endorsement' | 'machineId'>,
   policy: Pick<Policy, 'machineLists'>,
 ): Tier {
-  if (claims.anchor.startsWith('insecure-devnet:')) return 0
+  // A key that nobody vouches for can be anybody's own.
+  if (claims.endorsement === 'supplied' || claims.anchor.startsWith('insecure-devnet:')) return 0
   const { machineId } = claims
   if (machineId === undefined) return 1
   const lists = policy.machineLists.filter((list) =>
