@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import {
   anchorSpkiSha256,
   appraise,
+  createAppraiser,
+  encodeAppraisal,
   insecureDevnetAnchor,
   parseSgxQuote,
   type Anchor,
@@ -43,7 +45,7 @@ const mutatedBytes = 4734
 
 /** Every real SGX sample, and every mutation that exists for TDX made of one of them, with the caller's crypto. */
 export function testSgxCorpus(crypto: string): void {
-  const here = hasEvidence(10 + 23)
+  const here = hasEvidence(2 * 10 + 23 + 2)
   const samples = here ? readdirSync(join(evidenceRoot, 'sgx')).map((name) => `sgx/${name}`) : ['-']
   const mutations = here ? readMutations().map(asSgx) : []
 
@@ -93,6 +95,20 @@ export function testSgxCorpus(crypto: string): void {
         change.expect.split('|').some((part) => reject.includes(part)),
         reject,
       ).toBe(true)
+    })
+
+    test.skipIf(!here)('a warm appraiser gives the same bytes as a stateless one', async () => {
+      const { appraise: warm } = createAppraiser()
+      for (const mutation of [...mutations, undefined, ...mutations]) {
+        const base = readSample(mutated)
+        const { quote, collateral, verifyAt } = mutation ? mutate(base, mutation) : base
+        const given = { collateral, anchors: intel, policy: anyPolicy(), now: verifyAt! }
+        const [kept, anew] = [
+          await warm({ tee: 'sgx', quote }, given),
+          await appraise({ tee: 'sgx', quote }, given),
+        ]
+        expect(encodeHex(encodeAppraisal(kept))).toBe(encodeHex(encodeAppraisal(anew)))
+      }
     })
   })
 }
