@@ -112,6 +112,7 @@ function fetchFor(
     case 'aws-nitro':
     case 'arm-cca':
     case 'arm-psa':
+    default:
       // What these are judged by comes with them, or from whoever vouches for the device.
       return Promise.resolve(nothingNeeded)
   }

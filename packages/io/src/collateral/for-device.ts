@@ -4,7 +4,7 @@ import {
   type NvidiaEvidence,
   type RejectedAppraisal,
 } from '@cloister/attest'
-import type { Bytes } from '@cloister/codec'
+import { MalformedError, type Bytes } from '@cloister/codec'
 import { refusalOf } from '../http-client.ts'
 import type { FetchedDocument } from './document-client.ts'
 import {
@@ -48,13 +48,23 @@ export async function fetchForDevice(
   const responses = [...(known?.ocspResponses ?? [])]
   if (responses.length === 0) {
     // NVIDIA's responder knows nothing of a device's leaf: the device's own boot ROM issues it.
-    const chains = [deviceCertificates(evidence).slice(1), ...rims.map(manifestCertificates)]
+    const chains = [deviceCertificates(evidence).slice(1), ...rims.map(signersOf)]
     for (const [certificate, issuer] of chains.flatMap(pairs))
       responses.push(keep(await fetchOcspResponse(client, nvidia, certificate, issuer, given.now)))
   }
   return {
     value: { nvidia: { rims, ocspResponses: [...new Set(responses)] } },
     documents,
+  }
+}
+
+/** The signers of a manifest; none of one that can't be read, which the appraisal then says. */
+function signersOf(rim: string): readonly Bytes[] {
+  try {
+    return manifestCertificates(rim)
+  } catch (cause) {
+    if (cause instanceof MalformedError) return []
+    throw cause
   }
 }
 

@@ -13,6 +13,7 @@ const turnMsMax = 120_000
 export class Pace {
   readonly #clock: Clock
   readonly #free = new Map<string, number>()
+  readonly #rests = new Map<string, number>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -33,12 +34,19 @@ export class Pace {
         { retryable: true },
       )
     this.#free.set(lane, at + intervalMs)
-    if (at > now) await this.#clock.sleep(at - now)
+    let wait = at - now
+    // A rest that began meanwhile holds for those who had their turn already, too.
+    while (wait > 0) {
+      await this.#clock.sleep(wait)
+      wait = (this.#rests.get(lane) ?? 0) - this.#clock.nowMs()
+    }
   }
 
   /** Lets nobody ask in `lane` for `ms` from now. */
   rest(lane: string, ms: number): void {
-    this.#free.set(lane, Math.max(this.#free.get(lane) ?? 0, this.#clock.nowMs() + ms))
+    const until = this.#clock.nowMs() + ms
+    this.#rests.set(lane, Math.max(this.#rests.get(lane) ?? 0, until))
+    this.#free.set(lane, Math.max(this.#free.get(lane) ?? 0, until))
   }
 }
 
