@@ -38,7 +38,7 @@ export function sampleBoot(options: {
     {
       pcr: 4,
       type: types.bootServicesApplication,
-      data: encodeUtf8('path of the boot loader'),
+      data: imageLoadEvent(),
       measured: encodeUtf8('boot loader 1'),
     },
     { pcr: 9, type: types.ipl, data: encodeUtf8('kernel'), measured: encodeUtf8(options.kernel) },
@@ -107,5 +107,17 @@ function secureBootVariable(enabled: boolean): Bytes {
     littleEndian(1, 8),
     Buffer.from(name, 'utf16le'),
     Uint8Array.of(enabled ? 1 : 0),
+  )
+}
+
+/** UEFI_IMAGE_LOAD_EVENT of an image somewhere, whose device path is empty. Spec: the same, 10.2.3. */
+function imageLoadEvent(): Bytes {
+  const endOfPath = Uint8Array.of(0x7f, 0xff, 4, 0)
+  return concatBytes(
+    littleEndian(0x1000_0000, 8),
+    littleEndian(0x2_0000, 8),
+    littleEndian(0, 8), // No address was fixed when it was linked.
+    littleEndian(endOfPath.length, 8),
+    endOfPath,
   )
 }

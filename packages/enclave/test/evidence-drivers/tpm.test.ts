@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTpmDriver, persistTpmKey, type TpmOptions } from '../../src/evidence-drivers/tpm.ts'
 import { hasSwtpm, startSwtpm, type Swtpm } from './swtpm.ts'
 
-const here = hasSwtpm(8)
+const here = hasSwtpm(9)
 const handle = '0x81010010'
 const nonce = encodeUtf8('thirty-two bytes, never used yet')
 const folder = mkdtempSync(join(tmpdir(), 'cloister-tpm-test-'))
@@ -67,6 +67,41 @@ describe.skipIf(!here)('a software TPM', () => {
     })
     const again = await claimsOf(await collect({ signer }))
     expect(again.attestationKey.spkiSha256).not.toBe(claims.attestationKey.spkiSha256)
+  })
+
+  test('signs with RSAPSS and other hashes as they are verified', async () => {
+    const file = (name: string): string => join(folder, name)
+    for (const [scheme, hash] of [
+      ['rsapss', 'sha256'],
+      ['rsapss', 'sha384'],
+      ['rsassa', 'sha1'],
+      ['ecdsa', 'sha256'],
+    ] as const) {
+      const algorithm = scheme === 'ecdsa' ? 'ecc' : 'rsa'
+      const flush = (): unknown =>
+        ['-t', '-l', '-s'].map((kind) => tpm.tool('tpm2_flushcontext', kind))
+      tpm.tool('tpm2_createek', '-c', file('ek'), '-G', algorithm)
+      flush()
+      tpm.tool(
+        'tpm2_createak',
+        ...['-C', file('ek'), '-c', file('ak'), '-G', algorithm, '-g', hash, '-s', scheme],
+        ...['-f', 'tss', '-u', file('public')],
+      )
+      flush()
+      tpm.tool(
+        'tpm2_quote',
+        ...['-c', file('ak'), '-l', 'sha256:0,7', '-q', encodeHex(nonce), '-g', hash],
+        ...['--scheme', scheme, '-m', file('quote'), '-s', file('signature')],
+      )
+      flush()
+      const bytes = (name: string): Bytes => Uint8Array.from(readFileSync(file(name)))
+      const quoted = { quote: bytes('quote'), signature: bytes('signature') }
+      // Without the size before TPMT_PUBLIC, and with zeros in all PCRs.
+      const attestationKey = bytes('public').slice(2)
+      const pcrs = { sha256: { '0': new Uint8Array(32), '7': new Uint8Array(32) } }
+      const claims = await claimsOf({ tee: 'tpm2', ...quoted, attestationKey, pcrs })
+      expect(claims.signature).toEqual({ scheme, hash })
+    }
   })
 
   test("makes Google's key the same each time, and leaves no key behind", async () => {
