@@ -15,7 +15,7 @@ export type JsonLimits = { readonly charactersMax: number; readonly depthMax: nu
 /**
  * Reads JSON from outside: its size and depth are checked before `JSON.parse` spends memory on it.
  *
- * @throws {MalformedError} naming `field`, on text past a limit or that is not JSON.
+ * @throws {MalformedError} naming `field`, on text past a limit or that is not JSON, or a number past a double.
  */
 export function parseJson(text: string, field: string, limits: JsonLimits): Json {
   if (text.length > limits.charactersMax)
@@ -25,12 +25,16 @@ export function parseJson(text: string, field: string, limits: JsonLimits): Json
       `${text.length} characters, at most ${limits.charactersMax} are read`,
     )
   checkDepth(text, field, limits.depthMax)
+  let value: Json
   try {
-    const value: Json = JSON.parse(text)
-    return value
+    value = JSON.parse(text)
   } catch (cause) {
     throw new MalformedError(field, 0, 'not JSON', { cause })
   }
+  // JSON.parse makes Infinity of what is past a double, which no JSON says. Few texts can hold such a number.
+  if (/\d[eE]\+?\d|\d{300}/.test(text) && !isFinite(value))
+    throw new MalformedError(field, 0, 'a number past what a double holds')
+  return value
 }
 
 /** Canonical JSON: equal values give equal text. Spec: RFC 8785 (JCS). */
@@ -50,6 +54,12 @@ export function canonicalJson(value: Json): string {
 
 function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value)
+}
+
+function isFinite(value: Json): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.values(value).every(isFinite)
 }
 
 function checkDepth(text: string, field: string, depthMax: number): void {

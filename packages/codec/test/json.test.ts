@@ -65,3 +65,20 @@ test('size and depth are checked before the text is parsed', () => {
   )
   expect(() => parseJson('[', 'file', limits)).toThrow('Cannot read file at byte 0: not JSON')
 })
+
+test.for([
+  '1e999',
+  '[-1E+400]',
+  `{"a":${'9'.repeat(310)}}`,
+  `${'9'.repeat(299)}e20`,
+  '{"a":[1.5e0999]}',
+])('a number past what a double holds is not read: %s', (text) => {
+  expect(() => parseJson(text, 'file', { charactersMax: 1000, depthMax: 3 })).toThrow(
+    'Cannot read file at byte 0: a number past what a double holds',
+  )
+})
+
+test('large numbers and texts that look like one are read', () => {
+  const limits = { charactersMax: 1000, depthMax: 3 }
+  expect(parseJson('[1e308, "1e999", 1e-999]', 'file', limits)).toEqual([1e308, '1e999', 0])
+})
