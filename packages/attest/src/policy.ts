@@ -61,14 +61,8 @@ export type Policy = {
   readonly tpm: TpmPolicy
 }
 
-/** What nobody else can know: who writes a policy says it, or spells `'any'` or 0. */
-type Spelled =
-  | 'measurements'
-  | 'reportData'
-  | 'machineIds'
-  | 'minTcbEvaluationDataNumber'
-  | 'minRootCrlNumber'
-  | 'minPckCrlNumber'
+/** What nobody else can know: who writes a policy says it, or spells `'any'`. */
+type Spelled = 'measurements' | 'reportData' | 'machineIds'
 
 type Group = 'sgx' | 'tdx' | 'snp' | 'nvidia' | 'nitro' | 'arm' | 'tpm'
 
@@ -91,6 +85,10 @@ export function strictPolicy(overrides: PolicyOverrides): Policy {
     tcbStatuses: ['UpToDate'],
     advisories: [],
     graceSeconds: 0,
+    // Documents have ends of their own: a least number only guards against an older one that has not ended yet.
+    minTcbEvaluationDataNumber: 0,
+    minRootCrlNumber: 0,
+    minPckCrlNumber: 0,
     allowDebug: false,
     allowUnknownRevocation: false,
     allowSuppliedKeys: false,

@@ -15,14 +15,7 @@ import { withDefaults } from './with-defaults.ts'
 
 const any = 'any'
 
-const identities = {
-  measurements: any,
-  reportData: any,
-  machineIds: any,
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
-} as const
+const identities = { measurements: any, reportData: any, machineIds: any } as const
 
 /** The policy where nobody says which enclave and which machine is wanted: strict about all else. */
 export const anonymousPolicy: Policy = strictPolicy(identities)
@@ -79,9 +72,6 @@ function strictMembers(reportData: Bytes | undefined) {
     measurements: _measurements,
     reportData: _reportData,
     machineIds: _machineIds,
-    minTcbEvaluationDataNumber: _evaluation,
-    minRootCrlNumber: _root,
-    minPckCrlNumber: _pck,
     ...strict
   } = anonymousPolicy
   return reportData === undefined ? strict : { ...strict, reportData: encodeHex(reportData) }
