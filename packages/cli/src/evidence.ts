@@ -7,6 +7,7 @@ import { collectAnswer, collectOptions, driversAnswer } from './evidence/collect
 import { earAnswer, earOptions, earVerifyAnswer, earVerifyOptions } from './evidence/ear.ts'
 import { fetchAnswer, fetchOptions } from './evidence/fetch.ts'
 import { judgeNamed, judgeOptions, readNamed } from './evidence/judge.ts'
+import { earlyOption, recoveryOf } from './evidence/recovery.ts'
 import { showAnswer } from './evidence/show.ts'
 
 /** `cloister evidence`. */
@@ -20,8 +21,11 @@ export const evidenceCommands: readonly CommandSpec[] = [
   {
     usage: 'explain <PATH>',
     about: 'judge evidence, and say what would have to change for it to pass',
-    options: judgeOptions,
-    run: async (given, run) => await explainAnswer(await judgeNamed(given, run)),
+    options: [...judgeOptions, earlyOption],
+    run: async (given, run) => {
+      const judged = await judgeNamed(given, run)
+      return await explainAnswer(judged, await recoveryOf(given, judged))
+    },
   },
   {
     usage: 'show <PATH>',

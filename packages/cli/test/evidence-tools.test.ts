@@ -70,6 +70,28 @@ test('documents are fetched for evidence, kept, and make it accepted', async () 
   }
 })
 
+test('a TCB recovery that is announced is told ahead', async () => {
+  const evidence = evidenceAt('recovering')
+  const documents = (name: string, tcbEvaluationDataNumber: number): string => {
+    const path = join(folder, name)
+    const intel = manufacturer.collateral({ tcbEvaluationDataNumber })
+    writeFileSync(path, JSON.stringify({ intel }))
+    return path
+  }
+  const trust = ['--anchors', rootAt('root-3.der'), ...at, '--collateral', documents('now', 20)]
+  const explain = ['evidence', 'explain', evidence, ...trust, '--early', documents('early', 21)]
+  const said = lastJson(await here([...explain, '--json']))
+  expect(said).toMatchObject({
+    accepted: true,
+    recovery: {
+      currentNumber: 20,
+      newerNumber: 21,
+      machines: [{ from: 'UpToDate', acceptedNow: true }],
+    },
+  })
+  expect((await here(explain)).stdout).toMatch(/newer documents \(evaluation data 20 to 21\)/)
+})
+
 test('nothing is asked for where the evidence is forged', async () => {
   const forged = quote()
   forged[300]! ^= 1

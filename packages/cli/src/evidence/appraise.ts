@@ -4,12 +4,14 @@ import {
   appraisalDigest,
   describeAppraisal,
   isAccepted,
+  type Recovery,
 } from '@cloister/attest'
 import { encodeHex } from '@cloister/codec'
 
 import type { Answer } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { Judged } from './judge.ts'
+import { sayRecovery } from './recovery.ts'
 
 /** What `cloister evidence appraise` says about evidence. */
 export async function appraiseAnswer(judged: Judged): Promise<Answer> {
@@ -24,7 +26,7 @@ export async function appraiseAnswer(judged: Judged): Promise<Answer> {
 }
 
 /** What `cloister evidence explain` says: the same, and for each thing against it what would have to change. */
-export async function explainAnswer(judged: Judged): Promise<Answer> {
+export async function explainAnswer(judged: Judged, recovery?: Recovery): Promise<Answer> {
   const { appraisal } = judged
   const advice =
     appraisal.authentic === false
@@ -32,8 +34,8 @@ export async function explainAnswer(judged: Judged): Promise<Answer> {
       : appraisal.reasons.map(({ code }) => ({ code, advice: adviseReason(code) }))
   return {
     schema: 'cloister.evidence.explain/1',
-    value: { ...(await valueOf(judged)), advice },
-    text: explanation(judged),
+    value: { ...(await valueOf(judged)), advice, ...(recovery && { recovery }) },
+    text: [explanation(judged), ...(recovery ? sayRecovery(recovery) : [])].join('\n'),
     exit: isAccepted(appraisal) ? exitCodes.ok : exitCodes.refused,
   }
 }
