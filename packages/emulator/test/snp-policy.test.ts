@@ -92,6 +92,11 @@ test('each component of the least TCB counts, and none makes up for another', as
     }
 })
 
+test('no author key is not an author key of zeros', async () => {
+  const policy = snp({ authorKeyDigests: ['00'.repeat(48)] })
+  expect(await outcome(machine(), undefined, { policy })).toEqual(['ID_KEY'])
+})
+
 test('what the firmware says without a name decides nothing', async () => {
   expect(await outcome(machine({ platformInfo: 0xff00_0000_0000_0125n }))).toEqual([])
 })
