@@ -73,11 +73,16 @@ export class SignedText {
 export class SignatureMemory {
   readonly #good = new WeakMap<Signed, Set<string>>()
 
+  /** Whether `signed` was found to carry the signature of `signer`. False says nothing: ask {@link holds}. */
+  knows(signed: Signed, signer: SigningKey): boolean {
+    return this.#good.get(signed)?.has(signer.keyName) === true
+  }
+
   /** Whether `signed` carries the signature of `signer`, computed at most once where it does. */
   async holds(signed: Signed, signer: SigningKey): Promise<boolean> {
-    const known = this.#good.get(signed)
-    if (known?.has(signer.keyName) === true) return true
+    if (this.knows(signed, signer)) return true
     if (!(await isSignedBy(signed, signer))) return false
+    const known = this.#good.get(signed)
     if (known === undefined) this.#good.set(signed, new Set([signer.keyName]))
     else known.add(signer.keyName)
     return true

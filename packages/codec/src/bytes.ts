@@ -9,7 +9,6 @@ const hexDigits = new TextEncoder().encode(
 )
 /** Where digits are put before they become a text: written and read within one call. */
 const hexScratch = new Uint8Array(1024)
-const ascii = new TextDecoder('latin1')
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -42,7 +41,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   let difference = 0
-  for (const [index, byte] of a.entries()) difference |= byte ^ (b[index] ?? 0)
+  for (let index = 0; index < a.length; index++) difference |= (a[index] ?? 0) ^ (b[index] ?? 0)
   return difference === 0
 }
 
@@ -64,7 +63,7 @@ function hexOf(bytes: Uint8Array): string {
     hexScratch[at++] = hexDigits[digits] ?? 0
     hexScratch[at++] = hexDigits[digits + 1] ?? 0
   }
-  return ascii.decode(hexScratch.subarray(0, at))
+  return decoder.decode(hexScratch.subarray(0, at))
 }
 
 /**
