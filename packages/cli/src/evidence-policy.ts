@@ -10,7 +10,7 @@ import {
 } from '@cloister/protocol'
 
 import { readText } from './files.ts'
-import { likeField, texts, textsOrAny, whole } from './like-field.ts'
+import { likeField, recordField, texts, textsOrAny, whole } from './like-field.ts'
 import { withDefaults } from './with-defaults.ts'
 
 const any = 'any'
@@ -48,9 +48,12 @@ const policy = objectField({
   tdx: likeField(anonymousPolicy.tdx),
   snp: likeField(anonymousPolicy.snp),
   nvidia: likeField(anonymousPolicy.nvidia),
-  nitro: likeField(anonymousPolicy.nitro),
+  nitro: likeField(anonymousPolicy.nitro, { pcrs: recordField(texts) }),
   arm: likeField(anonymousPolicy.arm),
-  tpm: likeField(anonymousPolicy.tpm),
+  tpm: likeField(anonymousPolicy.tpm, {
+    requiredPcrs: recordField(recordField(texts)),
+    hardwareMeasurements: textsOrAny,
+  }),
 })
 
 /**

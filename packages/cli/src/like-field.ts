@@ -30,12 +30,18 @@ const membersMax = 1024
  * Reads an object whose members are those of `strict`, each of the kind that it has there; what is left out is as in
  * `strict`, and a member that it lacks is refused by its name.
  *
- * A member is true or false, a whole number, a text, a list of texts or numbers, or an object. Where `strict` has an
- * empty object, names are free, and values are of any of these kinds. `any` in `strict` may become a list.
+ * A member is true or false, a whole number, a text, a list of texts or numbers, or an object. `any` in `strict` may
+ * become a list. What `strict` can't show, such as what stands in an empty object, `special` reads.
  */
-export function likeField<T extends JsonObject>(strict: T): Field<T> {
+export function likeField<T extends JsonObject>(
+  strict: T,
+  special: { readonly [K in keyof T]?: Field<T[K]> } = {},
+): Field<T> {
+  const fields = new Map<string, Field<unknown>>(Object.entries(special))
   const shape = objectField(
-    Object.fromEntries(Object.entries(strict).map(([name, value]) => [name, memberLike(value)])),
+    Object.fromEntries(
+      Object.entries(strict).map(([name, value]) => [name, fields.get(name) ?? memberLike(value)]),
+    ),
   )
   return {
     parse(value, path) {
@@ -52,34 +58,30 @@ function memberLike(strict: Json): Field<unknown> {
   if (typeof strict === 'number') return whole
   if (strict === any) return textsOrAny
   if (typeof strict === 'string') return textField(2048)
-  if (isObject(strict)) return Object.keys(strict).length > 0 ? likeField(strict) : freeRecord
+  if (isObject(strict)) return likeField(strict)
   const [first] = strict ?? []
   return typeof first === 'number' ? listField(whole, membersMax) : texts
 }
 
-/** Free names; how deep it goes, the reader of the file bounds. */
-const freeRecord: Field<JsonObject> = {
-  parse(value, path) {
-    if (!isObject(value)) throw new MalformedError(path, 0, 'expected an object')
-    const members = Object.entries(value)
-    if (members.length > membersMax)
-      throw new MalformedError(
-        path,
-        0,
-        `got ${members.length} members, expected at most ${membersMax}`,
+/** An object with free names, each member read by `member`. */
+export function recordField<T>(member: Field<T>): Field<Readonly<Record<string, T>>> {
+  return {
+    parse(value, path) {
+      if (!isObject(value)) throw new MalformedError(path, 0, 'expected an object')
+      const members = Object.entries(value)
+      if (members.length > membersMax)
+        throw new MalformedError(
+          path,
+          0,
+          `got ${members.length} members, expected at most ${membersMax}`,
+        )
+      return Object.fromEntries(
+        members.map(([name, each]) => [name, member.parse(each, `${path}.${name.slice(0, 64)}`)]),
       )
-    return Object.fromEntries(
-      members.map(([name, member]) => [name, freeMember(member, `${path}.${name.slice(0, 64)}`)]),
-    )
-  },
-  encode: (value) => value,
-}
-
-function freeMember(value: Json, path: string): Json {
-  if (isObject(value)) return freeRecord.parse(value, path)
-  if (typeof value === 'boolean') return value
-  if (typeof value === 'number') return whole.parse(value, path)
-  return typeof value === 'string' ? textField(2048).parse(value, path) : texts.parse(value, path)
+    },
+    encode: (value) =>
+      Object.fromEntries(Object.entries(value).map(([name, each]) => [name, member.encode(each)])),
+  }
 }
 
 // Every member was read just above as the kind that it has in `strict`: the compiler can't see that.

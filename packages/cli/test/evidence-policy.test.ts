@@ -6,7 +6,7 @@ import { strictPolicy } from '@cloister/attest'
 import { afterAll, expect, test } from 'vitest'
 
 import { readPolicy } from '../src/evidence-policy.ts'
-import { likeField } from '../src/like-field.ts'
+import { likeField, recordField, texts } from '../src/like-field.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'cloister-cli-policy-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -69,7 +69,18 @@ test.for<[string, object, string]>([
   )
 })
 
-const strict = {
+type Strict = {
+  readonly allowed: boolean
+  readonly least: number
+  readonly levels: readonly number[]
+  readonly names: readonly string[]
+  readonly devices: string
+  readonly note: string
+  readonly least2: { readonly boot: number; readonly kernel: number }
+  readonly values: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+}
+
+const strict: Strict = {
   allowed: false,
   least: 5,
   levels: [0],
@@ -79,7 +90,7 @@ const strict = {
   least2: { boot: 1, kernel: 2 },
   values: {},
 }
-const field = likeField(strict)
+const field = likeField(strict, { values: recordField(recordField(texts)) })
 
 test('each member is of the kind that it has in the strictest', () => {
   expect(field.parse({}, 'group')).toEqual(strict)
@@ -90,7 +101,7 @@ test('each member is of the kind that it has in the strictest', () => {
     names: ['a'],
     devices: ['b'],
     note: 'c',
-    values: { sha256: { '0': 'ab' }, list: ['x'], seven: 7, set: true },
+    values: { sha256: { '0': ['ab'], '7': [] } },
   }
   expect(field.parse({ ...other, least2: { kernel: 9 } }, 'group')).toEqual({
     ...other,
@@ -110,8 +121,9 @@ test.for<[string, object]>([
   ['group.least2.boots', { least2: { boots: 1 } }],
   ['group.least2', { least2: 7 }],
   ['group.values', { values: [] }],
-  ['group.values.sha256.0', { values: { sha256: { '0': null } } }],
-  ['group.values.one', { values: { one: 1.5 } }],
+  ['group.values.sha256', { values: { sha256: ['ab'] } }],
+  ['group.values.sha256.0', { values: { sha256: { '0': 'ab' } } }],
+  ['group.values.sha256.0[0]', { values: { sha256: { '0': [1] } } }],
 ])('%s is refused', ([place, members]) => {
   expect(() => field.parse(JSON.parse(JSON.stringify(members)), 'group')).toThrow(
     expect.objectContaining({ name: 'MalformedError', field: place }),
