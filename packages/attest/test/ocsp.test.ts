@@ -1,4 +1,4 @@
-import { appraise, createAppraiser, type NvidiaCollateral } from '@cloister/attest'
+import { appraise, createAppraiser, encodeAppraisal, type NvidiaCollateral } from '@cloister/attest'
 import { encodeHex, MalformedError, parseHex, unixSeconds, type Bytes } from '@cloister/codec'
 import { expect, test } from 'vitest'
 import { parseOcspResponse } from '../src/x509/ocsp.ts'
@@ -76,10 +76,29 @@ test.for([
   ],
   ['another key', { responder: 'forged' }, 'OCSP_INVALID_OR_EXPIRED'],
   ['one that the device itself certified', { delegatedBy: 0 }, 'OCSP_INVALID_OR_EXPIRED'],
+  [
+    'one whose certificate has ended',
+    { responderEndsAt: unixSeconds(now - 1) },
+    'OCSP_INVALID_OR_EXPIRED',
+  ],
   ['nobody who says until when', { withoutEnd: true }, 'OCSP_INVALID_OR_EXPIRED'],
 ] as const)('a response by %s: %o gives %s', async ([, how, expected]) => {
   const response = nvidia().ocspResponse({ chain, index: 0, ...how })
   expect(await verdict(withFirst(response))).toBe(expected)
+})
+
+test('what an appraiser remembers changes no answer, at any time', async () => {
+  const { appraise: warm } = createAppraiser()
+  const evidence = gpu.evidence({ nonce })
+  const ends = nvidia().ocspResponse({ chain, index: 0, responderEndsAt: unixSeconds(now + 10) })
+  const lists = [full.ocspResponses, withFirst(ends), full.ocspResponses.slice(2), []]
+  for (const seconds of [0, 10, 11, day, day + 1, 0])
+    for (const ocspResponses of lists) {
+      const by = { ...given({ ...full, ocspResponses }), now: unixSeconds(now + seconds) }
+      expect(encodeHex(encodeAppraisal(await warm(evidence, by)))).toBe(
+        encodeHex(encodeAppraisal(await appraise(evidence, by))),
+      )
+    }
 })
 
 test('a response about another device says nothing', async () => {

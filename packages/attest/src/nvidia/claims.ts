@@ -4,7 +4,7 @@ import type { CommonClaims } from '../claims.ts'
 import type { NvidiaEvidence } from '../evidence.ts'
 import type { Device } from './chain.ts'
 import type { GpuMode, OpaqueData } from './opaque.ts'
-import type { MeasurementReport } from './parse.ts'
+import type { MeasurementBlock, MeasurementReport } from './parse.ts'
 import type { JudgedRim, RimKind } from './tcb.ts'
 
 /** What an authentic report of a GPU or an NVSwitch says. Bytes are lower-case hexadecimal. */
@@ -24,11 +24,7 @@ export type NvidiaClaims = CommonClaims & {
   readonly protectedPcie?: boolean
   readonly slot: number
   readonly responseNonce: string
-  readonly measurements: readonly {
-    readonly index: number
-    readonly type: number
-    readonly value: string
-  }[]
+  readonly measurements: readonly MeasurementBlock[]
   /** Everything else that the device reports, by NVIDIA's names; fields without one by their number. */
   readonly opaque: Readonly<Record<string, string>>
   /** Digest of the firmware: as the report has it, and as the leaf certificate has it. */
@@ -117,11 +113,7 @@ export async function readNvidiaClaims(known: Known): Promise<NvidiaClaims> {
     ...(protectedPcie !== undefined && { protectedPcie }),
     slot: report.slot,
     responseNonce: encodeHex(report.responseNonce),
-    measurements: report.blocks.map(({ index, type, value }) => ({
-      index,
-      type,
-      value: encodeHex(value),
-    })),
+    measurements: report.blocks,
     opaque: opaque.fields,
     firmwareId: {
       ...(opaque.firmwareId !== undefined && { report: opaque.firmwareId }),

@@ -1,5 +1,6 @@
-import { encodePem, MalformedError, parseHex, type UnixSeconds } from '@cloister/codec'
-import type { Anchor } from '../anchors.ts'
+import { equalBytes, MalformedError, parseHex, type UnixSeconds } from '@cloister/codec'
+import { digest } from '#crypto'
+import { anchorName, type Anchor } from '../anchors.ts'
 import type { Given } from '../appraisal.ts'
 import { malformedAs, Refusal, type RejectCode } from '../reject.ts'
 import { certificateStatus, type CertificateStatus } from '../x509/certificate-status.ts'
@@ -26,6 +27,9 @@ export type CheckedRim = {
   /** When the first thing that it rests on ends. */
   readonly until: UnixSeconds
 }
+
+/** What holds of a manifest under some anchors at any time. */
+export type RimVerdict = Pick<CheckedRim, 'signatureHolds' | 'digestHolds' | 'chain'>
 
 /** A manifest as it was given: one that can't be read says why. */
 export type GivenRim = CheckedRim | { readonly malformed: string }
@@ -125,12 +129,8 @@ type ReadRim = { readonly rim: Rim; readonly chain: Chain; readonly signer: Cert
 type Trusted = { readonly now: UnixSeconds; readonly anchors: readonly Anchor[] }
 
 function readRim(text: string, field: string, now: UnixSeconds, memory: NvidiaMemory): ReadRim {
-  const chainOf = ({ signature }: Rim): Chain =>
-    memory.certificates.chain(
-      signature.certificates.map((each) => encodePem(each, 'CERTIFICATE')).join(''),
-      `${field} chain`,
-      now,
-    )
+  const chainOf = (rim: Rim): Chain =>
+    memory.certificates.chain(memory.certificatesOf(rim), `${field} chain`, now)
   const until = (rim: Rim): UnixSeconds => chainOf(rim)[0]?.notAfter ?? now
   const rim = memory.rims.get(text, now, () => parseRim(text, field), until)
   const chain = chainOf(rim)
@@ -155,27 +155,39 @@ async function checkRim(
   responses: readonly OcspResponse[],
   memory: NvidiaMemory,
 ): Promise<CheckedRim> {
+  const notBefore = latest(chain.map((certificate) => certificate.notBefore))
   const notAfter = earliest(chain.map((certificate) => certificate.notAfter))
-  const checked = {
-    rim,
+  const key = trusted.anchors.map(anchorName).join()
+  const verdict = await memory.verdict(rim, key, async () => ({
     signatureHolds: await memory.certificates.signatures.holds(memory.signed(rim), signer),
-    digestHolds: await memory.digestHolds(rim),
-    chain: await judgeChain(signer, chain, field, trusted, memory),
-    notBefore: latest(chain.map(({ notBefore }) => notBefore)),
+    digestHolds: await isDigestOf(rim),
+    chain: await judgeChain(signer, chain, field, { ...trusted, now: notBefore }, memory),
+  }))
+  const isNow = notBefore <= trusted.now && trusted.now <= notAfter
+  const checked = {
+    ...verdict,
+    chain: verdict.chain === 'good' && !isNow ? 'expired' : verdict.chain,
+    rim,
+    notBefore,
     notAfter,
-    revocation: 'not-checked' as const,
+    revocation: 'not-checked',
     until: notAfter,
-  }
+  } as const
   if (!isGenuine(checked)) return checked
   const statuses = await chainStatuses(chain, responses, trusted.now, memory)
   if (statuses.some((found) => found?.status === 'revoked' || found?.status === 'hold'))
     return { ...checked, revocation: 'revoked' }
   const until = goodUntil(statuses)
   if (until === undefined) return checked
-  return { ...checked, revocation: 'good', until: earliest([checked.until, until]) }
+  return { ...checked, revocation: 'good', until: earliest([notAfter, until]) }
 }
 
-/** Time is the last thing that a chain is judged by: one that fails there alone is a good one, too early or late. */
+/** Whether the digest that a manifest's signature covers is that of the manifest. */
+async function isDigestOf({ signature }: Rim): Promise<boolean> {
+  return equalBytes(await digest(signature.digestHash, signature.content), signature.digest)
+}
+
+/** Judges a chain at a time when all its certificates are valid. Where there is none, it is one that has expired. */
 async function judgeChain(
   signer: Certificate,
   chain: Chain,
@@ -206,7 +218,7 @@ async function chainStatuses(
 ): Promise<readonly (CertificateStatus | undefined)[]> {
   const statuses: (CertificateStatus | undefined)[] = []
   for (let index = 0; index < chain.length - 1; index++)
-    statuses.push(await certificateStatus(chain, index, responses, now, memory.certificates))
+    statuses.push(await certificateStatus(chain, index, responses, now, memory.statuses))
   return statuses
 }
 

@@ -1,4 +1,4 @@
-import { MalformedError, Reader, type Bytes } from '@cloister/codec'
+import { encodeHex, MalformedError, Reader, type Bytes } from '@cloister/codec'
 
 /** One measurement of a device. */
 export type MeasurementBlock = {
@@ -6,7 +6,8 @@ export type MeasurementBlock = {
   readonly index: number
   /** DMTFSpecMeasurementValueType: what was measured. */
   readonly type: number
-  readonly value: Bytes
+  /** In hexadecimal. */
+  readonly value: string
 }
 
 /** A GET_MEASUREMENTS request and the response to it. Nothing here is verified. */
@@ -105,18 +106,17 @@ function readBlocks(r: Reader, count: number): readonly MeasurementBlock[] {
   const blocks: MeasurementBlock[] = []
   const seen = new Set<number>()
   for (let number = 1; number <= count; number++) {
-    const field = `block ${number}`
     const at = r.offset
-    const index = r.u8(`${field} index`)
+    const index = r.u8('block index')
     if (index === 0 || seen.has(index))
-      throw new MalformedError(`${field} index`, at, `got ${index}, twice or zero`)
+      throw new MalformedError('block index', at, `got ${index}, twice or zero`)
     seen.add(index)
-    expect(r, `${field} specification`, 1)
-    const inner = r.inside(field, r.u16(`${field} size`))
-    const type = inner.u8(`${field} type`)
-    const value = inner.bytes(`${field} value`, inner.u16(`${field} value size`))
-    inner.end(field)
-    blocks.push({ index, type, value })
+    expect(r, 'block specification', 1)
+    const inner = r.inside('block', r.u16('block size'))
+    const type = inner.u8('block type')
+    const value = inner.bytes('block value', inner.u16('block value size'))
+    inner.end('block')
+    blocks.push({ index, type, value: encodeHex(value) })
   }
   r.end('measurement record')
   return blocks

@@ -1,4 +1,3 @@
-import { encodeHex } from '@cloister/codec'
 import { isGenuine, type CheckedRim, type GivenRim } from './collateral.ts'
 import type { Rim } from './rim.ts'
 import type { MeasurementBlock } from './parse.ts'
@@ -86,11 +85,11 @@ function kindOf({ product, version }: Rim, running: Running): RimKind | undefine
   return version.toUpperCase() === running.vbiosVersion?.toUpperCase() ? 'vbios' : undefined
 }
 
-function mismatchesOf(rim: Rim, values: ReadonlyMap<number, Uint8Array>): readonly number[] {
+function mismatchesOf(rim: Rim, values: ReadonlyMap<number, string>): readonly number[] {
   return [...rim.measurements]
     .filter(([index, accepted]) => {
       const value = values.get(index + 1)
-      return value === undefined || !accepted.includes(encodeHex(value))
+      return value === undefined || !accepted.includes(value)
     })
     .map(([index]) => index)
     .toSorted((a, b) => a - b)

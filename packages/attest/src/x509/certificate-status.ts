@@ -1,14 +1,48 @@
 import { DerReader, encodeHex, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { digest } from '#crypto'
+import type { SignatureMemory } from '../memory.ts'
 import { Refusal, refuseUnless } from '../reject.ts'
 import type { Certificate } from './certificate.ts'
-import { type CertificateMemory, type Chain } from './chain.ts'
+import { earliest, type CertificateMemory, type Chain } from './chain.ts'
 import type { OcspAnswer, OcspResponse } from './ocsp.ts'
 
 /** What responders say of one certificate of a chain, and how long they say so. */
 export type CertificateStatus =
   | { readonly status: 'good'; readonly until: UnixSeconds }
   | { readonly status: 'revoked' | 'hold' | 'unknown' }
+
+/** An answer about a certificate, whose signature holds, and when the certificate of its responder is valid. */
+type Applicable = {
+  readonly answer: OcspAnswer
+  readonly responder: Pick<Certificate, 'notBefore' | 'notAfter'>
+}
+
+/** What is remembered of responses: which of them speak of a certificate, and bear its responder's signature. */
+export class StatusMemory {
+  readonly certificates: CertificateMemory
+  readonly #applicable = new WeakMap<
+    Chain,
+    WeakMap<OcspResponse, Map<number, readonly Applicable[]>>
+  >()
+
+  constructor(certificates: CertificateMemory) {
+    this.certificates = certificates
+  }
+
+  /** What was found before about the certificate at `index`. */
+  recall(chain: Chain, index: number, response: OcspResponse): readonly Applicable[] | undefined {
+    return this.#applicable.get(chain)?.get(response)?.get(index)
+  }
+
+  /** Keeps what was found. A refusal is never kept. */
+  keep(chain: Chain, index: number, response: OcspResponse, found: readonly Applicable[]): void {
+    const byResponse = this.#applicable.get(chain) ?? new WeakMap()
+    this.#applicable.set(chain, byResponse)
+    const byIndex = byResponse.get(response) ?? new Map<number, readonly Applicable[]>()
+    byResponse.set(response, byIndex)
+    byIndex.set(index, found)
+  }
+}
 
 /** The purpose of a certificate that may sign responses. Spec: RFC 6960 section 4.2.2.2. */
 const ocspSigning = '1.3.6.1.5.5.7.3.9'
@@ -28,67 +62,92 @@ export async function certificateStatus(
   index: number,
   responses: readonly OcspResponse[],
   now: UnixSeconds,
-  memory: CertificateMemory,
+  memory: StatusMemory,
 ): Promise<CertificateStatus | undefined> {
   const [certificate, issuer] = [chain[index], chain[index + 1]]
   if (certificate === undefined || issuer === undefined) return undefined
-  const what = JSON.stringify(certificate.commonName.slice(0, 64))
   const found: OcspAnswer[] = []
-  for (const response of responses)
-    for (const answer of response.answers) {
-      if (!(await speaksOf(answer, certificate, issuer))) continue
-      refuseUnless(
-        answer.thisUpdate <= now && now <= answer.nextUpdate,
-        'OCSP_INVALID_OR_EXPIRED',
-        () =>
-          `answer about ${what} is valid from ${answer.thisUpdate} to ${answer.nextUpdate}, now is ${now}`,
-      )
-      await verifyResponse(response, chain.slice(index + 1), what, now, memory)
+  for (const response of responses) {
+    const applicable =
+      memory.recall(chain, index, response) ??
+      (await findAnswers(response, chain, index, certificate, issuer, memory))
+    for (const { answer, responder } of applicable) {
+      requireCurrent('answer', certificate, answer.thisUpdate, answer.nextUpdate, now)
+      requireCurrent('responder', certificate, responder.notBefore, responder.notAfter, now)
       found.push(answer)
     }
+  }
   const worst = (['revoked', 'hold', 'unknown'] as const).find((status) =>
     found.some((answer) => answer.status === status),
   )
   if (worst !== undefined) return { status: worst }
   const [first, ...rest] = found.map(({ nextUpdate }) => nextUpdate)
-  if (first === undefined) return undefined
-  return {
-    status: 'good',
-    until: rest.reduce((least, time) => (time < least ? time : least), first),
-  }
+  return first === undefined ? undefined : { status: 'good', until: earliest([first, ...rest]) }
 }
 
-async function speaksOf(
-  answer: OcspAnswer,
+function requireCurrent(
+  what: string,
+  certificate: Certificate,
+  from: UnixSeconds,
+  to: UnixSeconds,
+  now: UnixSeconds,
+): void {
+  refuseUnless(
+    from <= now && now <= to,
+    'OCSP_INVALID_OR_EXPIRED',
+    () => `${what} about ${quoted(certificate)} is valid from ${from} to ${to}, now is ${now}`,
+  )
+}
+
+/** The answers of a response that speak of a certificate. Its signature is checked where there is one. */
+async function findAnswers(
+  response: OcspResponse,
+  chain: Chain,
+  index: number,
   certificate: Certificate,
   issuer: Certificate,
-): Promise<boolean> {
-  if (answer.serial !== certificate.serial) return false
+  memory: StatusMemory,
+): Promise<readonly Applicable[]> {
+  const answers: OcspAnswer[] = []
+  for (const answer of response.answers)
+    if (answer.serial === certificate.serial && (await namesIssuer(answer, issuer)))
+      answers.push(answer)
+  let found: readonly Applicable[] = []
+  if (answers.length > 0) {
+    const authorities = chain.slice(index + 1)
+    const responder = await verifyResponse(response, authorities, quoted(certificate), memory)
+    found = answers.map((answer) => ({ answer, responder }))
+  }
+  memory.keep(chain, index, response, found)
+  return found
+}
+
+async function namesIssuer(answer: OcspAnswer, issuer: Certificate): Promise<boolean> {
   const name = encodeHex(await digest(answer.hash, parseHex(issuer.subject, 'subject')))
   if (name !== answer.issuerName) return false
   return encodeHex(await digest(answer.hash, keyBits(issuer))) === answer.issuerKey
 }
 
-/** Checks who signed a response; `authorities` are those of the chain, the certificate's issuer first. */
+/** Checks who signed a response, and gives that certificate; `authorities` are those of the chain, the issuer first. */
 async function verifyResponse(
   response: OcspResponse,
   authorities: Chain,
   what: string,
-  now: UnixSeconds,
-  memory: CertificateMemory,
-): Promise<void> {
+  memory: StatusMemory,
+): Promise<Certificate> {
+  const { signatures } = memory.certificates
   const [issuer] = authorities
-  const candidates = [...(issuer === undefined ? [] : [issuer]), ...response.certificates]
+  const candidates = [...authorities.slice(0, 1), ...response.certificates]
   for (const responder of candidates) {
     if (!(await isNamed(responder, response.responder))) continue
     if (responder.keyName !== issuer?.keyName)
-      await verifyDelegate(responder, authorities, what, now, memory)
+      await verifyDelegate(responder, authorities, what, signatures)
     refuseUnless(
-      await memory.signatures.holds(response, responder),
+      await signatures.holds(response, responder),
       'OCSP_INVALID_OR_EXPIRED',
       () => `signature of the answer about ${what}`,
     )
-    return
+    return responder
   }
   throw new Refusal('OCSP_INVALID_OR_EXPIRED', `answer about ${what}: its responder is not known`)
 }
@@ -106,8 +165,7 @@ async function verifyDelegate(
   responder: Certificate,
   authorities: Chain,
   what: string,
-  now: UnixSeconds,
-  memory: CertificateMemory,
+  signatures: SignatureMemory,
 ): Promise<void> {
   const wrong = (detail: string): string => `responder of the answer about ${what}: ${detail}`
   refuseUnless(
@@ -115,18 +173,14 @@ async function verifyDelegate(
     'OCSP_INVALID_OR_EXPIRED',
     () => wrong('it may not sign responses'),
   )
-  refuseUnless(
-    responder.notBefore <= now && now <= responder.notAfter,
-    'OCSP_INVALID_OR_EXPIRED',
-    () => wrong(`valid from ${responder.notBefore} to ${responder.notAfter}, now is ${now}`),
-  )
   for (const authority of authorities)
-    if (
-      authority.subject === responder.issuer &&
-      (await memory.signatures.holds(responder, authority))
-    )
+    if (authority.subject === responder.issuer && (await signatures.holds(responder, authority)))
       return
   throw new Refusal('OCSP_INVALID_OR_EXPIRED', wrong('no authority of this chain issued it'))
+}
+
+function quoted({ commonName }: Certificate): string {
+  return JSON.stringify(commonName.slice(0, 64))
 }
 
 /** The key in a certificate, without the bytes that say of which kind it is. */

@@ -56,6 +56,8 @@ export type OcspRequest = {
   readonly responder?: 'issuer' | 'delegate' | 'unauthorized' | 'forged'
   /** How an authority above the issuer comes in: it certifies the delegate. */
   readonly delegatedBy?: number
+  /** When the certificate of a delegate ends; that of a good one ends with its root. */
+  readonly responderEndsAt?: UnixSeconds
   readonly withoutEnd?: true
 }
 
@@ -172,11 +174,15 @@ function respond(
   }
   if (responder === 'issuer')
     return issueOcspResponse(content, { signer: issuer, certificate: undefined })
-  const clientAuthentication = '1.3.6.1.5.5.7.3.2'
-  const by = delegate(
-    seed,
-    authority,
-    responder === 'unauthorized' ? { purpose: clientAuthentication } : {},
-  )
+  const { responderEndsAt } = request
+  const by = delegate(seed, authority, {
+    ...(responder === 'unauthorized' && { purpose: clientAuthentication }),
+    ...(responderEndsAt !== undefined && {
+      validity: { ...lifetime, notAfter: responderEndsAt },
+    }),
+  })
   return issueOcspResponse(content, by, responder === 'forged' ? certificate : by.signer)
 }
+
+/** A purpose of certificates that has nothing to do with responses. Spec: RFC 5280 section 4.2.1.12. */
+const clientAuthentication = '1.3.6.1.5.5.7.3.2'
