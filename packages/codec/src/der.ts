@@ -134,6 +134,11 @@ export class DerReader {
     return { bytes: content.subarray(1), unused }
   }
 
+  /** Content of an OBJECT IDENTIFIER as it stands, for comparing: its arcs are not looked at. */
+  objectIdContent(field: string): Bytes {
+    return this.#content(field, derTags.objectId)
+  }
+
   /** An OBJECT IDENTIFIER in dotted form. */
   objectId(field: string): string {
     const at = this.#offset

@@ -152,13 +152,15 @@ async function verifyIssuers(chains: Chains, given: Given, memory: DcapMemory): 
       await verifyChain(chain, what, given, memory.certificates, 'remembered', intelRoots)
 }
 
+const nextUpdate = (document: { readonly nextUpdate: UnixSeconds }): UnixSeconds =>
+  document.nextUpdate
+
 function readDocuments<I extends TcbInfo>(
   { tcbInfo, qeIdentity }: IntelCollateral,
   now: UnixSeconds,
   memory: DcapMemory,
   technology: Technology<I>,
 ): { readonly tcbInfo: I; readonly qeIdentity: QeIdentity } {
-  const nextUpdate = (document: { readonly nextUpdate: UnixSeconds }) => document.nextUpdate
   return {
     tcbInfo: malformedAs('TCB_INFO_UNSUPPORTED', () =>
       technology

@@ -71,7 +71,7 @@ function readEntries(list: DerReader, within?: number): ReadonlyMap<number, DerR
   while (list.remaining > 0) {
     const { offset } = list
     const entry = list.inside('SGX extension entry')
-    const { content } = entry.element('SGX extension entry', derTags.objectId)
+    const content = entry.objectIdContent('SGX extension entry')
     const key = lastArc(content, within)
     if (key === undefined || entries.has(key))
       throw new MalformedError(
