@@ -152,8 +152,7 @@ async function verifyIssuers(chains: Chains, given: Given, memory: DcapMemory): 
       await verifyChain(chain, what, given, memory.certificates, 'remembered', intelRoots)
 }
 
-const nextUpdate = (document: { readonly nextUpdate: UnixSeconds }): UnixSeconds =>
-  document.nextUpdate
+const endOf = (document: { readonly nextUpdate: UnixSeconds }): UnixSeconds => document.nextUpdate
 
 function readDocuments<I extends TcbInfo>(
   { tcbInfo, qeIdentity }: IntelCollateral,
@@ -163,12 +162,10 @@ function readDocuments<I extends TcbInfo>(
 ): { readonly tcbInfo: I; readonly qeIdentity: QeIdentity } {
   return {
     tcbInfo: malformedAs('TCB_INFO_UNSUPPORTED', () =>
-      technology
-        .tcbInfos(memory)
-        .get(tcbInfo, now, () => technology.parseTcbInfo(tcbInfo), nextUpdate),
+      technology.tcbInfos(memory).get(tcbInfo, now, () => technology.parseTcbInfo(tcbInfo), endOf),
     ),
     qeIdentity: malformedAs('QE_IDENTITY_UNSUPPORTED', () =>
-      memory.qeIdentities.get(qeIdentity, now, () => parseQeIdentity(qeIdentity), nextUpdate),
+      memory.qeIdentities.get(qeIdentity, now, () => parseQeIdentity(qeIdentity), endOf),
     ),
   }
 }
