@@ -149,6 +149,13 @@ describe.runIf(hasRecorded)('recorded evidence of real machines', () => {
       expect(said['tee'], name).toBe(tee)
       expect(said['authentic'], name).toBe(chainOnly ? 'chain-only' : expected.authentic)
       expect(ended.code, name).toBe(said['accepted'] === true ? 0 : 6)
+      const rejects = expected.rejectAnyOf ?? [expected.reject]
+      if (expected.reject === null) expect(said['reject'], name).toBe(null)
+      else
+        expect(
+          rejects.some((code: string) => String(said['reject']).includes(code)),
+          name,
+        ).toBe(true)
       if (expected.tcbStatus) expect(said['tcbStatus'], name).toBe(expected.tcbStatus)
     }
   })

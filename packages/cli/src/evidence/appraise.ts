@@ -40,6 +40,8 @@ export async function explainAnswer(judged: Judged, recovery?: Recovery): Promis
   }
 }
 
+const unavailable = 'PCK_CERT_UNAVAILABLE'
+
 async function valueOf({ evidence, format, given, appraisal }: Judged) {
   const common = {
     tee: evidence?.tee ?? null,
@@ -70,7 +72,8 @@ async function valueOf({ evidence, format, given, appraisal }: Judged) {
     tee: claims.tee,
     format: claims.format,
     authentic,
-    reject: null,
+    // Without a chain nothing says whose quote this is, though the rest of it holds.
+    reject: reasons.some(({ code }) => code === unavailable) ? unavailable : null,
     where: null,
     tcbStatus: claims.tcbStatus ?? null,
     debug: claims.debug,
