@@ -18,6 +18,12 @@ type Figure = {
 }
 
 const appraisal = lastLine('packages/attest/test/dcap-bench.ts')
+const floors = {
+  'SEV-SNP': lastLine('packages/attest/test/snp-bench.ts'),
+  Nitro: lastLine('packages/attest/test/nitro-bench.ts'),
+  NVIDIA: lastLine('packages/attest/test/nvidia-bench.ts'),
+}
+const workers = lastLine('packages/attest/test/worker-bench.ts')
 const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
 const devnet = lastLine('scripts/devnet-bench.ts')
 const demo = lastLine('packages/devnet/src/demo.ts', '--json')
@@ -45,6 +51,14 @@ const figures: readonly Figure[] = [
       number(appraisal, `${tee}Cold`),
     ),
   ]),
+  ...Object.entries(floors).map(([name, line]) =>
+    atLeast(
+      `${name} appraisal, authorities and collateral cached: part of the P-384 verifications that it can't do without`,
+      0.85,
+      number(line, 'warmOfFloor'),
+    ),
+  ),
+  atLeast('TDX appraisal, two worker threads: ratio to one', 1.8, number(workers, 'twoOfOne')),
   atMost(
     'training step inside the sandbox: ratio to the same step outside',
     1.05,
