@@ -36,7 +36,7 @@ export const collateralCharactersMax = 4 * 1024 * 1024
 const limits = { charactersMax: collateralCharactersMax, depthMax: 6 }
 
 /** Most documents of one kind. */
-const documentsMax = 32
+export const documentsMax = 32
 
 /**
  * Reads collateral from JSON: an object with `intel`, `amd`, `nvidia` and `deviceKeys` (JWKs), each of them where it

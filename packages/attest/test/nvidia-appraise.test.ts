@@ -275,3 +275,11 @@ test('bytes after the signature that are not zero are named', async () => {
     at: { field: 'trailing bytes', offset: measurements.length - 1 },
   })
 })
+
+test('no more collateral is read than 32 documents of a kind, and 4 Mi characters', async () => {
+  const many = (count: number): readonly string[] => Array.from({ length: count }, () => '')
+  expect(await verdict(report(), given({ ...full, rims: many(33) }))).toBe('PARSE')
+  expect(await verdict(report(), given({ ...full, ocspResponses: many(33) }))).toBe('PARSE')
+  expect(await verdict(report(), given({ ...full, rims: ['x'.repeat(2 ** 22)] }))).toBe('PARSE')
+  expect(await verdict(report(), given({ ...full, rims: many(32) }))).toContain('RIM_INVALID')
+})

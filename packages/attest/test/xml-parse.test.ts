@@ -50,9 +50,15 @@ test.for(refused)('%s is refused', ([, text, detail]) => {
 
 test.for([
   ['depth', `${'<a>'.repeat(16)}${'</a>'.repeat(16)}`, '<b>'.repeat(17)],
-  ['elements', `<a>${'<b/>'.repeat(4095)}</a>`, `<a>${'<b/>'.repeat(4096)}</a>`],
+  ['elements', `<a>${'<b/>'.repeat(1023)}</a>`, `<a>${'<b/>'.repeat(1024)}</a>`],
   ['attributes', `<a${attributes(64)}/>`, `<a${attributes(65)}/>`],
-  ['characters', `<a>${'b'.repeat(2 ** 19 - 7)}</a>`, `<a>${'b'.repeat(2 ** 19 - 6)}</a>`],
+  ['characters of a name', `<a><${'b'.repeat(128)}/></a>`, `<${'b'.repeat(129)}/>`],
+  [
+    'namespaces',
+    `<a${namespaces(0, 8)}><b${namespaces(8, 16)}/><b${namespaces(4, 12)}/></a>`,
+    `<a${namespaces(0, 8)}><b${namespaces(8, 17)}/></a>`,
+  ],
+  ['characters', `<a>${'b'.repeat(2 ** 17 - 7)}</a>`, `<a>${'b'.repeat(2 ** 17 - 6)}</a>`],
 ] as const)('%s are bounded', ([, most, more]) => {
   expect(parseXml(most, 'document')).toMatchObject({ name: 'a' })
   expect(() => parseXml(more, 'document')).toThrow(MalformedError)
@@ -106,4 +112,8 @@ test('any text is a document or malformed, within a second', () => {
 
 function attributes(count: number): string {
   return Array.from({ length: count }, (_, index) => ` b${index}=""`).join('')
+}
+
+function namespaces(from: number, to: number): string {
+  return Array.from({ length: to - from }, (_, index) => ` xmlns:n${from + index}="u:v"`).join('')
 }

@@ -1,6 +1,6 @@
 import { ecdsaSha384 } from '#crypto'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
-import { collateralCharacters, collateralCharactersMax } from '../collateral.ts'
+import { collateralCharacters, collateralCharactersMax, documentsMax } from '../collateral.ts'
 import type { NvidiaEvidence } from '../evidence.ts'
 import { malformedAs, refuseUnless } from '../reject.ts'
 import { earliest } from '../x509/chain.ts'
@@ -33,12 +33,7 @@ async function appraiseOrRefuse(
   given: Given,
   memory: NvidiaMemory,
 ): Promise<Appraisal<NvidiaClaims>> {
-  refuseUnless(
-    given.collateral === 'none' ||
-      collateralCharacters(given.collateral) <= collateralCharactersMax,
-    'PARSE',
-    `collateral: more than ${collateralCharactersMax} characters`,
-  )
+  requireBounded(given)
   const { report, opaque } = readReport(evidence)
   const { chain, device } = readDeviceChain(evidence, given, memory)
   const anchor = await verifyDeviceChain(chain, device, evidence.tee, given, memory)
@@ -81,6 +76,22 @@ async function appraiseOrRefuse(
       hasCollateral ? 'given' : 'none',
     ),
   }
+}
+
+/** Refuses more collateral than is read. @throws {Refusal} PARSE. */
+function requireBounded({ collateral }: Given): void {
+  if (collateral === 'none') return
+  refuseUnless(
+    collateralCharacters(collateral) <= collateralCharactersMax,
+    'PARSE',
+    `collateral: more than ${collateralCharactersMax} characters`,
+  )
+  const { rims = [], ocspResponses = [] } = collateral.nvidia ?? {}
+  refuseUnless(
+    rims.length <= documentsMax && ocspResponses.length <= documentsMax,
+    'PARSE',
+    `collateral: more than ${documentsMax} manifests or OCSP responses`,
+  )
 }
 
 /** Reads what was signed, and what is told of the device in it. @throws {Refusal} PARSE or UNSUPPORTED_FORMAT. */

@@ -62,8 +62,6 @@ export type OpaqueData = {
   readonly switchPdis: readonly string[]
   /** PDIs of the GPUs at a switch's ports, each once. */
   readonly gpuPdis: readonly string[]
-  /** The PDI that a switch says is its own. */
-  readonly ownPdi: string | undefined
 }
 
 /**
@@ -74,7 +72,7 @@ export type OpaqueData = {
 export function readOpaqueData(opaque: ReadonlyMap<number, Bytes>, isSwitch: boolean): OpaqueData {
   const field = (type: number): Bytes | undefined => opaque.get(type)
   const text = (type: number): string => readText(field(type), type)
-  const pdis = readPdis(field(22), 22)
+  const pdis = readPdis(field(22), 22) // A switch writes its own name here.
   return {
     fields: Object.fromEntries(
       [...opaque].map(([type, value]) => [opaqueNames[type] ?? String(type), encodeHex(value)]),
@@ -86,10 +84,9 @@ export function readOpaqueData(opaque: ReadonlyMap<number, Bytes>, isSwitch: boo
     mode: readMode(field(34), field(36)),
     protectedPcie: readSwitched(field(21)),
     videoDecoder: readSwitched(field(11)),
-    // A GPU writes the PDIs of its switches with the lowest byte first, a switch its own with the highest.
+    // A GPU writes the PDIs of its switches with the lowest byte first.
     switchPdis: isSwitch ? [] : unique(pdis.map(reversed)),
     gpuPdis: isSwitch ? unique(readPdis(field(switchGpuPdis)?.subarray(0, 64), switchGpuPdis)) : [],
-    ownPdi: isSwitch ? pdis[0] : undefined,
   }
 }
 

@@ -41,6 +41,7 @@ function declarations(
   scope: ReadonlyMap<string, string>,
   written: ReadonlyMap<string, string>,
 ): readonly (readonly [string, string])[] {
+  if (scope === written) return []
   const added = [...scope].filter(([prefix, uri]) => written.get(prefix) !== uri)
   const undone: readonly (readonly [string, string])[] =
     written.has('') && !scope.has('') ? [['', '']] : []

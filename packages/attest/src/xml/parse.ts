@@ -22,10 +22,14 @@ export type XmlElement = {
 
 /** What one document may have. */
 export const xmlLimits = {
-  charactersMax: 512 * 1024,
+  charactersMax: 128 * 1024,
   depthMax: 16,
-  elementsMax: 4096,
+  elementsMax: 1024,
   attributesMax: 64,
+  /** Namespaces in scope of one element. */
+  namespacesMax: 16,
+  /** Characters of a prefix and a name. */
+  nameMax: 128,
 }
 
 /** The namespace that the prefix `xml` is bound to. */
@@ -215,6 +219,8 @@ class Parser {
         throw this.#wrong('a namespace that is no absolute URI', at)
       if (value === '') scope.delete(bound)
       else if (bound !== 'xml') scope.set(bound, value)
+      if (scope.size > xmlLimits.namespacesMax)
+        throw this.#wrong(`more than ${xmlLimits.namespacesMax} namespaces`, at)
     }
     return scope
   }
@@ -249,6 +255,8 @@ class Parser {
   #name(): { readonly prefix: string; readonly name: string } {
     const match = this.#match(patterns.name)
     if (match === undefined) throw this.#wrong('expected a name in ASCII')
+    if (match[0].length > xmlLimits.nameMax)
+      throw this.#wrong(`a name longer than ${xmlLimits.nameMax} characters`)
     return { prefix: match[1] ?? '', name: match[2] ?? '' }
   }
 
