@@ -26,50 +26,59 @@ const { signed, signature } = parseMeasurementReport(evidence.measurements)
 const [leaf, identity] = certificatesOf(evidence.certificateChain)
 let consumed = 0
 
-const works: Readonly<Record<string, () => Promise<void>>> = {
-  'warm: certificates, manifests and responses read before; report, leaf, measurements and policy anew':
-    async () => count(isAccepted(await warm(evidence, given))),
-  'cold: everything anew': async () => count(isAccepted(await appraise(evidence, given))),
-  'two bare P-384 verifications': async () => {
-    count(await isSignedBy(leaf!, identity!))
-    count(await leaf!.key.verify(ecdsaSha384, signed, signature))
-  },
+type Work = () => Promise<void>
+
+const warmWork: Work = async () => count(isAccepted(await warm(evidence, given)))
+const coldWork: Work = async () => count(isAccepted(await appraise(evidence, given)))
+const floorWork: Work = async () => {
+  count(await isSignedBy(leaf!, identity!))
+  count(await leaf!.key.verify(ecdsaSha384, signed, signature))
 }
 
-const rates = new Map<string, number[]>()
-for (let round = -warmUpRounds; round < rounds; round++)
-  for (const [name, work] of Object.entries(works)) {
-    const end = performance.now() + roundMilliseconds
-    const before = process.cpuUsage()
-    let done = 0
-    while (performance.now() < end) {
-      await work()
-      done++
-    }
-    const { user, system } = process.cpuUsage(before)
-    if (round >= 0)
-      rates.set(name, [...(rates.get(name) ?? []), (done * 1_000_000) / (user + system)])
-  }
+// What is cold leaves much to be collected behind, at the cost of whatever comes next: it has rounds of its own.
+const [warmRate, floorRate] = await takeTurns([warmWork, floorWork])
+const [coldRate, secondFloorRate] = await takeTurns([coldWork, floorWork])
 if (consumed === 0) throw new Error('Nothing was measured')
 
-const medians = [...rates].map(([name, all]) => ({
-  name,
-  perSecond: all.toSorted((a, b) => a - b)[all.length >> 1]!,
-}))
-const floor = medians.at(-1)!.perSecond
 console.log(
   `${cpus()[0]?.model ?? 'unknown'} x${cpus().length}, Node ${process.version}, ${rounds} rounds`,
 )
-for (const { name, perSecond } of medians)
-  console.log(
-    `${perSecond.toFixed(0).padStart(7)}/s ${(perSecond / floor).toFixed(2).padStart(6)}x  ${name}`,
-  )
+print(
+  'warm: certificates, manifests and responses read before; report, leaf and policy anew',
+  warmRate!,
+  floorRate!,
+)
+print('cold: everything anew', coldRate!, secondFloorRate!)
+print('two bare P-384 verifications', floorRate!, floorRate!)
 console.log(
   JSON.stringify({
-    warmOfFloor: medians[0]!.perSecond / floor,
-    coldOfFloor: medians[1]!.perSecond / floor,
+    warmOfFloor: warmRate! / floorRate!,
+    coldOfFloor: coldRate! / secondFloorRate!,
   }),
 )
+
+/** How often each work is done in a second of processor time: the median of rounds. */
+async function takeTurns(works: readonly Work[]): Promise<readonly number[]> {
+  const rates = works.map((): number[] => [])
+  for (let round = -warmUpRounds; round < rounds; round++)
+    for (const [index, work] of works.entries()) {
+      const end = performance.now() + roundMilliseconds
+      const before = process.cpuUsage()
+      let done = 0
+      while (performance.now() < end) {
+        await work()
+        done++
+      }
+      const { user, system } = process.cpuUsage(before)
+      if (round >= 0) rates[index]!.push((done * 1_000_000) / (user + system))
+    }
+  return rates.map((all) => all.toSorted((a, b) => a - b)[all.length >> 1]!)
+}
+
+function print(name: string, perSecond: number, floor: number): void {
+  const ratio = (perSecond / floor).toFixed(2).padStart(6)
+  console.log(`${perSecond.toFixed(0).padStart(7)}/s ${ratio}x  ${name}`)
+}
 
 function count(holds: boolean): void {
   if (!holds) throw new Error('What is measured was refused')
