@@ -35,7 +35,6 @@ const rejectAdvice: Readonly<Record<RejectCode, string>> = {
   CERT_REVOKED: 'do not trust this machine: its vendor has revoked a key that this rests on',
   TCB_INFO_SIGNATURE: refetch,
   QE_IDENTITY_SIGNATURE: refetch,
-  RIM_SIGNATURE: refetch,
   TCB_INFO_UNSUPPORTED: 'fetch TCB info of version 3 for this technology',
   QE_IDENTITY_UNSUPPORTED: 'fetch the QE identity of version 2 for this technology',
   TCB_INFO_NOT_YET_VALID: clock,

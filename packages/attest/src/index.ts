@@ -1,5 +1,45 @@
+// Evidence in, an appraisal out.
+export {
+  tees,
+  type CcaEvidence,
+  type Evidence,
+  type NitroEvidence,
+  type NvidiaEvidence,
+  type PsaEvidence,
+  type SgxEvidence,
+  type SnpEvidence,
+  type TdxEvidence,
+  type Tee,
+  type TpmEvidence,
+} from './evidence.ts'
+export { detectTee, evidenceBytesMax, evidenceFormat } from './detect.ts'
+export { parseEvidence } from './parse-evidence.ts'
+export { appraise, createAppraiser, type Appraiser } from './appraise.ts'
+export {
+  appraisalDigest,
+  encodeAppraisal,
+  isAccepted,
+  type Appraisal,
+  type AuthenticAppraisal,
+  type Given,
+  type RejectedAppraisal,
+} from './appraisal.ts'
+export { describeAppraisal } from './describe.ts'
+export type { Claims, ClaimsByTee, CommonClaims } from './claims.ts'
+export { tierOf } from './judge-claims.ts'
+export {
+  policyDigest,
+  strictPolicy,
+  type MachineList,
+  type Policy,
+  type PolicyOverrides,
+  type Tier,
+} from './policy.ts'
+export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
+export { rejectCodes, UnsupportedFormatError, type RejectCode } from './reject.ts'
 export { adviseReason, adviseReject } from './advice.ts'
-export { parseAnchorFile, type AnchorFile } from './anchor-file.ts'
+
+// Whom to trust, and what vendors say about their machines.
 export {
   anchorName,
   anchorSpkiSha256,
@@ -13,17 +53,14 @@ export {
   type ProductionAnchor,
   type ProductionAnchorName,
 } from './anchors.ts'
+export { parseAnchorFile, type AnchorFile } from './anchor-file.ts'
 export {
-  appraisalDigest,
-  encodeAppraisal,
-  isAccepted,
-  type Appraisal,
-  type AuthenticAppraisal,
-  type Given,
-  type RejectedAppraisal,
-} from './appraisal.ts'
-export { appraise, createAppraiser, type Appraiser } from './appraise.ts'
-export type { Claims, ClaimsByTee, CommonClaims } from './claims.ts'
+  deviceKeysOf,
+  deviceKeySha256,
+  encodeDeviceKey,
+  parseDeviceKey,
+  type DeviceKey,
+} from './device-key.ts'
 export {
   collateralCharacters,
   collateralCharactersMax,
@@ -33,18 +70,92 @@ export {
   type Collateral,
   type NvidiaCollateral,
 } from './collateral.ts'
-export { intelMachineId } from './dcap/claims.ts'
 export { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
-export type { ComponentStatus, TcbStatus } from './dcap/tcb-status.ts'
-export { detectTee, evidenceBytesMax, evidenceFormat } from './detect.ts'
-export { describeAppraisal } from './describe.ts'
+export { amdNeeds, type AmdKeyName } from './needs/amd.ts'
 export {
-  deviceKeysOf,
-  deviceKeySha256,
-  encodeDeviceKey,
-  parseDeviceKey,
-  type DeviceKey,
-} from './device-key.ts'
+  intelNeeds,
+  intelPlatformOf,
+  withPckChain,
+  type IntelPlatformName,
+  type PckName,
+} from './needs/intel.ts'
+export { deviceCertificates, manifestCertificates } from './needs/nvidia.ts'
+export { hardwareBelow } from './needs/tpm.ts'
+export {
+  compareTcbRecovery,
+  type Recovery,
+  type RecoveryForecast,
+  type RecoveryTimes,
+  type TcbStanding,
+} from './recovery/compare.ts'
+
+// Each kind of evidence by itself: whoever imports one pays for no other.
+export { intelMachineId } from './dcap/claims.ts'
+export type { ComponentStatus, TcbStatus } from './dcap/tcb-status.ts'
+export { appraiseSgx } from './sgx/appraise.ts'
+export { parseSgxQuote, type SgxQuote } from './sgx/parse.ts'
+export type { EnclaveAttributes } from './sgx/attributes.ts'
+export { sgxMeasurement, type SgxClaims } from './sgx/claims.ts'
+export { appraiseTdx } from './tdx/appraise.ts'
+export { parseTdxQuote, type TdReport, type TdxQuote, type TdxQuoteHeader } from './tdx/parse.ts'
+export type { TdAttributes } from './tdx/attributes.ts'
+export { tdxMeasurement, type TdxClaims } from './tdx/claims.ts'
+export { appraiseSnp } from './snp/appraise.ts'
+export {
+  parseSnpReport,
+  type FirmwareVersion,
+  type ReportVersion,
+  type SnpReport,
+} from './snp/parse.ts'
+export type { SnpGuestPolicy, SnpPlatformInfo } from './snp/bits.ts'
+export type { ProductLine } from './snp/product.ts'
+export type { SnpTcb } from './snp/tcb.ts'
+export { amdMachineId, snpMeasurement, type SnpClaims } from './snp/claims.ts'
+export type { SnpPolicy } from './snp/policy.ts'
+export { appraiseNvidia } from './nvidia/appraise.ts'
+export {
+  parseMeasurementReport,
+  type MeasurementBlock,
+  type MeasurementReport,
+} from './nvidia/parse.ts'
+export type { GpuMode } from './nvidia/opaque.ts'
+export type { NvidiaClaims, RimClaim } from './nvidia/claims.ts'
+export type { NvidiaPolicy } from './nvidia/policy.ts'
+export {
+  deviceSetCodes,
+  judgeDeviceSet,
+  type DeviceCounts,
+  type DeviceSetReason,
+} from './nvidia/device-set.ts'
+export { appraiseNitro } from './nitro/appraise.ts'
+export { parseNitroDocument, type NitroDocument } from './nitro/parse.ts'
+export { nitroMeasurement, type NitroClaims } from './nitro/claims.ts'
+export { appraiseCca } from './cca/appraise.ts'
+export { parseCcaToken, type CcaToken, type PlatformToken, type RealmToken } from './cca/parse.ts'
+export { ccaMeasurement, type CcaClaims } from './cca/claims.ts'
+export { appraisePsa } from './psa/appraise.ts'
+export { parsePsaToken, type PsaToken } from './psa/parse.ts'
+export { psaMeasurement, type PsaClaims } from './psa/claims.ts'
+export { appraiseTpm } from './tpm/appraise.ts'
+export { parseTpmQuote, type TpmQuote } from './tpm/parse.ts'
+export { tpmMeasurement, type TpmClaims } from './tpm/claims.ts'
+export type { TpmPolicy } from './tpm/policy.ts'
+export { parseEventLog, type EventLog, type LoggedEvent } from './tpm/event-log.ts'
+export { eventTypeName } from './tpm/event-types.ts'
+export { parseHclBlob, type HclBlob } from './tpm/hcl.ts'
+
+// Several devices as one session.
+export {
+  appraiseSession,
+  cpuEvidenceBytes,
+  gpuNonce,
+  type Session,
+  type SessionAppraisal,
+  type SessionGiven,
+  type SessionReason,
+} from './session.ts'
+
+// What others read: EAT Attestation Results.
 export {
   createEar,
   earProfile,
@@ -64,111 +175,8 @@ export {
   type TrustVector,
   type VectorMember,
 } from './ear/vector.ts'
-export {
-  tees,
-  type CcaEvidence,
-  type Evidence,
-  type NitroEvidence,
-  type NvidiaEvidence,
-  type PsaEvidence,
-  type SgxEvidence,
-  type SnpEvidence,
-  type TdxEvidence,
-  type Tee,
-  type TpmEvidence,
-} from './evidence.ts'
-export { parseEvidence } from './parse-evidence.ts'
-export { tierOf } from './judge-claims.ts'
-export {
-  policyDigest,
-  strictPolicy,
-  type MachineList,
-  type Policy,
-  type PolicyOverrides,
-  type Tier,
-} from './policy.ts'
+
+// A device vouches for data that it made.
 export { appraiseProvenance, provenanceNonce, type ProvenanceEvidence } from './provenance.ts'
-export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
-export {
-  compareTcbRecovery,
-  type Recovery,
-  type RecoveryForecast,
-  type RecoveryTimes,
-  type TcbStanding,
-} from './recovery/compare.ts'
-export { rejectCodes, type RejectCode } from './reject.ts'
-export { appraiseCca } from './cca/appraise.ts'
-export { ccaMeasurement, type CcaClaims } from './cca/claims.ts'
-export { amdNeeds, type AmdKeyName } from './needs/amd.ts'
-export {
-  intelNeeds,
-  intelPlatformOf,
-  withPckChain,
-  type IntelPlatformName,
-  type PckName,
-} from './needs/intel.ts'
-export { deviceCertificates, manifestCertificates } from './needs/nvidia.ts'
-export { hardwareBelow } from './needs/tpm.ts'
-export { appraiseNitro } from './nitro/appraise.ts'
-export { nitroMeasurement, type NitroClaims } from './nitro/claims.ts'
-export { appraiseNvidia } from './nvidia/appraise.ts'
-export type { NvidiaClaims, RimClaim } from './nvidia/claims.ts'
-export {
-  deviceSetCodes,
-  judgeDeviceSet,
-  type DeviceCounts,
-  type DeviceSetReason,
-} from './nvidia/device-set.ts'
-export type { GpuMode } from './nvidia/opaque.ts'
-export {
-  parseMeasurementReport,
-  type MeasurementBlock,
-  type MeasurementReport,
-} from './nvidia/parse.ts'
-export type { NvidiaPolicy } from './nvidia/policy.ts'
-export { appraisePsa } from './psa/appraise.ts'
-export { psaMeasurement, type PsaClaims } from './psa/claims.ts'
-export {
-  appraiseSession,
-  cpuEvidenceBytes,
-  gpuNonce,
-  type Session,
-  type SessionAppraisal,
-  type SessionGiven,
-  type SessionReason,
-} from './session.ts'
-export { appraiseSgx } from './sgx/appraise.ts'
-export type { EnclaveAttributes } from './sgx/attributes.ts'
-export { sgxMeasurement, type SgxClaims } from './sgx/claims.ts'
-export { parseSgxQuote, type SgxQuote } from './sgx/parse.ts'
-export { appraiseSnp } from './snp/appraise.ts'
-export type { SnpGuestPolicy, SnpPlatformInfo } from './snp/bits.ts'
-export { amdMachineId, snpMeasurement, type SnpClaims } from './snp/claims.ts'
-export {
-  parseSnpReport,
-  UnsupportedReportError,
-  type FirmwareVersion,
-  type ReportVersion,
-  type SnpReport,
-} from './snp/parse.ts'
-export type { SnpPolicy } from './snp/policy.ts'
-export type { ProductLine } from './snp/product.ts'
-export type { SnpTcb } from './snp/tcb.ts'
-export { appraiseTdx } from './tdx/appraise.ts'
-export type { TdAttributes } from './tdx/attributes.ts'
-export { tdxMeasurement, type TdxClaims } from './tdx/claims.ts'
-export {
-  parseTdxQuote,
-  UnsupportedFormatError,
-  type TdReport,
-  type TdxQuote,
-  type TdxQuoteHeader,
-} from './tdx/parse.ts'
-export { appraiseTpm } from './tpm/appraise.ts'
-export { tpmMeasurement, type TpmClaims } from './tpm/claims.ts'
-export { parseEventLog, type EventLog, type LoggedEvent } from './tpm/event-log.ts'
-export { eventTypeName } from './tpm/event-types.ts'
-export { parseHclBlob, type HclBlob } from './tpm/hcl.ts'
-export { parseTpmQuote, type TpmQuote } from './tpm/parse.ts'
-export type { TpmPolicy } from './tpm/policy.ts'
+
 export { unixSeconds, type UnixSeconds } from '@cloister/codec'

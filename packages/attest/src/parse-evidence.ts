@@ -1,10 +1,8 @@
-import { MalformedError } from '@cloister/codec'
-import { readCcaToken } from './cca/parse.ts'
+import { parseCcaToken } from './cca/parse.ts'
 import type { Evidence, TpmEvidence } from './evidence.ts'
-import { readNitroDocument } from './nitro/parse.ts'
+import { parseNitroDocument } from './nitro/parse.ts'
 import { parseMeasurementReport } from './nvidia/parse.ts'
-import { readPsaToken } from './psa/parse.ts'
-import { Refusal } from './reject.ts'
+import { parsePsaToken } from './psa/parse.ts'
 import { parseSgxQuote } from './sgx/parse.ts'
 import { parseSnpReport } from './snp/parse.ts'
 import { parseTdxQuote } from './tdx/parse.ts'
@@ -15,19 +13,10 @@ import { parseTpmQuote } from './tpm/parse.ts'
 /**
  * Every field of evidence, under its specification's names. Nothing is trusted, and nothing but its form is checked.
  *
+ * @throws {UnsupportedFormatError} where it is in a format that is not judged here.
  * @throws {MalformedError} naming the field, where it is not in its format.
  */
 export function parseEvidence(evidence: Evidence): object {
-  try {
-    return fieldsOf(evidence)
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    if (error.cause instanceof MalformedError) throw error.cause
-    throw new MalformedError('evidence', 0, `${error.reject}: ${error.where}`, { cause: error })
-  }
-}
-
-function fieldsOf(evidence: Evidence): object {
   switch (evidence.tee) {
     case 'sgx':
       return parseSgxQuote(evidence.quote)
@@ -39,11 +28,11 @@ function fieldsOf(evidence: Evidence): object {
     case 'nvidia-nvswitch':
       return parseMeasurementReport(evidence.measurements)
     case 'aws-nitro':
-      return readNitroDocument(evidence.document)
+      return parseNitroDocument(evidence.document)
     case 'arm-cca':
-      return readCcaToken(evidence.token)
+      return parseCcaToken(evidence.token)
     case 'arm-psa':
-      return readPsaToken(evidence.token)
+      return parsePsaToken(evidence.token)
     case 'tpm2':
     default:
       return tpmFields(evidence)

@@ -25,7 +25,6 @@ export const rejectCodes = [
   // Collateral: signatures, then times.
   'TCB_INFO_SIGNATURE',
   'QE_IDENTITY_SIGNATURE',
-  'RIM_SIGNATURE',
   'TCB_INFO_UNSUPPORTED',
   'QE_IDENTITY_UNSUPPORTED',
   'TCB_INFO_NOT_YET_VALID',
@@ -49,6 +48,22 @@ export const rejectCodes = [
 
 /** One of {@link rejectCodes}. */
 export type RejectCode = (typeof rejectCodes)[number]
+
+/** Evidence in a format that exists, but that is not judged here. */
+export class UnsupportedFormatError extends MalformedError {
+  /** How a refusal names it. */
+  readonly reject: 'UNSUPPORTED_FORMAT' | 'SYMMETRIC_TOKEN_NOT_SUPPORTED'
+
+  constructor(
+    field: string,
+    offset: number,
+    detail: string,
+    reject: UnsupportedFormatError['reject'] = 'UNSUPPORTED_FORMAT',
+  ) {
+    super(field, offset, detail)
+    this.reject = reject
+  }
+}
 
 /** Carries a refusal out of nested checks. Caught where the appraisal is made: it never leaves. */
 export class Refusal extends Error {
@@ -74,12 +89,17 @@ export function refuseUnless(
   if (!holds) throw new Refusal(reject, typeof where === 'string' ? where : where())
 }
 
-/** What `read` gives; malformed input becomes a refusal that says where. @throws {Refusal} */
+/**
+ * What `read` gives; malformed input becomes a refusal that says where.
+ *
+ * @throws {Refusal} with `reject`, or with the code that an {@link UnsupportedFormatError} names.
+ */
 export function malformedAs<T>(reject: RejectCode, read: () => T): T {
   try {
     return read()
   } catch (cause) {
     if (!(cause instanceof MalformedError)) throw cause
-    throw new Refusal(reject, cause.message, { cause })
+    const code = cause instanceof UnsupportedFormatError ? cause.reject : reject
+    throw new Refusal(code, cause.message, { cause })
   }
 }

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { CborTag, concatBytes, encodeCbor, type Bytes, type Cbor } from '@cloister/codec'
 import { expect, test } from 'vitest'
-import { isSign1By, readSign1, signedBytes } from '../src/cose/message.ts'
+import { isSign1By, parseSign1, signedBytes } from '../src/cose/message.ts'
 import { parseDeviceKey } from '../src/device-key.ts'
-import { Refusal } from '../src/reject.ts'
+import { malformedAs, Refusal } from '../src/reject.ts'
 
 const empty = new Uint8Array(0)
 const payload = Uint8Array.of(1, 2, 3)
@@ -22,7 +22,8 @@ const message = (
 /** Why it is refused, or the algorithm's name. */
 function read(value: Cbor | Bytes): string {
   try {
-    return readSign1(value instanceof Uint8Array ? value : encodeCbor(value), 'it').algorithm.name
+    const bytes = value instanceof Uint8Array ? value : encodeCbor(value)
+    return malformedAs('PARSE', () => parseSign1(bytes, 'it')).algorithm.name
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal
     return `${refusal.reject} ${refusal.where}`
@@ -46,7 +47,7 @@ test.for([
   )
   const made = sign(hash, signed, { key: privateKey, dsaEncoding: 'ieee-p1363' })
   const parts = message({ protected: protectedHeader, signature: new Uint8Array(made) })
-  const sign1 = readSign1(encodeCbor(parts), 'it')
+  const sign1 = parseSign1(encodeCbor(parts), 'it')
   expect(sign1.algorithm.name).toBe(algorithm)
   expect(signedBytes(sign1)).toEqual(signed)
   const own = parseDeviceKey(JSON.parse(JSON.stringify(publicKey.export({ format: 'jwk' }))))
@@ -68,7 +69,7 @@ test('tag 18 may be there or not', () => {
 })
 
 test('a MAC is told by its tag or by its algorithm', () => {
-  const refused = 'SYMMETRIC_TOKEN_NOT_SUPPORTED it: a COSE_Mac0'
+  const refused = 'SYMMETRIC_TOKEN_NOT_SUPPORTED Cannot read it at byte 0: a COSE_Mac0'
   expect(read(new CborTag(17, message({ protected: header([1, 5]) })))).toBe(refused)
   expect(read(new CborTag(17, message({})))).toBe(refused)
   expect(read(message({ protected: header([1, 5]) }))).toBe(refused)
@@ -76,7 +77,7 @@ test('a MAC is told by its tag or by its algorithm', () => {
 
 test.for([-8, -37, -65_535, 1])('algorithm %i is another format', (id) => {
   expect(read(message({ protected: header([1, id]) }))).toBe(
-    `UNSUPPORTED_FORMAT it: got algorithm ${id}, expected ES256, ES384 or ES512`,
+    `UNSUPPORTED_FORMAT Cannot read it algorithm at byte 0: got ${id}, expected ES256, ES384 or ES512`,
   )
 })
 

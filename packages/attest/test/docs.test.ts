@@ -30,3 +30,15 @@ test('every reason stands on the page, or on the one of its kind', () => {
   )
   expect(reasonCodes.filter((code) => !found.has(code))).toEqual([])
 })
+
+test('every code is given by some check', () => {
+  const root = new URL('../src/', import.meta.url)
+  const about = ['advice.ts', 'ear/vector.ts']
+  const source = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !about.includes(name))
+    .map((name) => readFileSync(new URL(name, root), 'utf8'))
+    .join('')
+    .replaceAll(/const re(?:ject|ason)Codes = \[[^\]]*\]/g, '') // The lists themselves.
+  const given = (code: string): boolean => source.includes(`'${code}'`)
+  expect([...rejectCodes, ...reasonCodes].filter((code) => !given(code))).toEqual([])
+})

@@ -5,7 +5,7 @@
 import { cpus } from 'node:os'
 import { appraise, createAppraiser, isAccepted } from '@cloister/attest'
 import { isSign1By } from '../src/cose/message.ts'
-import { readNitroDocument } from '../src/nitro/parse.ts'
+import { parseNitroDocument } from '../src/nitro/parse.ts'
 import { parseCertificate } from '../src/x509/certificate.ts'
 import { isSignedBy } from '../src/x509/signed.ts'
 import { enclave, given, now } from './nitro-documents.ts'
@@ -22,7 +22,7 @@ const evidence = {
 } as const
 const by = given()
 const { appraise: warm } = createAppraiser()
-const { message, chain } = readNitroDocument(evidence.document)
+const { message, chain } = parseNitroDocument(evidence.document)
 const [leaf, issuer] = chain.map((der) => parseCertificate(der, 'certificate'))
 let consumed = 0
 

@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { appraise, createAppraiser, encodeAppraisal, type Given } from '@cloister/attest'
 import { encodeHex, parseCbor, type Bytes } from '@cloister/codec'
 import { describe, expect, test } from 'vitest'
-import { readNitroDocument } from '../src/nitro/parse.ts'
+import { parseNitroDocument } from '../src/nitro/parse.ts'
 import { anyPolicy, hasEvidence } from './evidence.ts'
 import { aws, nitroSamples, readNitroSample, type NitroSample } from './nitro-evidence.ts'
 
@@ -55,7 +55,7 @@ export function testNitroCorpus(crypto: string): void {
 
     test.skipIf(!here).for(samples)('header and chain of %s are read', (name) => {
       const { document, fields } = readNitroSample(name)
-      const { message, chain } = readNitroDocument(document)
+      const { message, chain } = parseNitroDocument(document)
       expect(headerOf(message.protectedHeader)).toEqual(fields.protectedHeader)
       expect(chain.map(namesOf)).toEqual(fields.chain.map((text) => text.split(',').toSorted()))
       expect(fields.cabundleOrder).toBe('root first')

@@ -8,7 +8,7 @@ import {
   type Cbor,
 } from '@cloister/codec'
 import { createNitroCloud } from '@cloister/emulator'
-import { readNitroDocument } from '../src/nitro/parse.ts'
+import { parseNitroDocument } from '../src/nitro/parse.ts'
 import { anyPolicy } from './evidence.ts'
 
 /** When documents are made and judged. */
@@ -26,7 +26,7 @@ export function given(overrides: Partial<Given> = {}): Given {
 
 /** The members of a document of {@link enclave}. */
 export function genuineMembers(): ReadonlyMap<string, Cbor> {
-  const { payload } = readNitroDocument(enclave.document({ now })).message
+  const { payload } = parseNitroDocument(enclave.document({ now })).message
   const limits = { bytesMax: 16_384, depthMax: 4, itemsMax: 256, indefinite: true }
   const map = parseCbor(payload, 'payload', limits)
   if (!isCborMap(map)) throw new Error('A payload is a map')

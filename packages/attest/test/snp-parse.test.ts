@@ -4,7 +4,7 @@ import {
   appraiseSnp,
   parseSnpReport,
   snpMeasurement,
-  UnsupportedReportError,
+  UnsupportedFormatError,
 } from '@cloister/attest'
 import { MalformedError, unixSeconds, type Bytes } from '@cloister/codec'
 import { expect, test } from 'vitest'
@@ -113,7 +113,7 @@ test.for<[string, number, number]>([
   const bytes = sample(5)
   bytes[at] = value
   const error = caught(bytes)
-  expect(error).toBeInstanceOf(UnsupportedReportError)
+  expect(error).toBeInstanceOf(UnsupportedFormatError)
   expect(error).toMatchObject({ field, offset: at })
 })
 

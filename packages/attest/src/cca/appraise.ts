@@ -5,9 +5,9 @@ import { isSign1By } from '../cose/message.ts'
 import type { CcaEvidence } from '../evidence.ts'
 import { withoutEnd } from '../psa/appraise.ts'
 import { findTokenSigner } from '../psa/signed-token.ts'
-import { refuseUnless } from '../reject.ts'
+import { malformedAs, refuseUnless } from '../reject.ts'
 import { readCcaClaims, type CcaClaims } from './claims.ts'
-import { readCcaToken } from './parse.ts'
+import { parseCcaToken } from './parse.ts'
 import { judgeArmClaims } from './policy.ts'
 
 /**
@@ -19,7 +19,7 @@ import { judgeArmClaims } from './policy.ts'
  */
 export function appraiseCca(evidence: CcaEvidence, given: Given): Promise<Appraisal<CcaClaims>> {
   return refusalAsAnswer(async () => {
-    const token = readCcaToken(evidence.token)
+    const token = malformedAs('PARSE', () => parseCcaToken(evidence.token))
     const { platform, realm } = token
     const signer = await findTokenSigner(
       platform.message,

@@ -1,7 +1,7 @@
 import { CborTag, isCborMap, MalformedError, parseCbor, type Bytes } from '@cloister/codec'
 import type { HashName } from '#crypto'
 import { asSizedBytes, ClaimSet, hashSizes } from '../cose/claim-set.ts'
-import { coseBytesMax, readSign1, type CoseSign1 } from '../cose/message.ts'
+import { coseBytesMax, parseSign1, type CoseSign1 } from '../cose/message.ts'
 import { parsePadded } from '../cose/padded.ts'
 import { readLifecycle, type Lifecycle } from '../psa/lifecycle.ts'
 import { readInstanceId, tokenLimits } from '../psa/parse.ts'
@@ -10,7 +10,7 @@ import {
   softwareComponentsMax,
   type SoftwareComponent,
 } from '../psa/software-component.ts'
-import { malformedAs, Refusal } from '../reject.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 import { readRealmKey, type RealmKey } from './realm-key.ts'
 
 /** A CCA token as it was signed: two tokens, one inside the other's trust. Nothing here is trusted. */
@@ -88,16 +88,14 @@ const hashNames: Readonly<Record<string, HashName>> = {
 /**
  * Reads a CCA token: tag 399 around platform and realm token, each a COSE_Sign1 in a byte string.
  *
- * @throws {Refusal} PARSE, UNSUPPORTED_FORMAT or SYMMETRIC_TOKEN_NOT_SUPPORTED.
+ * @throws {UnsupportedFormatError} on another algorithm or profile, or a COSE_Mac0.
+ * @throws {MalformedError} naming the field, on anything else that is not a token.
  */
-export function readCcaToken(bytes: Bytes): CcaToken {
-  const both = malformedAs('PARSE', () => readCollection(bytes))
-  const platform = readSign1(both.platform, 'platform token')
-  const realm = readSign1(both.realm, 'realm token')
-  return malformedAs('PARSE', () => ({
-    platform: readPlatform(platform),
-    realm: readRealm(realm),
-  }))
+export function parseCcaToken(bytes: Bytes): CcaToken {
+  const both = readCollection(bytes)
+  const platform = parseSign1(both.platform, 'platform token')
+  const realm = parseSign1(both.realm, 'realm token')
+  return { platform: readPlatform(platform), realm: readRealm(realm) }
 }
 
 /** Of the collection itself no byte is signed: it has to be in its deterministic encoding, and hold nothing else. */
@@ -124,7 +122,7 @@ function readPlatform(message: CoseSign1): PlatformToken {
     profile !== 'http://arm.com/CCA-SSD/1.0.0' &&
     profile !== 'tag:arm.com,2023:cca_platform#1.0.0'
   )
-    throw new Refusal('UNSUPPORTED_FORMAT', `${what}: profile ${JSON.stringify(profile)}`)
+    throw unknownProfile(what, profile)
   const lifecycle = set.integer(keys.lifecycle, 'lifecycle', 0, 0xffff)
   return {
     message,
@@ -152,7 +150,7 @@ function readRealm(message: CoseSign1): RealmToken {
   const keys = realmClaims
   const profile = set.textIfAny(keys.profile, 'profile', profileMax)
   if (profile !== undefined && profile !== 'tag:arm.com,2023:realm#1.0.0')
-    throw new Refusal('UNSUPPORTED_FORMAT', `${what}: profile ${JSON.stringify(profile)}`)
+    throw unknownProfile(what, profile)
   const keyHashAlgorithm = set.text(
     keys.keyHashAlgorithm,
     'public key hash algorithm',
@@ -184,4 +182,12 @@ function readRealm(message: CoseSign1): RealmToken {
     keyHash,
     keyHashAlgorithm,
   }
+}
+
+function unknownProfile(what: string, name: string): UnsupportedFormatError {
+  return new UnsupportedFormatError(
+    `${what} profile`,
+    0,
+    `${JSON.stringify(name)} is not known here`,
+  )
 }

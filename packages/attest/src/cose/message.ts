@@ -10,7 +10,7 @@ import {
   type CborMap,
 } from '@cloister/codec'
 import { publicKey, type CurveName, type HashName, type KeyNumbers, type PublicKey } from '#crypto'
-import { malformedAs, Refusal } from '../reject.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 import { parsePadded } from './padded.ts'
 
 /** A COSE_Sign1 whose signature nobody has checked yet. */
@@ -70,22 +70,21 @@ const tags = { mac0: 17, sign1: 18 }
  * The envelope and its protected header have to be in their deterministic encoding, so that none of their bytes can
  * be altered unnoticed although no signature covers the envelope. Spec: RFC 9052 section 4.2.
  *
- * @throws {Refusal} PARSE; UNSUPPORTED_FORMAT for another algorithm; SYMMETRIC_TOKEN_NOT_SUPPORTED for a COSE_Mac0.
+ * @throws {UnsupportedFormatError} on another algorithm, or a COSE_Mac0.
+ * @throws {MalformedError} on anything else that is none.
  */
-export function readSign1(bytes: Bytes, what: string): CoseSign1 {
-  const { tag, id, unprotectedHeader, protectedHeader, payload, signature } = malformedAs(
-    'PARSE',
-    () => readEnvelope(bytes, what),
-  )
+export function parseSign1(bytes: Bytes, what: string): CoseSign1 {
+  const { tag, id, ...message } = readEnvelope(bytes, what)
   if (tag === tags.mac0 || macAlgorithms.has(id))
-    throw new Refusal('SYMMETRIC_TOKEN_NOT_SUPPORTED', `${what}: a COSE_Mac0`)
+    throw new UnsupportedFormatError(what, 0, 'a COSE_Mac0', 'SYMMETRIC_TOKEN_NOT_SUPPORTED')
   const algorithm = algorithms.find((known) => known.id === id)
   if (algorithm === undefined)
-    throw new Refusal(
-      'UNSUPPORTED_FORMAT',
-      `${what}: got algorithm ${id}, expected ES256, ES384 or ES512`,
+    throw new UnsupportedFormatError(
+      `${what} algorithm`,
+      0,
+      `got ${id}, expected ES256, ES384 or ES512`,
     )
-  return { algorithm, protectedHeader, unprotectedHeader, payload, signature }
+  return { algorithm, ...message }
 }
 
 /** The bytes that are signed. Spec: RFC 9052 section 4.4, with no external data. */

@@ -3,7 +3,7 @@ import { publicKey, type PublicKey } from '#crypto'
 import type { Anchor } from '../anchors.ts'
 import { collateralCharactersMax } from '../collateral.ts'
 import { Recall, SignedText } from '../memory.ts'
-import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
+import { malformedAs, Refusal, refuseUnless, type RejectCode } from '../reject.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import {
   CertificateMemory,
@@ -123,8 +123,8 @@ export async function verifyCollateral<I extends TcbInfo>(
     now,
   )
   const { tcbInfo, qeIdentity } = readDocuments(collateral, now, memory, technology)
-  requireCurrent('TCB_INFO', tcbInfo, now)
-  requireCurrent('QE_IDENTITY', qeIdentity, now)
+  requireCurrent(tcbInfo, now, 'TCB_INFO_NOT_YET_VALID', 'TCB_INFO_EXPIRED')
+  requireCurrent(qeIdentity, now, 'QE_IDENTITY_NOT_YET_VALID', 'QE_IDENTITY_EXPIRED')
   const certificates = [...(chains.crl ?? []), ...chains.tcb, ...chains.qe]
   return {
     tcbInfo,
@@ -321,18 +321,11 @@ function signatureBytes(hex: string, what: string): Bytes {
 }
 
 function requireCurrent(
-  what: 'TCB_INFO' | 'QE_IDENTITY',
   { issueDate, nextUpdate }: { readonly issueDate: UnixSeconds; readonly nextUpdate: UnixSeconds },
   now: UnixSeconds,
+  early: RejectCode,
+  late: RejectCode,
 ): void {
-  refuseUnless(
-    issueDate <= now,
-    `${what}_NOT_YET_VALID`,
-    () => `issued at ${issueDate}, now is ${now}`,
-  )
-  refuseUnless(
-    now <= nextUpdate,
-    `${what}_EXPIRED`,
-    () => `next update at ${nextUpdate}, now is ${now}`,
-  )
+  refuseUnless(issueDate <= now, early, () => `issued at ${issueDate}, now is ${now}`)
+  refuseUnless(now <= nextUpdate, late, () => `next update at ${nextUpdate}, now is ${now}`)
 }

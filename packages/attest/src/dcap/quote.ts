@@ -1,9 +1,6 @@
 import { MalformedError, Reader, type Bytes } from '@cloister/codec'
-import { Refusal } from '../reject.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 import { enclaveReportBytes, parseEnclaveReport, type EnclaveReport } from './enclave-report.ts'
-
-/** A quote in a format that exists, but that is not judged here. */
-export class UnsupportedFormatError extends MalformedError {}
 
 /** What a quote speaks of: an enclave, or a TD of either version of the body. */
 export type QuoteBodyKind = 'enclave' | 'td-1.0' | 'td-1.5'
@@ -67,21 +64,6 @@ export function openQuote(bytes: Bytes, tee: 'sgx' | 'tdx'): OpenedQuote {
   const size = r.offset
   requireZeros(bytes, size)
   return { header, kind, body, signed, ...signatures, size }
-}
-
-/**
- * What `parse` reads; what it throws becomes a refusal.
- *
- * @throws {Refusal} PARSE or UNSUPPORTED_FORMAT.
- */
-export function readQuote<Q>(parse: () => Q): Q {
-  try {
-    return parse()
-  } catch (cause) {
-    if (!(cause instanceof MalformedError)) throw cause
-    const reject = cause instanceof UnsupportedFormatError ? 'UNSUPPORTED_FORMAT' : 'PARSE'
-    throw new Refusal(reject, cause.message, { cause })
-  }
 }
 
 /** Reads versions, technology and vendor. Version 3 is of SGX alone. */

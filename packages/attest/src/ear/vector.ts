@@ -73,7 +73,6 @@ export const rejectVectors: Readonly<Record<RejectCode, TrustVector>> = {
   CERT_REVOKED: { 'instance-identity': values.contraindicated, ...badHardware },
   TCB_INFO_SIGNATURE: nothing,
   QE_IDENTITY_SIGNATURE: nothing,
-  RIM_SIGNATURE: nothing,
   TCB_INFO_UNSUPPORTED: nothing,
   QE_IDENTITY_UNSUPPORTED: nothing,
   TCB_INFO_NOT_YET_VALID: nothing,

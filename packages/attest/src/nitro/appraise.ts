@@ -8,7 +8,7 @@ import type { Certificate } from '../x509/certificate.ts'
 import { CertificateMemory, earliest, verifyChain, type Chain } from '../x509/chain.ts'
 import { keyUsageBits, type Extensions } from '../x509/extensions.ts'
 import { readNitroClaims, type NitroClaims } from './claims.ts'
-import { readNitroDocument } from './parse.ts'
+import { parseNitroDocument } from './parse.ts'
 import { judgeNitroClaims } from './policy.ts'
 
 /**
@@ -31,7 +31,7 @@ async function appraiseOrRefuse(
   given: Given,
   memory: CertificateMemory,
 ): Promise<Appraisal<NitroClaims>> {
-  const document = readNitroDocument(bytes)
+  const document = malformedAs('PARSE', () => parseNitroDocument(bytes))
   const chain = malformedAs('PARSE', () =>
     memory.chainOfDer(document.chain, 'Nitro chain', given.now),
   )

@@ -1,7 +1,7 @@
 import { isCborMap, MalformedError, parseCbor, type Bytes, type CborMap } from '@cloister/codec'
 import { asSizedBytes, ClaimSet } from '../cose/claim-set.ts'
-import { cborDepthMax, readSign1, type CoseSign1 } from '../cose/message.ts'
-import { malformedAs, refuseUnless } from '../reject.ts'
+import { cborDepthMax, parseSign1, type CoseSign1 } from '../cose/message.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 
 /** An attestation document as it was signed. Nothing here is trusted. */
 export type NitroDocument = {
@@ -36,20 +36,21 @@ const optionalMembers = ['public_key', 'user_data', 'nonce']
  *
  * Spec: AWS Nitro Enclaves Attestation Process, 3.1 and 3.2.2.
  *
- * @throws {Refusal} PARSE, UNSUPPORTED_FORMAT or SYMMETRIC_TOKEN_NOT_SUPPORTED.
+ * @throws {UnsupportedFormatError} on another algorithm, or a COSE_Mac0.
+ * @throws {MalformedError} naming the field, on anything else that is not a document.
  */
-export function readNitroDocument(bytes: Bytes): NitroDocument {
-  const message = readSign1(bytes, 'document')
-  refuseUnless(
-    message.algorithm.id === -35,
-    'UNSUPPORTED_FORMAT',
-    () => `document: got ${message.algorithm.name}, expected ES384`,
-  )
-  return malformedAs('PARSE', () => {
-    if (message.unprotectedHeader.size > 0)
-      throw new MalformedError('document unprotected header', 0, 'expected no parameters')
-    return readPayload(message)
-  })
+export function parseNitroDocument(bytes: Bytes): NitroDocument {
+  const message = parseSign1(bytes, 'document')
+  const { algorithm, unprotectedHeader } = message
+  if (algorithm.id !== -35)
+    throw new UnsupportedFormatError(
+      'document algorithm',
+      0,
+      `got ${algorithm.name}, expected ES384`,
+    )
+  if (unprotectedHeader.size > 0)
+    throw new MalformedError('document unprotected header', 0, 'expected no parameters')
+  return readPayload(message)
 }
 
 function readPayload(message: CoseSign1): NitroDocument {

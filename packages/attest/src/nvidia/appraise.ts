@@ -9,7 +9,7 @@ import { readNvidiaClaims, type NvidiaClaims } from './claims.ts'
 import { checkRims, deviceRevocation, readResponses } from './collateral.ts'
 import { NvidiaMemory } from './memory.ts'
 import { readOpaqueData, type OpaqueData } from './opaque.ts'
-import { parseMeasurementReport, spdmVersion, type MeasurementReport } from './parse.ts'
+import { parseMeasurementReport, type MeasurementReport } from './parse.ts'
 import { judgeNvidiaClaims } from './policy.ts'
 import { bestRim, matchRims } from './tcb.ts'
 
@@ -99,13 +99,6 @@ function readReport({ measurements, tee }: NvidiaEvidence): {
   readonly report: MeasurementReport
   readonly opaque: OpaqueData
 } {
-  const [version = spdmVersion, code] = measurements
-  // A GET_MEASUREMENTS request of another version signs in another way.
-  refuseUnless(
-    version === spdmVersion || code !== 0xe0 || (version & 0xf0) !== 0x10,
-    'UNSUPPORTED_FORMAT',
-    () => `SPDM version: got ${version.toString(16)}, expected 11`,
-  )
   return malformedAs('PARSE', () => {
     const report = parseMeasurementReport(measurements)
     return { report, opaque: readOpaqueData(report.opaque, tee === 'nvidia-nvswitch') }

@@ -1,4 +1,5 @@
 import { encodeHex, MalformedError, Reader, type Bytes } from '@cloister/codec'
+import { UnsupportedFormatError } from '../reject.ts'
 
 /** One measurement of a device. */
 export type MeasurementBlock = {
@@ -32,7 +33,7 @@ export type MeasurementReport = {
 }
 
 /** SPDM 1.1, as byte. */
-export const spdmVersion = 0x11
+const spdmVersion = 0x11
 
 /** Most bytes of one report, its zeros included. */
 export const reportBytesMax = 64 * 1024
@@ -47,7 +48,8 @@ const signatureBytes = 96
  * has to be zero. No signature covers those zeros.
  * Spec: DMTF DSP0274 1.1, sections 10.11.1 and 10.11.2.
  *
- * @throws {MalformedError} naming the field.
+ * @throws {UnsupportedFormatError} on a request of another version of SPDM.
+ * @throws {MalformedError} naming the field, on anything else that is none.
  */
 export function parseMeasurementReport(bytes: Bytes): MeasurementReport {
   if (bytes.length > reportBytesMax)
@@ -56,6 +58,7 @@ export function parseMeasurementReport(bytes: Bytes): MeasurementReport {
       0,
       `${bytes.length} bytes, at most ${reportBytesMax} are read`,
     )
+  requireSpdmVersion(bytes)
   const r = new Reader(bytes)
   expect(r, 'request version', spdmVersion)
   expect(r, 'request code', 0xe0)
@@ -99,6 +102,16 @@ export function parseMeasurementReport(bytes: Bytes): MeasurementReport {
     signature,
     trailingBytes,
   }
+}
+
+/** A GET_MEASUREMENTS request of another version signs in another way. */
+function requireSpdmVersion([version = spdmVersion, code]: Bytes): void {
+  if (version !== spdmVersion && code === 0xe0 && version >> 4 === 1)
+    throw new UnsupportedFormatError(
+      'SPDM version',
+      0,
+      `got ${version.toString(16)}, expected ${spdmVersion.toString(16)}`,
+    )
 }
 
 /** Spec: DSP0274 1.1, tables 47 and 48: a measurement block in the DMTF's format. */

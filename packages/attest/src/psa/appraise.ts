@@ -3,7 +3,8 @@ import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { judgeArmClaims } from '../cca/policy.ts'
 import type { PsaEvidence } from '../evidence.ts'
 import { readPsaClaims, type PsaClaims } from './claims.ts'
-import { readPsaToken } from './parse.ts'
+import { parsePsaToken } from './parse.ts'
+import { malformedAs } from '../reject.ts'
 import { findTokenSigner } from './signed-token.ts'
 
 /** The end of 9999, which X.509 gives to what does not end: a token says of no time. Spec: RFC 5280 section 4.1.2.5. */
@@ -17,7 +18,7 @@ export const withoutEnd = unixSeconds(253_402_300_799)
  */
 export function appraisePsa(evidence: PsaEvidence, given: Given): Promise<Appraisal<PsaClaims>> {
   return refusalAsAnswer(async () => {
-    const token = readPsaToken(evidence.token)
+    const token = malformedAs('PARSE', () => parsePsaToken(evidence.token))
     const signer = await findTokenSigner(token.message, 'token', token.instanceId, given)
     const claims = await readPsaClaims(token, signer)
     const reasons = judgeArmClaims(claims, claims, given.policy)

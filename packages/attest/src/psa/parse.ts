@@ -1,7 +1,7 @@
 import { MalformedError, parseCbor, type Bytes } from '@cloister/codec'
 import { ClaimSet, hashSizes } from '../cose/claim-set.ts'
-import { cborDepthMax, coseBytesMax, readSign1, type CoseSign1 } from '../cose/message.ts'
-import { malformedAs, Refusal } from '../reject.ts'
+import { cborDepthMax, coseBytesMax, parseSign1, type CoseSign1 } from '../cose/message.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 import { readLifecycle, type Lifecycle } from './lifecycle.ts'
 import {
   readSoftwareComponent,
@@ -71,14 +71,13 @@ const serviceMax = 2048
  *
  * Spec: RFC 9783.
  *
- * @throws {Refusal} PARSE, UNSUPPORTED_FORMAT or SYMMETRIC_TOKEN_NOT_SUPPORTED.
+ * @throws {UnsupportedFormatError} on another algorithm or profile, or a COSE_Mac0.
+ * @throws {MalformedError} naming the field, on anything else that is not a token.
  */
-export function readPsaToken(bytes: Bytes): PsaToken {
-  const message = readSign1(bytes, 'token')
-  return malformedAs('PARSE', () => {
-    const set = new ClaimSet(parseCbor(message.payload, 'token', tokenLimits), 'token')
-    return { message, ...readClaims(set, profileOf(set)) }
-  })
+export function parsePsaToken(bytes: Bytes): PsaToken {
+  const message = parseSign1(bytes, 'token')
+  const set = new ClaimSet(parseCbor(message.payload, 'token', tokenLimits), 'token')
+  return { message, ...readClaims(set, profileOf(set)) }
 }
 
 /** The older profile need not be named: its claims have keys of their own. */
@@ -95,8 +94,8 @@ function profileOf(set: ClaimSet): PsaProfile {
   throw unknownProfile(name)
 }
 
-function unknownProfile(name: string): Refusal {
-  return new Refusal('UNSUPPORTED_FORMAT', `token: profile ${JSON.stringify(name)}`)
+function unknownProfile(name: string): UnsupportedFormatError {
+  return new UnsupportedFormatError('token profile', 0, `${JSON.stringify(name)} is not known here`)
 }
 
 function readClaims(set: ClaimSet, profile: PsaProfile): Omit<PsaToken, 'message'> {

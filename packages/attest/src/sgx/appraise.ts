@@ -2,9 +2,9 @@ import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { authenticateQuote, findPckChain } from '../dcap/authenticate.ts'
 import { readTcbClaims } from '../dcap/claims.ts'
 import { DcapMemory, type Technology } from '../dcap/collateral.ts'
-import { readQuote } from '../dcap/quote.ts'
 import { parseSgxTcbInfo, type SgxTcbInfo } from '../dcap/tcb-info.ts'
 import type { SgxEvidence } from '../evidence.ts'
+import { malformedAs } from '../reject.ts'
 import { earliest } from '../x509/chain.ts'
 import { readSgxClaims, type SgxClaims } from './claims.ts'
 import { parseSgxQuote } from './parse.ts'
@@ -37,7 +37,7 @@ async function appraiseOrRefuse(
   memory: DcapMemory,
 ): Promise<Appraisal<SgxClaims>> {
   const { policy, now } = given
-  const quote = readQuote(() => parseSgxQuote(evidence.quote))
+  const quote = malformedAs('PARSE', () => parseSgxQuote(evidence.quote))
   const pck = findPckChain(quote, given, memory)
   const vouched = await authenticateQuote(quote, pck, given, sgx, memory)
   const claims = await readSgxClaims(quote, pck, vouched)

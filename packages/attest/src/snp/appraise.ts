@@ -1,15 +1,14 @@
 import type { Bytes } from '@cloister/codec'
-import { MalformedError } from '@cloister/codec'
 import { ecdsaSha384 } from '#crypto'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { collateralCharacters, collateralCharactersMax, type AmdCollateral } from '../collateral.ts'
 import type { SnpEvidence } from '../evidence.ts'
-import { Refusal, refuseUnless } from '../reject.ts'
+import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
 import { CertificateMemory, earliest } from '../x509/chain.ts'
 import { verifySnpChain } from './chain.ts'
 import { readSnpClaims, type SnpClaims } from './claims.ts'
 import { matchEndorsement } from './endorsement.ts'
-import { parseSnpReport, UnsupportedReportError, type SnpReport } from './parse.ts'
+import { parseSnpReport } from './parse.ts'
 import { judgeSnpClaims } from './policy.ts'
 import { verifyRevocation } from './revocation.ts'
 
@@ -32,7 +31,7 @@ async function appraiseOrRefuse(
   given: Given,
   memory: CertificateMemory,
 ): Promise<Appraisal<SnpClaims>> {
-  const report = readReport(bytes)
+  const report = malformedAs('PARSE', () => parseSnpReport(bytes))
   const collateral = readCollateral(given)
   const chain = await verifySnpChain(collateral.certificateChain, given, memory)
   const endorsement = matchEndorsement(report, chain)
@@ -57,17 +56,6 @@ async function appraiseOrRefuse(
     claims,
     until: earliest([chain.until, listUntil ?? chain.until]),
     reasons,
-  }
-}
-
-function readReport(bytes: Bytes): SnpReport {
-  try {
-    return parseSnpReport(bytes)
-  } catch (cause) {
-    if (cause instanceof UnsupportedReportError)
-      throw new Refusal('UNSUPPORTED_FORMAT', cause.message, { cause })
-    if (cause instanceof MalformedError) throw new Refusal('PARSE', cause.message, { cause })
-    throw cause
   }
 }
 

@@ -1,7 +1,5 @@
 import { MalformedError, Reader, type Bytes } from '@cloister/codec'
-
-/** A report in a format that exists or may come, but that is not judged here. */
-export class UnsupportedReportError extends MalformedError {}
+import { UnsupportedFormatError } from '../reject.ts'
 
 /** Which key signed a report, as it says itself. */
 export type SigningKeyKind = 'VCEK' | 'VLEK' | 'none'
@@ -73,7 +71,7 @@ const ecdsaP384 = 1
 /**
  * Reads an attestation report of version 2 to 5. Zeros after it are padding; reserved bytes are zero.
  *
- * @throws {UnsupportedReportError} on another version, signature algorithm or signing key.
+ * @throws {UnsupportedFormatError} on another version, signature algorithm or signing key.
  * @throws {MalformedError} naming the field, on anything else that is not a report.
  */
 export function parseSnpReport(bytes: Bytes): SnpReport {
@@ -137,7 +135,7 @@ export function parseSnpReport(bytes: Bytes): SnpReport {
 function readVersion(r: Reader): ReportVersion {
   const version = r.u32('VERSION')
   if (version !== 2 && version !== 3 && version !== 4 && version !== 5)
-    throw new UnsupportedReportError('VERSION', 0, `got ${version}, expected 2 to 5`)
+    throw new UnsupportedFormatError('VERSION', 0, `got ${version}, expected 2 to 5`)
   return version
 }
 
@@ -145,7 +143,7 @@ function readSignatureAlgo(r: Reader): number {
   const at = r.offset
   const algorithm = r.u32('SIGNATURE_ALGO')
   if (algorithm !== ecdsaP384)
-    throw new UnsupportedReportError(
+    throw new UnsupportedFormatError(
       'SIGNATURE_ALGO',
       at,
       `got ${algorithm}, expected 1 (ECDSA P-384 with SHA-384)`,
@@ -162,7 +160,7 @@ function readSignerInfo(r: Reader): Pick<SnpReport, 'authorKeyEn' | 'maskChipKey
   const key = info >> 2
   const signingKey = signingKeys[key]
   if (signingKey === undefined)
-    throw new UnsupportedReportError(
+    throw new UnsupportedFormatError(
       'SIGNING_KEY',
       at,
       `got ${key}, expected 0 (VCEK), 1 (VLEK) or 7 (none)`,

@@ -2,10 +2,9 @@ import { earliest } from '../x509/chain.ts'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { authenticateQuote, findPckChain } from '../dcap/authenticate.ts'
 import { DcapMemory, type Technology } from '../dcap/collateral.ts'
-import { readQuote } from '../dcap/quote.ts'
 import { parseTdxTcbInfo, type TdxTcbInfo } from '../dcap/tcb-info.ts'
 import type { TdxEvidence } from '../evidence.ts'
-import { Refusal } from '../reject.ts'
+import { malformedAs, Refusal } from '../reject.ts'
 import { addTcbClaims, readTdxClaims, type TdxClaims } from './claims.ts'
 import { judgeTdxClaims } from './policy.ts'
 import { parseTdxQuote } from './parse.ts'
@@ -36,7 +35,7 @@ async function appraiseOrRefuse(
   memory: DcapMemory,
 ): Promise<Appraisal<TdxClaims>> {
   const { policy, now } = given
-  const quote = readQuote(() => parseTdxQuote(evidence.quote))
+  const quote = malformedAs('PARSE', () => parseTdxQuote(evidence.quote))
   const pck = findPckChain(quote, given, memory)
   // Every TD of today's carries its chain: one that does not is not worth a claim that names no machine.
   if (pck === undefined)

@@ -1,8 +1,6 @@
 import { MalformedError, Reader, type Bytes } from '@cloister/codec'
 import { openQuote, type QuoteHeader, type QuoteSignatures } from '../dcap/quote.ts'
 
-export { UnsupportedFormatError } from '../dcap/quote.ts'
-
 /** The 48-byte header of a TDX quote. Spec: Intel TDX DCAP quoting library API, A.3.1. */
 export type TdxQuoteHeader = QuoteHeader<4 | 5>
 

@@ -1,8 +1,6 @@
-import { MalformedError, type Reader } from '@cloister/codec'
+import type { Reader } from '@cloister/codec'
 import type { CurveName, HashName } from '#crypto'
-
-/** A format that exists, but that is not judged here: another structure, algorithm or curve. */
-export class UnsupportedTpmError extends MalformedError {}
+import { UnsupportedFormatError } from '../reject.ts'
 
 /** How banks and hashes are named here, as tools for TPMs name them. */
 export type TpmHashName = 'sha1' | 'sha256' | 'sha384' | 'sha512'
@@ -49,12 +47,12 @@ const curves: Readonly<Record<number, CurveName>> = {
   0x0005: 'P-521',
 }
 
-/** Reads the identifier of a hash. @throws {UnsupportedTpmError} on one that is not computed here. */
+/** Reads the identifier of a hash. @throws {UnsupportedFormatError} on one that is not computed here. */
 export function readHash(r: Reader, field: string): TpmHash {
   return readNamed(r, field, hashes, 'SHA-1, SHA-256, SHA-384 or SHA-512')
 }
 
-/** Reads the identifier of a signature scheme. @throws {UnsupportedTpmError} on one not verified here. */
+/** Reads the identifier of a signature scheme. @throws {UnsupportedFormatError} on one not verified here. */
 export function readScheme(r: Reader, field: string): TpmScheme {
   return readNamed(r, field, schemes, 'RSASSA, RSAPSS or ECDSA')
 }
@@ -69,7 +67,7 @@ export function readSchemeOrNone(r: Reader, field: string): TpmScheme | 'none' {
   )
 }
 
-/** Reads the identifier of a curve. @throws {UnsupportedTpmError} on one not verified on here. */
+/** Reads the identifier of a curve. @throws {UnsupportedFormatError} on one not verified on here. */
 export function readCurve(r: Reader, field: string): CurveName {
   return readNamed(r, field, curves, 'P-256, P-384 or P-521')
 }
@@ -99,7 +97,7 @@ function readNamed<T>(
   const id = r.u16(field)
   const found = known[id]
   if (found === undefined)
-    throw new UnsupportedTpmError(
+    throw new UnsupportedFormatError(
       field,
       at,
       `got algorithm 0x${id.toString(16).padStart(4, '0')}, expected ${expected}`,

@@ -2,14 +2,11 @@ import { MalformedError, unixSeconds, type UnixSeconds } from '@cloister/codec'
 import { anchorName, anchorSpkiSha256, type Anchor } from '../anchors.ts'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { DcapMemory } from '../dcap/collateral.ts'
-import { UnsupportedFormatError } from '../dcap/quote.ts'
 import { deviceKeySha256 } from '../device-key.ts'
 import type { TpmEvidence } from '../evidence.ts'
-import { Refusal, refuseUnless } from '../reject.ts'
-import { UnsupportedReportError } from '../snp/parse.ts'
+import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
 import { parseTdxQuote } from '../tdx/parse.ts'
 import { CertificateMemory, earliest, type Chain } from '../x509/chain.ts'
-import { UnsupportedTpmError } from './algorithms.ts'
 import { parseAttestationKey, type AttestationKey } from './attestation-key.ts'
 import { readBootClaims } from './boot-claims.ts'
 import {
@@ -109,7 +106,7 @@ function readParts(evidence: TpmEvidence, given: Given, { certificates }: TpmMem
     certificateChain === undefined
       ? undefined
       : readAttestationKeyChain(certificateChain, given.now, certificates)
-  return refusing(() => {
+  return malformedAs('PARSE', () => {
     const quote = parseTpmQuote(evidence.quote)
     checkPcrForm(evidence.pcrs)
     const hcl = blob && parseHclBlob(blob)
@@ -143,7 +140,7 @@ async function verifyQuote(
 ): Promise<{ readonly key: AttestationKey; readonly algorithm: TpmAlgorithm }> {
   let refusal = new Refusal('COLLATERAL_MISSING', 'attestation key: none came with the quote')
   for (const key of keys) {
-    const parsed = refusing(() => parseTpmSignature(signature, key.numbers))
+    const parsed = malformedAs('PARSE', () => parseTpmSignature(signature, key.numbers))
     try {
       const signed = { bytes, pcrDigest: quote.pcrDigest }
       return { key, algorithm: await verifyTpmSignature(signed, parsed, key) }
@@ -215,20 +212,4 @@ function vouch(spkiSha256: string, { pin, chain, hardware, vm }: Vouchers): Vouc
 function stateOf(hardware: JudgedHardware | undefined): 'authentic' | 'chain-only' | 'not judged' {
   if (hardware === undefined) return 'not judged'
   return hardware.authentic === true ? 'authentic' : 'chain-only'
-}
-
-/** What `read` gives; input that is malformed or not judged here becomes a refusal. @throws {Refusal} */
-function refusing<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (cause) {
-    if (
-      cause instanceof UnsupportedTpmError ||
-      cause instanceof UnsupportedFormatError ||
-      cause instanceof UnsupportedReportError
-    )
-      throw new Refusal('UNSUPPORTED_FORMAT', cause.message, { cause })
-    if (cause instanceof MalformedError) throw new Refusal('PARSE', cause.message, { cause })
-    throw cause
-  }
 }

@@ -1,12 +1,12 @@
 import { MalformedError, Reader, type Bytes } from '@cloister/codec'
 import { coordinateBytes, type KeyNumbers } from '#crypto'
+import { UnsupportedFormatError } from '../reject.ts'
 import { parsePublicKeyInfo } from '../x509/public-key.ts'
 import {
   algorithmIds,
   readCurve,
   readHash,
   readSchemeOrNone,
-  UnsupportedTpmError,
   type TpmHash,
   type TpmScheme,
 } from './algorithms.ts'
@@ -54,7 +54,7 @@ const usualExponent = Uint8Array.of(1, 0, 1)
  *
  * What TPMT_PUBLIC says the key may do is said by whoever sent it: only the quote is signed.
  *
- * @throws {UnsupportedTpmError} on a type of key, scheme or curve not verified here.
+ * @throws {UnsupportedFormatError} on a type of key, scheme or curve not verified here.
  * @throws {MalformedError} naming the field.
  */
 export function parseAttestationKey(bytes: Bytes): AttestationKey {
@@ -67,7 +67,7 @@ function parseTpmtPublic(bytes: Bytes): AttestationKey {
   const r = new Reader(bytes, 'big')
   const type = r.u16(`${field} type`)
   if (type !== algorithmIds.rsa && type !== algorithmIds.ecc)
-    throw new UnsupportedTpmError(
+    throw new UnsupportedFormatError(
       `${field} type`,
       0,
       `got ${type}, expected SubjectPublicKeyInfo, or TPMT_PUBLIC of RSA (1) or ECC (35)`,

@@ -9,8 +9,8 @@ import {
 } from '@cloister/codec'
 import { digest, type HashName, type KeyNumbers } from '#crypto'
 import { parseDeviceKey } from '../device-key.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 import { parseSnpReport, reportBytes } from '../snp/parse.ts'
-import { UnsupportedTpmError } from './algorithms.ts'
 import { parseTdReport, tdReportBytes, type LocalTdReport } from './td-report.ts'
 
 /** Azure's blob that binds a vTPM's attestation key to a hardware report. Nothing here is trusted. */
@@ -55,7 +55,7 @@ const textCharactersMax = 256
  *
  * Zeros may follow each part. Source: Microsoft, "Guest attestation for confidential VMs" (attestation report format).
  *
- * @throws {UnsupportedTpmError} on a report other than SNP's or TDX's, or another hash.
+ * @throws {UnsupportedFormatError} on a report other than SNP's or TDX's, or another hash.
  * @throws {MalformedError} naming the field.
  */
 export function parseHclBlob(bytes: Bytes): HclBlob {
@@ -68,7 +68,7 @@ export function parseHclBlob(bytes: Bytes): HclBlob {
   r.bytes('HCL version and size', 8) // The layout is the same in versions 1 and 2; the size is that of the whole.
   const request = r.u32('HCL request type')
   if (request !== attestationRequest)
-    throw new UnsupportedTpmError('HCL request type', 12, `got ${request}, expected 2`)
+    throw new UnsupportedFormatError('HCL request type', 12, `got ${request}, expected 2`)
   r.bytes('HCL status', 16)
   const area = r.bytes('HCL hardware report', hardwareAreaBytes)
   r.bytes('HCL runtime data size and version', 8)
@@ -175,7 +175,7 @@ function readKnown<T>(
   const value = r.u32(field)
   const found = known[value]
   if (found === undefined)
-    throw new UnsupportedTpmError(field, at, `got ${value}, expected ${expected}`)
+    throw new UnsupportedFormatError(field, at, `got ${value}, expected ${expected}`)
   return found
 }
 

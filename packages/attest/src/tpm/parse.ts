@@ -1,5 +1,6 @@
 import { MalformedError, Reader, type Bytes } from '@cloister/codec'
-import { readHash, UnsupportedTpmError, type TpmHash } from './algorithms.ts'
+import { UnsupportedFormatError } from '../reject.ts'
+import { readHash, type TpmHash } from './algorithms.ts'
 
 /** Which PCRs of one bank a quote speaks of. */
 export type PcrSelection = { readonly bank: TpmHash; readonly indices: readonly number[] }
@@ -37,7 +38,7 @@ const selectBytesMax = 4
  *
  * Nothing read here is trusted yet: the signature over these bytes is checked later.
  *
- * @throws {UnsupportedTpmError} on a structure other than a quote, or a bank of a hash not computed here.
+ * @throws {UnsupportedFormatError} on a structure other than a quote, or a bank of a hash not computed here.
  * @throws {MalformedError} naming the field.
  */
 export function parseTpmQuote(bytes: Bytes): TpmQuote {
@@ -47,7 +48,7 @@ export function parseTpmQuote(bytes: Bytes): TpmQuote {
     throw new MalformedError('magic', 0, `got ${magic.toString(16)}, expected ff544347`)
   const type = r.u16('type')
   if (type !== attestQuote)
-    throw new UnsupportedTpmError('type', 4, `got ${type.toString(16)}, expected 8018 (a quote)`)
+    throw new UnsupportedFormatError('type', 4, `got ${type.toString(16)}, expected 8018 (a quote)`)
   const qualifiedSigner = readSized(r, 'qualifiedSigner', namedDigestMax)
   const extraData = readSized(r, 'extraData', namedDigestMax)
   const clock = readClock(r)

@@ -32,7 +32,7 @@ const coordinateBytesMax = 66
  * Which of the two it is follows from the key: no TPMT_SIGNATURE is as long as a modulus, none begins like DER.
  * Spec: TCG TPM 2.0 library, part 2, 11.3.4.
  *
- * @throws {UnsupportedTpmError} on a scheme or hash not verified here.
+ * @throws {UnsupportedFormatError} on a scheme or hash not verified here.
  * @throws {MalformedError} naming the field.
  */
 export function parseTpmSignature(bytes: Bytes, key: KeyNumbers): TpmSignature {

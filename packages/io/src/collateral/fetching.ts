@@ -81,7 +81,6 @@ const documentFaults: ReadonlySet<RejectCode> = new Set<RejectCode>([
   'OCSP_INVALID_OR_EXPIRED',
   'TCB_INFO_SIGNATURE',
   'QE_IDENTITY_SIGNATURE',
-  'RIM_SIGNATURE',
   'TCB_INFO_UNSUPPORTED',
   'QE_IDENTITY_UNSUPPORTED',
   'TCB_INFO_NOT_YET_VALID',
