@@ -30,9 +30,6 @@ export const page = {
         measurements: 'any',
         reportData: 'any',
         machineIds: 'any',
-        minTcbEvaluationDataNumber: 0,
-        minRootCrlNumber: 0,
-        minPckCrlNumber: 0,
       }),
       now: unixSeconds(now),
     }

@@ -23,9 +23,6 @@ const strict = strictPolicy({
   measurements: 'any',
   reportData: 'any',
   machineIds: 'any',
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
 })
 
 function judge(evidence: Evidence, from = [device, platform]) {

@@ -25,9 +25,6 @@ const strict = strictPolicy({
   measurements: 'any',
   reportData: 'any',
   machineIds: 'any',
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
 })
 
 function judge(document: Bytes, at = now) {

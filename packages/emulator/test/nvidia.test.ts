@@ -61,9 +61,6 @@ test('a GPU is accepted with what the services give for it', async () => {
     measurements: 'any',
     reportData: encodeHex(nonce),
     machineIds: 'any',
-    minTcbEvaluationDataNumber: 0,
-    minRootCrlNumber: 0,
-    minPckCrlNumber: 0,
   })
   const anchors = [manufacturer.anchorSpkiSha256, manufacturer.rimAnchorSpkiSha256].map((digest) =>
     insecureDevnetAnchor(digest),

@@ -49,9 +49,6 @@ export function anyGuest(overrides: Partial<PolicyOverrides> = {}): Policy {
     measurements: 'any',
     reportData: 'any',
     machineIds: 'any',
-    minTcbEvaluationDataNumber: 0,
-    minRootCrlNumber: 0,
-    minPckCrlNumber: 0,
     ...overrides,
   })
 }

@@ -47,9 +47,6 @@ export function anyPolicy(overrides: Partial<PolicyOverrides> = {}): Policy {
     measurements: 'any',
     reportData: 'any',
     machineIds: 'any',
-    minTcbEvaluationDataNumber: 0,
-    minRootCrlNumber: 0,
-    minPckCrlNumber: 0,
     ...overrides,
   })
 }

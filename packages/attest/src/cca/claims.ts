@@ -1,6 +1,6 @@
-import { encodeHex, encodeUtf8 } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
+import { measurementOf } from '../identity.ts'
 import type { Lifecycle } from '../psa/lifecycle.ts'
 import type { TokenSigner } from '../psa/signed-token.ts'
 import { encodeComponents, type SoftwareComponent } from '../psa/software-component.ts'
@@ -73,8 +73,7 @@ export async function readCcaClaims(
 export async function ccaMeasurement(
   realm: Pick<RealmToken, 'initialMeasurement' | 'extensibleMeasurements'>,
 ): Promise<string> {
-  const domain = encodeUtf8('cloister/measurement/arm-cca/1\0')
-  return encodeHex(await sha256(domain, realm.initialMeasurement, ...realm.extensibleMeasurements))
+  return await measurementOf('arm-cca', realm.initialMeasurement, ...realm.extensibleMeasurements)
 }
 
 async function readPlatformClaims(
@@ -82,7 +81,6 @@ async function readPlatformClaims(
   signer: TokenSigner,
 ): Promise<PlatformClaims> {
   const { softwareComponents, verificationService } = platform
-  const domain = encodeUtf8('cloister/measurement/arm-cca-platform/1\0')
   return {
     algorithm: platform.message.algorithm.name,
     profile: platform.profile,
@@ -93,7 +91,7 @@ async function readPlatformClaims(
     config: encodeHex(platform.config),
     lifecycle: platform.lifecycle,
     hashAlgorithm: platform.hashAlgorithm,
-    measurement: encodeHex(await sha256(domain, encodeComponents(softwareComponents))),
+    measurement: await measurementOf('arm-cca-platform', encodeComponents(softwareComponents)),
     softwareComponents,
     ...(verificationService !== undefined && { verificationService }),
   }

@@ -1,5 +1,5 @@
-import { encodeHex, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
+import { machineIdOf } from '../identity.ts'
 import type { VerifiedCollateral } from './collateral.ts'
 import type { QuoteSignatures } from './quote.ts'
 import type { SgxExtension } from './sgx-extension.ts'
@@ -60,17 +60,15 @@ export type IntelTcb = {
   readonly advisoryIds: readonly string[]
 }
 
-const machineDomain = encodeUtf8('cloister/machine/1\0intel\0')
-
 /** The machine id of an Intel platform: SHA-256 of a domain and its PPID (16 bytes), in hexadecimal. */
 export async function intelMachineId(ppid: Bytes): Promise<string> {
-  return encodeHex(await sha256(machineDomain, ppid))
+  return await machineIdOf('intel', ppid)
 }
 
 const machineIds = new WeakMap<SgxExtension, string>()
 
 /** The machine id of a PCK certificate's platform, computed once. */
-async function machineIdOf(pck: SgxExtension): Promise<string> {
+async function knownMachineId(pck: SgxExtension): Promise<string> {
   const known = machineIds.get(pck)
   if (known !== undefined) return known
   const machineId = await intelMachineId(parseHex(pck.ppid))
@@ -81,7 +79,7 @@ async function machineIdOf(pck: SgxExtension): Promise<string> {
 /** What a PCK certificate says, once its chain holds. */
 export async function readPckClaims(pck: SgxExtension): Promise<IntelPckClaims> {
   return {
-    machineId: await machineIdOf(pck),
+    machineId: await knownMachineId(pck),
     ppid: pck.ppid,
     fmspc: pck.fmspc,
     pceId: pck.pceId,

@@ -1,6 +1,6 @@
-import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex, type Bytes } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
+import { measurementOf } from '../identity.ts'
 import { imagePcrs, type NitroDocument } from './parse.ts'
 
 /** What an authentic attestation document says. `reportData` is its user data, empty where it has none. */
@@ -50,5 +50,5 @@ export async function readNitroClaims(
 
 /** The digest of what runs in an enclave: of PCR0, PCR1 and PCR2, in hexadecimal. */
 export async function nitroMeasurement(images: readonly Bytes[]): Promise<string> {
-  return encodeHex(await sha256(encodeUtf8('cloister/measurement/aws-nitro/1\0'), ...images))
+  return await measurementOf('aws-nitro', ...images)
 }

@@ -1,7 +1,7 @@
-import { encodeHex, encodeUtf8 } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
 import type { NvidiaEvidence } from '../evidence.ts'
+import { machineIdOf, measurementOf } from '../identity.ts'
 import type { Device } from './chain.ts'
 import type { GpuMode, OpaqueData } from './opaque.ts'
 import type { MeasurementBlock, MeasurementReport } from './parse.ts'
@@ -66,8 +66,6 @@ export type RimClaim =
       readonly mismatches: readonly number[]
     }
 
-const machineDomain = encodeUtf8('cloister/machine/1\0nvidia\0')
-
 const architectures: Readonly<Record<string, string>> = { GH: 'HOPPER', GB: 'BLACKWELL' }
 
 /** What one appraisal knows of a device, for its claims. */
@@ -92,14 +90,13 @@ export async function readNvidiaClaims(known: Known): Promise<NvidiaClaims> {
   const { evidence, report, device, opaque, anchor, revocation, rims } = known
   const { tee } = evidence
   const { driverVersion, vbiosVersion, mode, protectedPcie } = opaque
-  const measurementDomain = encodeUtf8(`cloister/measurement/${tee}/1\0`)
   return {
     tee,
     format: 'nvidia-spdm-1.1-measurements',
     anchor,
     productLine: device.productLine,
-    machineId: encodeHex(await sha256(machineDomain, device.identity.spki)),
-    measurement: encodeHex(await sha256(measurementDomain, report.record)),
+    machineId: await machineIdOf('nvidia', device.identity.spki),
+    measurement: await measurementOf(tee, report.record),
     reportData: encodeHex(report.requestNonce),
     debug: false,
     revocation,

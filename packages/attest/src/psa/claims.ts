@@ -1,6 +1,6 @@
-import { encodeHex, encodeUtf8 } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
+import { measurementOf } from '../identity.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { PsaProfile, PsaToken } from './parse.ts'
 import type { TokenSigner } from './signed-token.ts'
@@ -60,6 +60,5 @@ export async function readPsaClaims(token: PsaToken, signer: TokenSigner): Promi
 
 /** The digest of what runs on a device: type, measurement and signer of each component, in hexadecimal. */
 export async function psaMeasurement(components: readonly SoftwareComponent[]): Promise<string> {
-  const domain = encodeUtf8('cloister/measurement/arm-psa/1\0')
-  return encodeHex(await sha256(domain, encodeComponents(components)))
+  return await measurementOf('arm-psa', encodeComponents(components))
 }

@@ -1,5 +1,4 @@
-import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex, type Bytes } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
 import type { PckChain, Vouched } from '../dcap/authenticate.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type IntelTcbClaims,
 } from '../dcap/claims.ts'
 import type { SgxTcbInfo } from '../dcap/tcb-info.ts'
+import { measurementOf } from '../identity.ts'
 import { parseEnclaveAttributes, type EnclaveAttributes } from './attributes.ts'
 import type { SgxQuote } from './parse.ts'
 
@@ -40,14 +40,12 @@ export type SgxClaims = CommonClaims &
     readonly isvFamilyId: string
   }
 
-const measurementDomain = encodeUtf8('cloister/measurement/sgx/1\0')
-
 /** How claims name a line of products that nothing at hand tells. */
 const unknownLine = 'unknown'
 
 /** The one digest that names what an enclave runs: SHA-256 of a domain and MRENCLAVE (32 bytes), in hexadecimal. */
 export async function sgxMeasurement(report: { readonly mrEnclave: Bytes }): Promise<string> {
-  return encodeHex(await sha256(measurementDomain, report.mrEnclave))
+  return await measurementOf('sgx', report.mrEnclave)
 }
 
 /** What a quote says, once its signatures hold. */

@@ -1,6 +1,6 @@
-import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex, type Bytes } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
+import { machineIdOf, measurementOf } from '../identity.ts'
 import {
   hexOf,
   readGuestPolicy,
@@ -62,9 +62,6 @@ export type SnpClaims = CommonClaims & {
   readonly cspId?: string
 }
 
-const measurementDomain = encodeUtf8('cloister/measurement/sev-snp/1\0')
-const machineDomain = encodeUtf8('cloister/machine/1\0amd\0')
-
 /**
  * The one digest that names what a guest runs: SHA-256 of a domain, launch digest (48 bytes) and host data (32), in
  * hexadecimal.
@@ -73,12 +70,12 @@ export async function snpMeasurement(report: {
   readonly measurement: Bytes
   readonly hostData: Bytes
 }): Promise<string> {
-  return encodeHex(await sha256(measurementDomain, report.measurement, report.hostData))
+  return await measurementOf('sev-snp', report.measurement, report.hostData)
 }
 
 /** The machine id of an AMD chip: SHA-256 of a domain and its CHIP_ID (64 bytes), in hexadecimal. */
 export async function amdMachineId(chipId: Bytes): Promise<string> {
-  return encodeHex(await sha256(machineDomain, chipId))
+  return await machineIdOf('amd', chipId)
 }
 
 /** What a report says, once its signature holds. */

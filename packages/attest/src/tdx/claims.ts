@@ -1,5 +1,4 @@
-import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
-import { sha256 } from '#crypto'
+import { encodeHex, type Bytes } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
 import {
   readPckClaims,
@@ -11,6 +10,7 @@ import {
 import type { ComponentStatus } from '../dcap/tcb-status.ts'
 import type { VerifiedCollateral } from '../dcap/collateral.ts'
 import type { SgxExtension } from '../dcap/sgx-extension.ts'
+import { measurementOf } from '../identity.ts'
 import { parseTdAttributes, type TdAttributes } from './attributes.ts'
 import type { TdxQuote } from './parse.ts'
 import type { TdxTcb } from './tcb.ts'
@@ -45,8 +45,6 @@ export type TdxClaims = CommonClaims &
     }
   }
 
-const measurementDomain = encodeUtf8('cloister/measurement/tdx/1\0')
-
 /**
  * The one digest that names what a TD runs: SHA-256 of a domain, MRTD and RTMR0-3 (48 bytes each),
  * in hexadecimal. Everything that the runtime is made of stands in one of them.
@@ -55,7 +53,7 @@ export async function tdxMeasurement(report: {
   readonly mrtd: Bytes
   readonly rtmrs: readonly [Bytes, Bytes, Bytes, Bytes]
 }): Promise<string> {
-  return encodeHex(await sha256(measurementDomain, report.mrtd, ...report.rtmrs))
+  return await measurementOf('tdx', report.mrtd, ...report.rtmrs)
 }
 
 /** What a quote says, once its signatures hold. */

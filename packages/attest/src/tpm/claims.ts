@@ -1,6 +1,6 @@
 import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
-import { sha256 } from '#crypto'
 import type { CommonClaims } from '../claims.ts'
+import { measurementOf } from '../identity.ts'
 import type { TpmHashName, TpmScheme } from './algorithms.ts'
 import type { KeyAttributes } from './attestation-key.ts'
 import type { BootClaims } from './boot-claims.ts'
@@ -89,8 +89,6 @@ export async function readTpmClaims(judged: JudgedQuote, vouched: Vouched): Prom
   }
 }
 
-const measurementDomain = encodeUtf8('cloister/measurement/tpm2/1\0')
-
 /**
  * The one digest of what a TPM measured: SHA-256 of a domain, the selection as text (`sha256:0,1,7;`), a zero byte and
  * the PCR digest, in hexadecimal.
@@ -100,5 +98,5 @@ export async function tpmMeasurement(
   pcrDigest: Bytes,
 ): Promise<string> {
   const text = selection.map(({ bank, indices }) => `${bank.name}:${indices.join(',')};`).join('')
-  return encodeHex(await sha256(measurementDomain, encodeUtf8(`${text}\0`), pcrDigest))
+  return await measurementOf('tpm2', encodeUtf8(`${text}\0`), pcrDigest)
 }

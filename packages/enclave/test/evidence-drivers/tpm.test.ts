@@ -171,9 +171,6 @@ function judge(
     measurements: 'any',
     reportData: encodeHex(expected),
     machineIds: 'any',
-    minTcbEvaluationDataNumber: 0,
-    minRootCrlNumber: 0,
-    minPckCrlNumber: 0,
   })
   return appraise(evidence, { collateral: {}, anchors, policy, now: unixSeconds(1_790_000_000) })
 }

@@ -51,9 +51,6 @@ const policy = strictPolicy({
   measurements: 'any',
   reportData: 'any',
   machineIds: 'any',
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
 })
 
 /** Judges evidence by what is there so far. */

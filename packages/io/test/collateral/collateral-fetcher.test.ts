@@ -1,8 +1,9 @@
-import { appraise, insecureDevnetAnchor, isAccepted, strictPolicy } from '@cloister/attest'
+import { appraise, insecureDevnetAnchor, isAccepted } from '@cloister/attest'
 import { unixSeconds, type Bytes } from '@cloister/codec'
 import { createManufacturer, serveCollateral } from '@cloister/emulator'
 import { expect, onTestFinished, test } from 'vitest'
 import { CollateralFetcher, DocumentClient, type DocumentClientOptions } from '../../src/index.ts'
+import { anything } from './evidence.ts'
 import { startService } from './service.ts'
 
 const now = unixSeconds(1_780_000_000)
@@ -16,15 +17,6 @@ const quote = platform.quote({
   rtmrs: [zeros(48), zeros(48), zeros(48), zeros(48)],
 })
 const evidence = (bytes: Bytes = quote) => ({ tee: 'tdx', quote: bytes }) as const
-
-const anything = strictPolicy({
-  measurements: 'any',
-  reportData: 'any',
-  machineIds: 'any',
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
-})
 
 async function serve() {
   const service = await serveCollateral(manufacturer, () => ({ issuedAt: now }))

@@ -35,7 +35,4 @@ export const anything = strictPolicy({
   measurements: 'any',
   reportData: 'any',
   machineIds: 'any',
-  minTcbEvaluationDataNumber: 0,
-  minRootCrlNumber: 0,
-  minPckCrlNumber: 0,
 })
