@@ -118,6 +118,7 @@ export function createJudge() {
   return {
     warm,
     genuineText,
+    manifests,
     /** Whether a base is authentic. Its manifests are then known as genuine. */
     async learn(base: Base): Promise<boolean> {
       const appraisal = await warm(base)

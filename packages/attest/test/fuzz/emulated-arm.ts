@@ -4,7 +4,8 @@ import type { Base } from './case.ts'
 import { emulatedNow, emulatorSeed } from './emulated-world.ts'
 
 const deviceSeed = new Uint8Array(16).fill(0xa5)
-const challenge = Uint8Array.from({ length: 64 }, (_, index) => 255 - index)
+/** What Arm devices are asked to sign. */
+export const armChallenge = Uint8Array.from({ length: 64 }, (_, index) => 255 - index)
 
 /** A CCA platform and a PSA device, and what their tokens are judged by. */
 export function createArmDevices(lifecycle?: number) {
@@ -22,11 +23,11 @@ export function createArmDevices(lifecycle?: number) {
 /** Tokens of every profile, of pinned and supplied keys. */
 export function armBases(): readonly Base[] {
   const { cca, psa, given } = createArmDevices()
-  const nonce = challenge.slice(0, 32)
+  const nonce = armChallenge.slice(0, 32)
   const tokens = [
     ...(['older', 'newer'] as const).map((profile) => ({
       name: `emulated cca ${profile}`,
-      evidence: { tee: 'arm-cca', token: cca.token({ challenge, profile }) } as const,
+      evidence: { tee: 'arm-cca', token: cca.token({ challenge: armChallenge, profile }) } as const,
       device: cca,
     })),
     ...(['http://arm.com/psa/2.0.0', 'PSA_IOT_PROFILE_1'] as const).map((profile) => ({

@@ -34,6 +34,13 @@ function blocks(offset: number, sizes: readonly number[]): readonly Field[] {
   })
 }
 
+/** How many bytes of authentication data a quote has beside the report of its quoting enclave. */
+export function qeAuthenticationBytes(quote: Bytes): number {
+  const view = new DataView(quote.buffer, quote.byteOffset, quote.length)
+  const field = quoteFields(quote).at(-4)
+  return field && field.offset + 2 <= quote.length ? view.getUint16(field.offset, true) : 0
+}
+
 /** Spec: Intel SGX DCAP quoting library API, A.4; Intel TDX DCAP quoting library API, A.3 and A.4. */
 function quoteFields(bytes: Bytes): readonly Field[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
