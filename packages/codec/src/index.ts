@@ -22,6 +22,7 @@ export {
   type CborMap,
 } from './cbor.ts'
 export { encodeCbor } from './cbor-encode.ts'
+export { encodeDer } from './der-encode.ts'
 export { DerReader, derTags, type DerElement } from './der.ts'
 export { assert, MalformedError, OperationError } from './errors.ts'
 export { canonicalJson, parseJson, type Json, type JsonLimits } from './json.ts'

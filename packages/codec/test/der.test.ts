@@ -1,4 +1,4 @@
-import { derTags, DerReader, MalformedError } from '@cloister/codec'
+import { derTags, DerReader, encodeDer, MalformedError } from '@cloister/codec'
 import { expect, test } from 'vitest'
 
 const reader = (hex: string) => new DerReader(Uint8Array.from(Buffer.from(hex, 'hex')))
@@ -128,4 +128,14 @@ test('what is left over is named', () => {
   r.any('null')
   expect(() => r.end('document')).toThrow('Cannot read document at byte 2: 2 bytes are left over')
   expect(() => r.element('number', derTags.integer)).toThrow('got tag 05, expected tag 02')
+})
+
+test('lengths are written in one octet below 128, and above in as few as can be', () => {
+  const start = (size: number) => hex(encodeDer(4, new Uint8Array(size)).subarray(0, 5))
+  expect(hex(encodeDer(5))).toBe('0500')
+  expect(start(127)).toBe('047f000000')
+  expect(start(128)).toBe('0481800000')
+  expect(start(256)).toBe('0482010000')
+  expect(start(65_536)).toBe('0483010000')
+  expect(hex(encodeDer(0x30, Uint8Array.of(5, 0), Uint8Array.of(1, 1, 255)))).toBe('300505000101ff')
 })

@@ -1,4 +1,4 @@
-import { encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { encodeDer, encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
 import {
   bitString,
   boolean,
@@ -9,7 +9,6 @@ import {
   printableString,
   sequence,
   set,
-  tagged,
   unsignedInteger,
   utcTime,
   utf8String,
@@ -84,7 +83,7 @@ export function extension(oid: string, critical: boolean, value: Bytes): Bytes {
 
 /** AuthorityKeyIdentifier with the key identifier alone. Spec: RFC 5280 section 4.2.1.1. */
 export function authorityKeyIdentifier(key: CertificateKey): Bytes {
-  return extension('2.5.29.35', false, sequence(tagged(0x80, keyIdentifier(key))))
+  return extension('2.5.29.35', false, sequence(encodeDer(0x80, keyIdentifier(key))))
 }
 
 /** The 20 bytes that name a key in certificates. Spec: RFC 5280 section 4.2.1.2, method 1. */
@@ -128,7 +127,7 @@ const endUsage = bitString(Uint8Array.of(0xc0), 6) // digitalSignature and nonRe
 const signUsage = bitString(Uint8Array.of(0x80), 7) // digitalSignature alone.
 
 function crlDistributionPoints(url: string): Bytes {
-  return sequence(sequence(explicit(0, explicit(0, tagged(0x86, encodeUtf8(url))))))
+  return sequence(sequence(explicit(0, explicit(0, encodeDer(0x86, encodeUtf8(url))))))
 }
 
 function attribute(oid: string, value: Bytes): Bytes {

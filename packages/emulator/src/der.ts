@@ -1,33 +1,27 @@
-import { assert, concatBytes, encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
-
-/** One DER value with its tag and definite length. Spec: X.690 section 8.1. */
-export function tagged(tag: number, ...contents: readonly Uint8Array[]): Bytes {
-  const size = contents.reduce((sum, part) => sum + part.length, 0)
-  return concatBytes(Uint8Array.of(tag), lengthOctets(size), ...contents)
-}
+import { assert, encodeDer, encodeUtf8, type Bytes, type UnixSeconds } from '@cloister/codec'
 
 /** SEQUENCE. */
 export function sequence(...members: readonly Uint8Array[]): Bytes {
-  return tagged(0x30, ...members)
+  return encodeDer(0x30, ...members)
 }
 
 /** SET. The caller puts members in DER order. */
 export function set(...members: readonly Uint8Array[]): Bytes {
-  return tagged(0x31, ...members)
+  return encodeDer(0x31, ...members)
 }
 
 /** Context-specific constructed tag, as in `[3] EXPLICIT`. */
 export function explicit(number: number, ...members: readonly Uint8Array[]): Bytes {
-  return tagged(0xa0 + number, ...members)
+  return encodeDer(0xa0 + number, ...members)
 }
 
 /** INTEGER of an unsigned big-endian number. */
 export function unsignedInteger(bigEndian: Uint8Array): Bytes {
   const first = bigEndian.findIndex((byte) => byte !== 0)
-  if (first < 0) return tagged(0x02, Uint8Array.of(0))
+  if (first < 0) return encodeDer(0x02, Uint8Array.of(0))
   const magnitude = bigEndian.subarray(first)
   const high = (magnitude[0] ?? 0) >= 0x80
-  return high ? tagged(0x02, Uint8Array.of(0), magnitude) : tagged(0x02, magnitude)
+  return high ? encodeDer(0x02, Uint8Array.of(0), magnitude) : encodeDer(0x02, magnitude)
 }
 
 /** INTEGER of a small non-negative number. */
@@ -41,46 +35,46 @@ export function integer(value: number): Bytes {
 /** ENUMERATED of a number below 128. */
 export function enumerated(value: number): Bytes {
   assert(value >= 0 && value < 128, `${value} does not fit one octet`)
-  return tagged(0x0a, Uint8Array.of(value))
+  return encodeDer(0x0a, Uint8Array.of(value))
 }
 
 /** BOOLEAN. */
 export function boolean(value: boolean): Bytes {
-  return tagged(0x01, Uint8Array.of(value ? 0xff : 0))
+  return encodeDer(0x01, Uint8Array.of(value ? 0xff : 0))
 }
 
 /** OCTET STRING. */
 export function octetString(...contents: readonly Uint8Array[]): Bytes {
-  return tagged(0x04, ...contents)
+  return encodeDer(0x04, ...contents)
 }
 
 /** BIT STRING whose last octet has `unusedBits` unused bits. */
 export function bitString(contents: Uint8Array, unusedBits = 0): Bytes {
-  return tagged(0x03, Uint8Array.of(unusedBits), contents)
+  return encodeDer(0x03, Uint8Array.of(unusedBits), contents)
 }
 
 /** UTF8String. */
 export function utf8String(text: string): Bytes {
-  return tagged(0x0c, encodeUtf8(text))
+  return encodeDer(0x0c, encodeUtf8(text))
 }
 
 /** PrintableString. */
 export function printableString(text: string): Bytes {
-  return tagged(0x13, encodeUtf8(text))
+  return encodeDer(0x13, encodeUtf8(text))
 }
 
 /** OBJECT IDENTIFIER of a dotted text. */
 export function objectIdentifier(dotted: string): Bytes {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number)
   const octets = [first * 40 + second, ...rest].flatMap(base128)
-  return tagged(0x06, Uint8Array.from(octets))
+  return encodeDer(0x06, Uint8Array.from(octets))
 }
 
 /** UTCTime: years 1950 to 2049, to the second. Spec: RFC 5280 section 4.1.2.5.1. */
 export function utcTime(seconds: UnixSeconds): Bytes {
   const text = new Date(seconds * 1000).toISOString()
   assert(text >= '1950' && text < '2050', `${text} does not fit UTCTime`)
-  return tagged(0x17, encodeUtf8(`${text.slice(2, 19).replaceAll(/[-:T]/g, '')}Z`))
+  return encodeDer(0x17, encodeUtf8(`${text.slice(2, 19).replaceAll(/[-:T]/g, '')}Z`))
 }
 
 function base128(value: number): number[] {
@@ -88,11 +82,4 @@ function base128(value: number): number[] {
   for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128))
     octets.unshift((rest % 128) + 128)
   return octets
-}
-
-function lengthOctets(size: number): Bytes {
-  if (size < 0x80) return Uint8Array.of(size)
-  const octets: number[] = []
-  for (let rest = size; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256)
-  return Uint8Array.of(0x80 + octets.length, ...octets)
 }

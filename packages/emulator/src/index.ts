@@ -60,11 +60,7 @@ export {
   type RimRequest,
 } from './nvidia/manufacturer.ts'
 export type { OcspStatus } from './nvidia/ocsp.ts'
-export {
-  serveNvidia,
-  type NvidiaServiceOptions,
-  type NvidiaServices,
-} from './nvidia/services.ts'
+export { serveNvidia, type NvidiaServiceOptions, type NvidiaServices } from './nvidia/services.ts'
 export type { QuoteRequest, TdRegisters } from './quote.ts'
 export type { EnclaveQuoteRequest } from './sgx-quote.ts'
 export { emulatorFmspc } from './tcb-documents.ts'

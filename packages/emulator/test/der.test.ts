@@ -7,7 +7,6 @@ import {
   explicit,
   integer,
   objectIdentifier,
-  octetString,
   sequence,
   unsignedInteger,
   utcTime,
@@ -38,12 +37,6 @@ test.for([
   ['1.2.840.113741.1.13.1.2.17', '060b2a864886f84d010d010211'],
 ] as const)('OBJECT IDENTIFIER %s', ([dotted, expected]) => {
   expect(hex(objectIdentifier(dotted))).toBe(expected)
-})
-
-test('lengths take one octet below 128, and the least number above', () => {
-  expect(hex(octetString(new Uint8Array(127))).slice(0, 4)).toBe('047f')
-  expect(hex(octetString(new Uint8Array(128))).slice(0, 6)).toBe('048180')
-  expect(hex(octetString(new Uint8Array(256))).slice(0, 8)).toBe('04820100')
 })
 
 test('BOOLEAN, BIT STRING and tags', () => {

@@ -3,6 +3,7 @@ import { encodeHex, encodeUtf8, MalformedError, type Bytes } from '@cloister/cod
 import { expect, test } from 'vitest'
 import { sampleBoot, type EmulatedTpm } from '../src/index.ts'
 import { sha256 } from '../src/signing-key.ts'
+import { writeAgileLog } from '../src/tpm/boot-log.ts'
 import {
   anyPolicy,
   claimsOf,
@@ -22,19 +23,11 @@ test.for([false, true])('a log bears out whether Secure Boot was on: %s', async 
   expect(concluded(appraisal)).toEqual({ authentic: true, reasons: [] })
   expect(claimsOf(appraisal).boot).toEqual({
     format: 'crypto-agile',
-    events: 12,
-    eventTypes: {
-      EV_S_CRTM_VERSION: 1,
-      EV_EFI_VARIABLE_DRIVER_CONFIG: 1,
-      EV_SEPARATOR: 8,
-      EV_EFI_BOOT_SERVICES_APPLICATION: 1,
-      EV_IPL: 1,
-    },
     matching: [0, 1, 2, 3, 4, 5, 6, 7, 9].map((pcr) => `sha256:${pcr}`),
     differing: [],
     unexplained: [],
     secureBoot,
-    bootApplications: [encodeHex(sha256(encodeUtf8('boot loader 1')))],
+    extendedAfterFirmware: [encodeHex(sha256(encodeUtf8('boot loader 1')))],
   })
 })
 
@@ -86,6 +79,37 @@ test('what is measured after the separator says nothing about Secure Boot, nor w
   expect(claimsOf(await judge(late.evidence({ nonce }))).boot).not.toHaveProperty('secureBoot')
   const unquoted = started().evidence({ nonce, selection: { sha256: [0, 4] } })
   expect(claimsOf(await judge(unquoted)).boot).not.toHaveProperty('secureBoot')
+})
+
+test('types of events, which nobody measures, hide neither a separator nor what was measured first', async () => {
+  const [off, on] = [false, true].map((secureBoot) => sampleBoot({ secureBoot, kernel: 'k' }))
+  const tpm = testTpmManufacturer().createTpm({ tpmSeed: new Uint8Array(16) })
+  tpm.measure(off!)
+  // Whoever took over the machine extends PCR 7 with "Secure Boot is on", and PCR 4 as they please.
+  const later = [on![1]!, { pcr: 4, type: 0xd, data: encodeUtf8('unsaid') }]
+  tpm.measure(later)
+  const evidence = tpm.evidence({ nonce })
+  const honest = claimsOf(await judge(evidence)).boot!
+  expect(honest).toMatchObject({ secureBoot: false, differing: [] })
+  expect(honest.extendedAfterFirmware).toHaveLength(2)
+  const relabelled = [...off!, ...later].map((event) =>
+    event === on![1]
+      ? event
+      : { ...event, type: 6, data: new Uint8Array(1), measured: event.measured ?? event.data },
+  )
+  const eventLog = writeAgileLog(relabelled, ['sha256'])
+  const { secureBoot, ...told } = claimsOf(await judge({ ...evidence, eventLog })).boot!
+  expect(secureBoot).toBeUndefined()
+  const { secureBoot: _, ...same } = honest
+  expect(told).toEqual(same)
+})
+
+test('a Secure Boot variable that no separator follows says nothing', async () => {
+  const tpm = testTpmManufacturer().createTpm({ tpmSeed: new Uint8Array(16) })
+  tpm.measure(sampleBoot({ secureBoot: true, kernel: 'k' }).filter(({ type }) => type !== 4))
+  const { boot } = claimsOf(await judge(tpm.evidence({ nonce })))
+  expect(boot).not.toHaveProperty('secureBoot')
+  expect(boot).not.toHaveProperty('extendedAfterFirmware')
 })
 
 test('data that are not what was measured say nothing about Secure Boot', async () => {

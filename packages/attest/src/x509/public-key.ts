@@ -1,4 +1,4 @@
-import { concatBytes, DerReader, MalformedError, parseHex, type Bytes } from '@cloister/codec'
+import { DerReader, encodeDer, MalformedError, parseHex, type Bytes } from '@cloister/codec'
 import { coordinateBytes, type CurveName, type KeyNumbers } from '#crypto'
 import { objectIds } from './object-ids.ts'
 
@@ -72,14 +72,14 @@ function magnitude(integer: Bytes, field: string): Bytes {
 export function encodePublicKeyInfo(numbers: KeyNumbers): Bytes {
   if (numbers.kind === 'ec') {
     const { curve, point } = numbers
-    return element(
+    return encodeDer(
       0x30,
-      element(0x30, ecIdentifier, curveIdentifiers[curve]),
-      element(0x03, Uint8Array.of(0, 4), point),
+      encodeDer(0x30, ecIdentifier, curveIdentifiers[curve]),
+      encodeDer(0x03, Uint8Array.of(0, 4), point),
     )
   }
-  const pair = element(0x30, positive(numbers.modulus), positive(numbers.exponent))
-  return element(0x30, rsaAlgorithm, element(0x03, Uint8Array.of(0), pair))
+  const pair = encodeDer(0x30, positive(numbers.modulus), positive(numbers.exponent))
+  return encodeDer(0x30, rsaAlgorithm, encodeDer(0x03, Uint8Array.of(0), pair))
 }
 
 /** DER of the identifiers above, tag and length included. */
@@ -91,18 +91,6 @@ const curveIdentifiers: Readonly<Record<CurveName, Bytes>> = {
 }
 const rsaAlgorithm = parseHex('300d06092a864886f70d0101010500', 'identifier')
 
-function element(tag: number, ...parts: readonly Bytes[]): Bytes {
-  const content = concatBytes(...parts)
-  const { length } = content
-  const header =
-    length < 0x80
-      ? [tag, length]
-      : length < 0x100
-        ? [tag, 0x81, length]
-        : [tag, 0x82, length >> 8, length & 0xff]
-  return concatBytes(Uint8Array.from(header), content)
-}
-
 function positive(number: Bytes): Bytes {
-  return element(0x02, (number[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : new Uint8Array(0), number)
+  return encodeDer(0x02, (number[0] ?? 0) >= 0x80 ? Uint8Array.of(0) : new Uint8Array(0), number)
 }

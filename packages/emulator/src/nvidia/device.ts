@@ -1,7 +1,15 @@
 import type { GpuMode, NvidiaEvidence } from '@cloister/attest'
-import { assert, concatBytes, encodeHex, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
+import {
+  assert,
+  concatBytes,
+  encodeDer,
+  encodeHex,
+  encodeUtf8,
+  parseHex,
+  type Bytes,
+} from '@cloister/codec'
 import { extension, subjectPublicKeyInfo, toPem } from '../certificate.ts'
-import { integer, objectIdentifier, octetString, sequence, tagged } from '../der.ts'
+import { integer, objectIdentifier, octetString, sequence } from '../der.ts'
 import { deriveBytes } from '../signing-key.ts'
 import {
   certify,
@@ -134,7 +142,7 @@ function firmwareExtension(chip: NvidiaChip, identity: Certified, id: Bytes): By
     return extension('2.23.133.5.4.1', false, composite)
   }
   const empty = sequence(sha384Id, octetString(new Uint8Array(48)))
-  const tcbInfo = sequence(tagged(0x80, encodeUtf8('NVIDIA')), tagged(0xa6, fwid, empty))
+  const tcbInfo = sequence(encodeDer(0x80, encodeUtf8('NVIDIA')), encodeDer(0xa6, fwid, empty))
   return extension('2.23.133.5.4.1.1', false, tcbInfo)
 }
 

@@ -1,4 +1,4 @@
-import type { Bytes, UnixSeconds } from '@cloister/codec'
+import { encodeDer, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { distinguishedName, extension } from '../certificate.ts'
 import {
   bitString,
@@ -7,7 +7,6 @@ import {
   objectIdentifier,
   octetString,
   sequence,
-  tagged,
   unsignedInteger,
 } from '../der.ts'
 import { sha384 } from '../signing-key.ts'
@@ -91,13 +90,13 @@ export function ocspFailure(status: number): Bytes {
 const reasons = { keyCompromise: 1, certificateHold: 6 }
 
 function writeStatus(status: OcspStatus, since: UnixSeconds): Bytes {
-  if (status === 'good') return tagged(0x80)
-  if (status === 'unknown') return tagged(0x82)
+  if (status === 'good') return encodeDer(0x80)
+  if (status === 'unknown') return encodeDer(0x82)
   const reason = status === 'hold' ? reasons.certificateHold : reasons.keyCompromise
   return explicit(1, generalizedTime(since), explicit(0, enumerated(reason)))
 }
 
 function generalizedTime(seconds: UnixSeconds): Bytes {
   const text = new Date(seconds * 1000).toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')
-  return tagged(0x18, new TextEncoder().encode(`${text}Z`))
+  return encodeDer(0x18, new TextEncoder().encode(`${text}Z`))
 }

@@ -1,5 +1,5 @@
 import type { ProductLine } from '@cloister/attest'
-import { encodeUtf8, parseHex, unixSeconds, type Bytes } from '@cloister/codec'
+import { encodeDer, encodeUtf8, parseHex, unixSeconds, type Bytes } from '@cloister/codec'
 import {
   authorityKeyIdentifier,
   distinguishedName,
@@ -15,7 +15,6 @@ import {
   integer,
   octetString,
   sequence,
-  tagged,
   unsignedInteger,
   utcTime,
 } from '../der.ts'
@@ -129,7 +128,7 @@ function constraints(...limit: readonly Bytes[]): Bytes {
 // RFC 2606 reserves .invalid: nobody can serve revocation lists in the emulator's name.
 function distributionPoint(line: ProductLine): Bytes {
   const url = `https://emulator.cloister.invalid/vcek/v1/${line}/crl`
-  return sequence(sequence(explicit(0, explicit(0, tagged(0x86, encodeUtf8(url))))))
+  return sequence(sequence(explicit(0, explicit(0, encodeDer(0x86, encodeUtf8(url))))))
 }
 
 // One lifetime for all, so that a root made from one seed is valid for every vector ever committed.

@@ -1,7 +1,7 @@
 import type { ProductLine, SnpTcb } from '@cloister/attest'
-import { encodeUtf8, unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { encodeDer, encodeUtf8, unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
 import { distinguishedName, extension, subjectPublicKeyInfo, type Issuer } from '../certificate.ts'
-import { bitString, explicit, integer, sequence, tagged, unsignedInteger, utcTime } from '../der.ts'
+import { bitString, explicit, integer, sequence, unsignedInteger, utcTime } from '../der.ts'
 import type { CertificateKey } from '../signing-key.ts'
 
 /** What a VCEK or VLEK certifies besides its key. */
@@ -77,5 +77,5 @@ function extensions(content: EndorsementContent): readonly Bytes[] {
 
 /** IA5String. */
 function ia5(text: string): Bytes {
-  return tagged(0x16, encodeUtf8(text))
+  return encodeDer(0x16, encodeUtf8(text))
 }

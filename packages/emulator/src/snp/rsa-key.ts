@@ -1,6 +1,6 @@
 import { constants, createPrivateKey, sign, type KeyObject } from 'node:crypto'
-import { encodeHex, type Bytes } from '@cloister/codec'
-import { explicit, integer, objectIdentifier, sequence, tagged, unsignedInteger } from '../der.ts'
+import { encodeDer, encodeHex, type Bytes } from '@cloister/codec'
+import { explicit, integer, objectIdentifier, sequence, unsignedInteger } from '../der.ts'
 import { sha256, type CertificateKey } from '../signing-key.ts'
 import { derivePrime, rsaExponent } from './prime.ts'
 
@@ -51,7 +51,7 @@ function makeKey(p: bigint, q: bigint): CertificateKey {
 }
 
 /** NULL. */
-const nothing = tagged(0x05)
+const nothing = encodeDer(0x05)
 
 const sha384 = sequence(objectIdentifier('2.16.840.1.101.3.4.2.2'), nothing)
 

@@ -1,6 +1,6 @@
 import { constants, createPublicKey, sign, type KeyObject } from 'node:crypto'
-import { concatBytes, type Bytes } from '@cloister/codec'
-import { objectIdentifier, sequence, tagged, unsignedInteger } from '../der.ts'
+import { concatBytes, encodeDer, type Bytes } from '@cloister/codec'
+import { objectIdentifier, sequence, unsignedInteger } from '../der.ts'
 import {
   deriveSigningKey,
   type CertificateKey,
@@ -113,9 +113,9 @@ function rsa(
     new Uint8Array(sign(hash, message, { key, padding, saltLength: tpmHashes[hash].size }))
   return {
     certificateKey: {
-      keyAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.1'), tagged(0x05)),
+      keyAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.1'), encodeDer(0x05)),
       publicKey: sequence(unsignedInteger(modulus), unsignedInteger(Uint8Array.of(1, 0, 1))),
-      signatureAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.11'), tagged(0x05)),
+      signatureAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.11'), encodeDer(0x05)),
       signDer: (message) => new Uint8Array(sign('sha256', message, key)),
     },
     hash,
