@@ -8,7 +8,6 @@
 // Run: node packages/attest/test/dcap-bench.ts [rounds]
 import { createPublicKey, verify, X509Certificate, type KeyObject } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
 import {
   appraise,
   createAppraiser,
@@ -25,17 +24,20 @@ import { createManufacturer, type Platform } from '@cloister/emulator'
 import { DcapMemory } from '../src/dcap/collateral.ts'
 import { pckChainText } from '../src/dcap/certification.ts'
 import { anyPolicy, hasEvidence, intel, readSample } from './evidence.ts'
+import {
+  count,
+  measureRounds,
+  printMachine,
+  printRate,
+  roundsAsked,
+  type Work,
+} from './measure-rounds.ts'
 
 type Tee = 'sgx' | 'tdx'
 type DcapEvidence = SgxEvidence | TdxEvidence
 type Case = { readonly evidence: DcapEvidence; readonly given: Given }
-type Work = () => unknown
 
-const rounds = Number(process.argv[2] ?? 60)
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000)
-  throw new RangeError(`Cannot measure ${process.argv[2]} rounds, expected 1 to 1000`)
-const roundMilliseconds = 40
-const warmUpRounds = 12 // Not counted: the engine compiles what is measured.
+const rounds = roundsAsked(60)
 const machineCount = 200 // More than any memory keeps, so that each certificate is met as for the first time.
 
 const samples = {
@@ -43,18 +45,14 @@ const samples = {
   tdx: 'tdx/google-v5-202603-UpToDate',
 } as const
 
-let consumed = 0
 const here = hasEvidence(0)
 const now = unixSeconds(1_790_000_000)
 const manufacturer = createManufacturer({ seed: new Uint8Array(32).fill(0x5e), now })
 const qvl = readQvl()
 
 const results: Record<string, number> = {}
-console.log(
-  `${cpus()[0]?.model ?? 'unknown'} x${cpus().length}, Node ${process.version}, ${rounds} rounds, ${here ? 'real' : 'emulated'} samples`,
-)
+printMachine(rounds, here ? 'real samples' : 'emulated samples')
 for (const tee of ['sgx', 'tdx'] as const) await measure(tee)
-if (consumed === 0) throw new Error('Nothing was measured')
 console.log(JSON.stringify(results))
 
 async function measure(tee: Tee): Promise<void> {
@@ -63,7 +61,7 @@ async function measure(tee: Tee): Promise<void> {
   const { appraise: warm } = createAppraiser()
   const { appraise: manyWarm } = createAppraiser()
   const root = here ? undefined : manufacturer.rootDer
-  const rates = await medians({
+  const works = {
     warm: async () => count((await warm(one.evidence, one.given)).authentic === true),
     cold: async () => count((await appraise(one.evidence, one.given)).authentic === true),
     qvl: thirdParty([one], root),
@@ -72,53 +70,26 @@ async function measure(tee: Tee): Promise<void> {
     ),
     qvlMachines: thirdParty(many, manufacturer.rootDer),
     floor: threeSignatures(one),
-  })
-  const { warm: warmRate = 0, cold = 0, qvl: peer = 1, machines = 0 } = rates
-  const { qvlMachines = 1, floor = 1 } = rates
+  }
+  const rates = await measureRounds(works, { rounds, warmUpRounds: 12, roundMilliseconds: 40 })
+  const { warm: warmRate, cold, qvl: peer, machines, qvlMachines, floor } = rates
   const figures = {
     machines: machines / qvlMachines,
     warm: warmRate / peer,
     warmOfFloor: warmRate / floor,
     cold: cold / peer,
   }
-  print(tee, 'a new machine each time: authorities and collateral kept', machines, figures.machines)
-  print(tee, 'the same machine: its PCK certificate kept too', warmRate, figures.warm)
-  print(tee, 'everything anew', cold, figures.cold)
-  print(tee, 'three bare P-256 verifications', floor, floor / peer)
-  print(tee, '@phala/dcap-qvl', peer, 1)
+  printRate(
+    `${tee} a new machine each time: authorities and collateral kept`,
+    machines,
+    qvlMachines,
+  )
+  printRate(`${tee} the same machine: its PCK certificate kept too`, warmRate, peer)
+  printRate(`${tee} everything anew`, cold, peer)
+  printRate(`${tee} three bare P-256 verifications`, floor, peer)
+  printRate(`${tee} @phala/dcap-qvl`, peer, peer)
   for (const [name, value] of Object.entries(figures))
     results[`${tee}${name[0]!.toUpperCase()}${name.slice(1)}`] = value
-}
-
-function print(tee: Tee, what: string, perSecond: number, ratio: number): void {
-  console.log(
-    `${tee} ${perSecond.toFixed(0).padStart(7)}/s ${ratio.toFixed(1).padStart(6)}x  ${what}`,
-  )
-}
-
-/** Runs all works in turns and gives the median of each: how often it ran in a second of processor time. */
-async function medians(works: Readonly<Record<string, Work>>): Promise<Record<string, number>> {
-  const rates = new Map<string, number[]>()
-  for (let round = -warmUpRounds; round < rounds; round++)
-    for (const [name, work] of Object.entries(works)) {
-      const rate = await rateOf(work)
-      if (round >= 0) rates.set(name, [...(rates.get(name) ?? []), rate])
-    }
-  return Object.fromEntries(
-    [...rates].map(([name, all]) => [name, all.toSorted((a, b) => a - b)[all.length >> 1]!]),
-  )
-}
-
-async function rateOf(work: Work): Promise<number> {
-  const end = performance.now() + roundMilliseconds
-  const before = process.cpuUsage()
-  let done = 0
-  while (performance.now() < end) {
-    await work()
-    done++
-  }
-  const { user, system } = process.cpuUsage(before)
-  return (done * 1_000_000) / (user + system)
 }
 
 function realCase(tee: Tee): Case {
@@ -237,9 +208,4 @@ function underscored(collateral: IntelCollateral): object {
       value,
     ]),
   )
-}
-
-function count(holds: boolean): void {
-  if (!holds) throw new Error('What is measured was refused')
-  consumed++
 }

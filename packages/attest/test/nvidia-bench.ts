@@ -3,20 +3,22 @@
 // report. Medians of rounds that take turns, so that other load on the machine falls on all alike.
 // The device is emulated: manifests and responses about every certificate are judged each time.
 // Run: node packages/attest/test/nvidia-bench.ts [rounds]
-import { cpus } from 'node:os'
 import { appraise, createAppraiser, isAccepted, parseMeasurementReport } from '@cloister/attest'
 import { parsePem } from '@cloister/codec'
 import { ecdsaSha384 } from '../src/crypto-node.ts'
 import { parseCertificate, type Certificate } from '../src/x509/certificate.ts'
 import { isSignedBy } from '../src/x509/signed.ts'
+import {
+  count,
+  measureRounds,
+  printMachine,
+  printRate,
+  roundsAsked,
+  type Work,
+} from './measure-rounds.ts'
 import { deviceSeed, given as judgedBy, nonce, nvidia } from './nvidia-emulated.ts'
 
-const rounds = Number(process.argv[2] ?? 15)
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000)
-  throw new RangeError(`Cannot measure ${process.argv[2]} rounds, expected 1 to 1000`)
-const roundMilliseconds = 250
-const warmUpRounds = 4 // Not counted: the engine compiles what is measured.
-
+const rounds = { rounds: roundsAsked(15), warmUpRounds: 4, roundMilliseconds: 250 }
 const manufacturer = nvidia()
 const gpu = manufacturer.createDevice({ chip: 'GH100', deviceSeed: deviceSeed(1) })
 const given = judgedBy(manufacturer.collateral(gpu))
@@ -24,66 +26,35 @@ const evidence = gpu.evidence({ nonce })
 const { appraise: warm } = createAppraiser()
 const { signed, signature } = parseMeasurementReport(evidence.measurements)
 const [leaf, identity] = certificatesOf(evidence.certificateChain)
-let consumed = 0
 
-type Work = () => Promise<void>
-
-const warmWork: Work = async () => count(isAccepted(await warm(evidence, given)))
-const coldWork: Work = async () => count(isAccepted(await appraise(evidence, given)))
-const floorWork: Work = async () => {
+const floor: Work = async () => {
   count(await isSignedBy(leaf!, identity!))
   count(await leaf!.key.verify(ecdsaSha384, signed, signature))
 }
 
 // What is cold leaves much to be collected behind, at the cost of whatever comes next: it has rounds of its own.
-const [warmRate, floorRate] = await takeTurns([warmWork, floorWork])
-const [coldRate, secondFloorRate] = await takeTurns([coldWork, floorWork])
-if (consumed === 0) throw new Error('Nothing was measured')
-
-console.log(
-  `${cpus()[0]?.model ?? 'unknown'} x${cpus().length}, Node ${process.version}, ${rounds} rounds`,
+const known = await measureRounds(
+  { warm: async () => count(isAccepted(await warm(evidence, given))), floor },
+  rounds,
 )
-print(
+const anew = await measureRounds(
+  { cold: async () => count(isAccepted(await appraise(evidence, given))), floor },
+  rounds,
+)
+printMachine(rounds.rounds)
+printRate(
   'warm: certificates, manifests and responses read before; report, leaf and policy anew',
-  warmRate!,
-  floorRate!,
+  known.warm,
+  known.floor,
 )
-print('cold: everything anew', coldRate!, secondFloorRate!)
-print('two bare P-384 verifications', floorRate!, floorRate!)
+printRate('cold: everything anew', anew.cold, anew.floor)
+printRate('two bare P-384 verifications', known.floor, known.floor)
 console.log(
   JSON.stringify({
-    warmOfFloor: warmRate! / floorRate!,
-    coldOfFloor: coldRate! / secondFloorRate!,
+    warmOfFloor: known.warm / known.floor,
+    coldOfFloor: anew.cold / anew.floor,
   }),
 )
-
-/** How often each work is done in a second of processor time: the median of rounds. */
-async function takeTurns(works: readonly Work[]): Promise<readonly number[]> {
-  const rates = works.map((): number[] => [])
-  for (let round = -warmUpRounds; round < rounds; round++)
-    for (const [index, work] of works.entries()) {
-      const end = performance.now() + roundMilliseconds
-      const before = process.cpuUsage()
-      let done = 0
-      while (performance.now() < end) {
-        await work()
-        done++
-      }
-      const { user, system } = process.cpuUsage(before)
-      if (round >= 0) rates[index]!.push((done * 1_000_000) / (user + system))
-    }
-  return rates.map((all) => all.toSorted((a, b) => a - b)[all.length >> 1]!)
-}
-
-function print(name: string, perSecond: number, floor: number): void {
-  const ratio = (perSecond / floor).toFixed(2).padStart(6)
-  console.log(`${perSecond.toFixed(0).padStart(7)}/s ${ratio}x  ${name}`)
-}
-
-function count(holds: boolean): void {
-  if (!holds) throw new Error('What is measured was refused')
-  consumed++
-}
 
 function certificatesOf(chain: string): readonly Certificate[] {
   const limits = { blocksMax: 10, charactersMax: 65_536 }
