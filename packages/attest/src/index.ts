@@ -141,7 +141,6 @@ export { parseTpmQuote, type TpmQuote } from './tpm/parse.ts'
 export { tpmMeasurement, type TpmClaims } from './tpm/claims.ts'
 export type { TpmPolicy } from './tpm/policy.ts'
 export { parseEventLog, type EventLog, type LoggedEvent } from './tpm/event-log.ts'
-export { eventTypeName } from './tpm/event-types.ts'
 export { parseHclBlob, type HclBlob } from './tpm/hcl.ts'
 
 // Several devices as one session.

@@ -302,6 +302,15 @@ test('every truncated or lengthened part is malformed or signed by nobody', asyn
   })
 })
 
+test('more than 64 KiB beside the event log are malformed, whatever they are', async () => {
+  const evidence = startedTpm(testTpmManufacturer()).evidence({ nonce })
+  const certificateChain = evidence.certificateChain! + '\n'.repeat(64 * 1024)
+  expect(await judge({ ...evidence, certificateChain })).toMatchObject({
+    reject: 'PARSE',
+    at: { field: 'evidence' },
+  })
+})
+
 test('a manufacturer and its TPMs follow from their seeds', () => {
   const [one, two] = [testTpmManufacturer(), testTpmManufacturer()]
   expect(one.anchorSpkiSha256).toBe(two.anchorSpkiSha256)

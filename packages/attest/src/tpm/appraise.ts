@@ -35,7 +35,7 @@ export function appraiseTpm(
   given: Given,
   memory: TpmMemory = { certificates: new CertificateMemory(), dcap: new DcapMemory() },
 ): Promise<Appraisal<TpmClaims>> {
-  return refusalAsAnswer(() => appraiseOrRefuse(evidence, given, memory))
+  return refusalAsAnswer(given, () => appraiseOrRefuse(evidence, given, memory))
 }
 
 async function appraiseOrRefuse(
@@ -99,9 +99,23 @@ type Parts = {
   readonly keys: readonly AttestationKey[]
 }
 
+/** Most bytes of all that comes with a quote, besides the event log, which has a limit of its own. */
+const partsBytesMax = 64 * 1024
+
+/** @throws {MalformedError} where there is more than anything genuine has. */
+function checkSize({ pcrs, certificateChain, ...parts }: TpmEvidence): void {
+  const { quote, signature, attestationKey, hcl, hardwareQuote } = parts
+  const values = Object.values(pcrs ?? {}).flatMap((bank) => Object.values(bank))
+  const all = [quote, signature, attestationKey, hcl, hardwareQuote, certificateChain, ...values]
+  const size = all.reduce((sum, part) => sum + (part?.length ?? 0), 0)
+  if (size > partsBytesMax)
+    throw new MalformedError('evidence', 0, `got ${size} bytes, at most ${partsBytesMax}`)
+}
+
 /** Reads everything that came along, before anything is computed. @throws {Refusal} PARSE, UNSUPPORTED_FORMAT. */
 function readParts(evidence: TpmEvidence, given: Given, { certificates }: TpmMemory): Parts {
   const { certificateChain, hcl: blob, eventLog: log, hardwareQuote } = evidence
+  malformedAs('PARSE', () => checkSize(evidence))
   const chain =
     certificateChain === undefined
       ? undefined

@@ -17,13 +17,18 @@ export type LoggedEvent = {
   readonly data: Bytes
 }
 
-/** Most bytes and events of a log: genuine ones have tens of thousands, and hundreds. */
-export const eventLogLimits = { bytesMax: 256 * 1024, eventsMax: 2048 }
+/**
+ * Most bytes and events of a log. Firmware keeps it in a buffer of 64 KiB; genuine ones fill a third of that with some
+ * hundred events. Spec: TCG ACPI Specification, 4 (LAML, at least 64 KiB).
+ */
+export const eventLogLimits = { bytesMax: 64 * 1024, eventsMax: 2048 }
+
+/** EV_NO_ACTION: the event informs, and is extended nowhere. Spec: TCG PC Client Platform Firmware Profile, 10.4.1. */
+export const noAction = 3
 
 const pcrsMax = 32
 const banksMax = 16
 const digestBytesMax = 64
-const noAction = 3
 const specIdAgile = 'Spec ID Event03\0'
 
 /**
@@ -66,8 +71,8 @@ function readEvents(
   read: (name: string) => LoggedEvent,
 ): readonly LoggedEvent[] {
   const events: LoggedEvent[] = []
-  while (r.remaining > 0) {
-    if (bytes[r.offset] === 0 && bytes.subarray(r.offset).every((byte) => byte === 0)) break
+  const end = bytes.findLastIndex((byte) => byte !== 0) + 1
+  while (r.offset < end) {
     if (events.length >= eventLogLimits.eventsMax)
       throw new MalformedError(
         'event log',

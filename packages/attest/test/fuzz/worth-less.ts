@@ -49,16 +49,13 @@ function isNvidia(claims: AuthenticAppraisal['claims']): claims is NvidiaClaims 
   return claims.tee === 'nvidia-gpu' || claims.tee === 'nvidia-nvswitch'
 }
 
-/**
- * Of an event log only the digests are borne out by PCRs: types, and so counts and which of the digests are those of
- * applications, are whatever the log says. What must hold: nothing is claimed that the genuine log does not.
- */
+/** Of an event log only the digests and their order are borne out by PCRs: nothing else may be claimed. */
 function isBorneOut(boot: TpmClaims['boot'], genuine: TpmClaims['boot']): boolean {
   if (boot === undefined) return true
   return (
     (boot.secureBoot === undefined || boot.secureBoot === genuine?.secureBoot) &&
     boot.matching.every((name) => genuine?.matching.includes(name)) &&
-    (boot.bootApplications === undefined || boot.matching.some((name) => name.endsWith(':4')))
+    (boot.bootDigests === undefined || boot.bootDigests.join() === genuine?.bootDigests?.join())
   )
 }
 
