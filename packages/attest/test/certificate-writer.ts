@@ -50,6 +50,12 @@ export type CertificateOptions = {
 /** An extension that nobody knows. */
 export const unknownExtension = (critical: boolean): Buffer => extension('2a0304', critical, der(5))
 
+/** So many extensions that nobody knows, each of its own name. */
+export const numberedExtensions = (count: number): readonly Buffer[] =>
+  Array.from({ length: count }, (_, index) => extension(`2a03${hexByte(index)}`, false, der(5)))
+
+const hexByte = (value: number) => value.toString(16).padStart(2, '0')
+
 /** Writes a certificate, DER. */
 export function certificate(
   subject: Signer,

@@ -91,9 +91,19 @@ const tdx: Technology<TdxTcbInfo> = {
 }
 
 async function outcome(over: Partial<IntelCollateral> = {}, at = now): Promise<string> {
+  const result = await judge(over, [root], at)
+  return result instanceof Refusal ? result.reject : result
+}
+
+async function judge(
+  over: Partial<IntelCollateral>,
+  roots: readonly Signer[],
+  at: number,
+): Promise<string | Refusal> {
   const memory = new DcapMemory()
   const time = unixSeconds(at)
-  const given = { anchors: [insecureDevnetAnchor(spkiSha256(root))], now: time }
+  const anchors = roots.map((each) => insecureDevnetAnchor(spkiSha256(each)))
+  const given = { anchors, now: time }
   try {
     requireDocuments(collateral(over))
     const verified = await verifyCollateral(
@@ -105,7 +115,7 @@ async function outcome(over: Partial<IntelCollateral> = {}, at = now): Promise<s
     )
     return `${verified.rootCrlNumber} ${verified.pckCrlNumber} ${verified.until - now}`
   } catch (error) {
-    if (error instanceof Refusal) return error.reject
+    if (error instanceof Refusal) return error
     throw error
   }
 }
@@ -213,6 +223,32 @@ test.for<[string, string, Partial<IntelCollateral>]>([
   ['more than four million characters', 'PARSE', { pckCrl: '00'.repeat(2 * 1024 * 1024) }],
 ])('%s is refused as %s', async ([, reject, over]) => {
   expect(await outcome(over)).toBe(reject)
+})
+
+const other = signer('SGX Root CA')
+const otherPem = certificate(other, other, { ca: true, serial: 1 })
+const foreignSigner = pem(certificate(tcbSigner, other, { serial: 2 }), otherPem)
+
+test.for<[string, Partial<IntelCollateral>]>([
+  ['TCB info issuer chain', { tcbInfoIssuerChain: foreignSigner }],
+  ['QE identity issuer chain', { qeIdentityIssuerChain: foreignSigner }],
+  [
+    'PCK CRL issuer chain',
+    { pckCrlIssuerChain: pem(certificate(platformCa, other, { ca: true }), otherPem) },
+  ],
+])('a %s under another anchor than the PCK chain is refused, naming both', async ([what, over]) => {
+  expect(await judge(over, [root, other], now)).toMatchObject({
+    reject: 'UNTRUSTED_ROOT',
+    where: `${what}: root key ${spkiSha256(other)}, the PCK chain has root key ${spkiSha256(root)}`,
+  })
+})
+
+test('a revocation list past a million characters is not read', async () => {
+  for (const key of ['rootCaCrl', 'pckCrl'] as const)
+    expect(await judge({ [key]: '00'.repeat(512 * 1024 + 1) }, [root], now)).toMatchObject({
+      reject: 'CRL_INVALID_OR_EXPIRED',
+      where: expect.stringContaining('1048578 characters, at most 1048576 are read'),
+    })
 })
 
 test('the last second of collateral is valid, the next is not', async () => {

@@ -33,6 +33,12 @@ export type VerifiedCollateral<I extends TcbInfo = TcbInfo> = {
 /** A list with a number, which Intel's lists all have. */
 type NumberedList = RevocationList & { readonly number: number }
 
+/**
+ * Most characters of one revocation list, in hexadecimal: about ten thousand certificates. Intel's have fewer than
+ * 20 000.
+ */
+const listCharactersMax = 1024 * 1024
+
 /** The root that Intel's chains end at. */
 export const intelRoots = ['intel-sgx-root-ca'] as const
 
@@ -104,7 +110,7 @@ export async function verifyCollateral<I extends TcbInfo>(
 ): Promise<VerifiedCollateral<I>> {
   const { now } = given
   const chains = readChains(collateral, now, memory)
-  await verifyIssuers(chains, given, memory)
+  await verifyIssuers(chains, pckChain, given, memory)
   const lists = await verifyRevocation(collateral, pckChain, chains, now, memory)
   await verifySigned(
     'TCB_INFO_SIGNATURE',
@@ -141,15 +147,39 @@ export async function verifyCollateral<I extends TcbInfo>(
   }
 }
 
-async function verifyIssuers(chains: Chains, given: Given, memory: DcapMemory): Promise<void> {
+/**
+ * Each issuer chain ends at the very root that the PCK chain ends at. That another root is an anchor too does not
+ * count: a devnet's documents would speak of a machine of Intel's.
+ */
+async function verifyIssuers(
+  chains: Chains,
+  pckChain: Chain,
+  given: Given,
+  memory: DcapMemory,
+): Promise<void> {
+  const expected = await rootOf(pckChain, memory)
   const named = [
     ['PCK CRL issuer chain', chains.crl],
     ['TCB info issuer chain', chains.tcb],
     ['QE identity issuer chain', chains.qe],
   ] as const
-  for (const [what, chain] of named)
-    if (chain !== undefined)
-      await verifyChain(chain, what, given, memory.certificates, 'remembered', intelRoots)
+  for (const [what, chain] of named) {
+    if (chain === undefined) continue
+    await verifyChain(chain, what, given, memory.certificates, 'remembered', intelRoots)
+    const root = await rootOf(chain, memory)
+    refuseUnless(
+      root === expected,
+      'UNTRUSTED_ROOT',
+      () => `${what}: root key ${root}, the PCK chain has root key ${expected}`,
+    )
+  }
+}
+
+/** SHA-256 of the key that a chain ends at, in hexadecimal. */
+async function rootOf(chain: Chain, { certificates }: DcapMemory): Promise<string> {
+  const root = chain.at(-1)
+  if (root === undefined) throw new Refusal('CHAIN_INVALID', 'no certificate')
+  return await certificates.spkiSha256(root)
 }
 
 const endOf = (document: { readonly nextUpdate: UnixSeconds }): UnixSeconds => document.nextUpdate
@@ -257,6 +287,11 @@ async function verifyList(
   memory: DcapMemory,
 ): Promise<NumberedList> {
   refuseUnless(hex !== '', 'CRL_MISSING', what)
+  refuseUnless(
+    hex.length <= listCharactersMax,
+    'CRL_INVALID_OR_EXPIRED',
+    () => `${what}: ${hex.length} characters, at most ${listCharactersMax} are read`,
+  )
   const list = malformedAs('CRL_INVALID_OR_EXPIRED', () =>
     memory.lists.get(
       hex,

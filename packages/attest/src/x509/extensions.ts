@@ -26,6 +26,9 @@ const vendorExtensions: ReadonlySet<string> = new Set([
   objectIds.tcgDiceTcbInfo,
 ])
 
+/** Most extensions of one list. Certificates and revocation lists of vendors have at most 12. */
+export const extensionsMax = 32
+
 /** Bits of {@link Extensions} `keyUsage`. Spec: RFC 5280 section 4.2.1.3. */
 export const keyUsageBits = { digitalSignature: 0, keyCertSign: 5, crlSign: 6 } as const
 
@@ -80,7 +83,7 @@ export function readExtensions(wrapper: DerReader, field: string): Extensions {
 /**
  * Reads `Extensions` out of their explicit tag, for certificates and revocation lists alike.
  *
- * @throws {MalformedError} naming the extension, where one occurs twice or is not in its format.
+ * @throws {MalformedError} naming the extension, where one occurs twice or is not in its format; or past 32 of them.
  */
 export function eachExtension(
   wrapper: DerReader,
@@ -97,14 +100,18 @@ export function readExtensionList(
   field: string,
 ): readonly { readonly id: string; readonly critical: boolean; readonly value: Bytes }[] {
   const found: { id: string; critical: boolean; value: Bytes }[] = []
+  const ids = new Set<string>()
   while (list.remaining > 0) {
+    if (found.length === extensionsMax)
+      throw new MalformedError(field, list.offset, `more than ${extensionsMax} extensions`)
     const extension = list.inside(`${field} extension`)
     const id = extension.objectId(`${field} extension`)
     const name = `${field} extension ${id}`
     const critical = extension.peek() === derTags.boolean && extension.boolean(name)
     const value = extension.octets(name)
     extension.end(name)
-    if (found.some((other) => other.id === id)) throw new MalformedError(name, 0, 'occurs twice')
+    if (ids.has(id)) throw new MalformedError(name, 0, 'occurs twice')
+    ids.add(id)
     found.push({ id, critical, value })
   }
   return found
