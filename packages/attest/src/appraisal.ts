@@ -2,6 +2,7 @@ import {
   canonicalJson,
   encodeUtf8,
   MalformedError,
+  unixSeconds,
   type Bytes,
   type UnixSeconds,
 } from '@cloister/codec'
@@ -50,10 +51,16 @@ export function isAccepted(appraisal: Appraisal): boolean {
   return appraisal.authentic === true && appraisal.reasons.length === 0
 }
 
-/** What an appraisal gives; a refusal inside it becomes the answer. Anything else thrown is our own mistake. */
+/**
+ * What an appraisal gives; a refusal inside it becomes the answer. Anything else thrown is our own mistake.
+ *
+ * @throws {RangeError} where `now` is not a whole, non-negative number: nothing is valid at such a time, and nothing over.
+ */
 export async function refusalAsAnswer<C extends Claims>(
+  { now }: Pick<Given, 'now'>,
   judge: () => Promise<Appraisal<C>>,
 ): Promise<Appraisal<C>> {
+  unixSeconds(now)
   try {
     return await judge()
   } catch (refusal) {

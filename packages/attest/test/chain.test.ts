@@ -9,10 +9,12 @@ import {
   pem,
   revocationList,
   signer,
+  numberedExtensions,
   spkiSha256,
   unknownExtension,
   type CertificateOptions,
 } from './certificate-writer.ts'
+import { untypedTime } from './untyped-time.ts'
 
 const root = signer('Root')
 const authority = signer('Authority')
@@ -133,4 +135,32 @@ test('a revocation list is read with its number, times and serials', () => {
 test('a partial or indirect revocation list, which has a critical extension, is not read', () => {
   const partial = revocationList(root, { extra: [unknownExtension(true)] })
   expect(() => parseRevocationList(new Uint8Array(partial), 'list')).toThrow('critical')
+})
+
+test('at most 32 extensions are read in one list, and none twice', async () => {
+  const many = (count: number) => ({ leaf: { extra: numberedExtensions(count) } })
+  // A certificate has two of its own here, a list one.
+  expect(await outcome(chainText(many(30)))).toBe(name)
+  expect(await outcome(chainText(many(31)))).toContain('more than 32 extensions')
+  const twice = [unknownExtension(false), unknownExtension(false)]
+  expect(await outcome(chainText({ leaf: { extra: twice } }))).toContain('occurs twice')
+  const list = (count: number) =>
+    parseRevocationList(
+      new Uint8Array(revocationList(root, { extra: numberedExtensions(count) })),
+      'list',
+    )
+  expect(list(31).number).toBe(1)
+  expect(() => list(32)).toThrow('more than 32 extensions')
+})
+
+test('a time that is no number is outside every validity', async () => {
+  const memory = new CertificateMemory()
+  const chain = memory.chain(chainText(), 'chain', unixSeconds(now))
+  const never = {
+    anchors: [insecureDevnetAnchor(spkiSha256(root))],
+    now: untypedTime(Number.NaN),
+  }
+  await expect(verifyChain(chain, 'chain', never, memory, 'anew', [])).rejects.toMatchObject({
+    reject: 'CERT_EXPIRED_OR_NOT_YET_VALID',
+  })
 })

@@ -18,10 +18,11 @@ import { judgeArmClaims } from './policy.ts'
  * Spec: draft-ffm-rats-cca-token; Arm DEN0137 (RMM) A7.2.
  */
 export function appraiseCca(evidence: CcaEvidence, given: Given): Promise<Appraisal<CcaClaims>> {
-  return refusalAsAnswer(async () => {
+  return refusalAsAnswer(given, async () => {
     const token = malformedAs('PARSE', () => parseCcaToken(evidence.token))
     const { platform, realm } = token
     const signer = await findTokenSigner(
+      evidence.tee,
       platform.message,
       'platform token',
       platform.instanceId,

@@ -93,12 +93,12 @@ function checkExpected(
   const { now, ageSecondsMax } = expected
   if (expected.nonce !== 'any' && nonce !== expected.nonce)
     return { valid: false, fault: 'NONCE', where: `got ${nonce ?? 'none'}` }
-  if (iat > now + leewaySeconds)
+  // Said of what holds: no comparison with a time or an age that is no number does.
+  if (!(iat <= now + leewaySeconds))
     return { valid: false, fault: 'NOT_YET_VALID', where: `issued at ${iat}, now is ${now}` }
-  // Spelled so that an age which is no number refuses.
   if (!(now <= iat + ageSecondsMax))
     return { valid: false, fault: 'EXPIRED', where: `issued at ${iat}, now is ${now}` }
-  if (exp !== undefined && now > exp)
+  if (exp !== undefined && !(now <= exp))
     return { valid: false, fault: 'EXPIRED', where: `valid until ${exp}, now is ${now}` }
   return undefined
 }

@@ -23,7 +23,7 @@ export function appraiseNitro(
   given: Given,
   memory: CertificateMemory = new CertificateMemory(),
 ): Promise<Appraisal<NitroClaims>> {
-  return refusalAsAnswer(() => appraiseOrRefuse(evidence.document, given, memory))
+  return refusalAsAnswer(given, () => appraiseOrRefuse(evidence.document, given, memory))
 }
 
 async function appraiseOrRefuse(

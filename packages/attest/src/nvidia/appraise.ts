@@ -25,7 +25,7 @@ export function appraiseNvidia(
   given: Given,
   memory: NvidiaMemory = new NvidiaMemory(),
 ): Promise<Appraisal<NvidiaClaims>> {
-  return refusalAsAnswer(() => appraiseOrRefuse(evidence, given, memory))
+  return refusalAsAnswer(given, () => appraiseOrRefuse(evidence, given, memory))
 }
 
 async function appraiseOrRefuse(

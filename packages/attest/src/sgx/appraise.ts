@@ -28,7 +28,7 @@ export function appraiseSgx(
   given: Given,
   memory: DcapMemory = new DcapMemory(),
 ): Promise<Appraisal<SgxClaims>> {
-  return refusalAsAnswer(() => appraiseOrRefuse(evidence, given, memory))
+  return refusalAsAnswer(given, () => appraiseOrRefuse(evidence, given, memory))
 }
 
 async function appraiseOrRefuse(

@@ -23,7 +23,7 @@ export function appraiseSnp(
   given: Given,
   memory: CertificateMemory = new CertificateMemory(),
 ): Promise<Appraisal<SnpClaims>> {
-  return refusalAsAnswer(() => appraiseOrRefuse(evidence.report, given, memory))
+  return refusalAsAnswer(given, () => appraiseOrRefuse(evidence.report, given, memory))
 }
 
 async function appraiseOrRefuse(

@@ -26,7 +26,7 @@ export function appraiseTdx(
   given: Given,
   memory: DcapMemory = new DcapMemory(),
 ): Promise<Appraisal<TdxClaims>> {
-  return refusalAsAnswer(() => appraiseOrRefuse(evidence, given, memory))
+  return refusalAsAnswer(given, () => appraiseOrRefuse(evidence, given, memory))
 }
 
 async function appraiseOrRefuse(

@@ -1,5 +1,5 @@
 import { MalformedError, unixSeconds, type UnixSeconds } from '@cloister/codec'
-import { anchorName, anchorSpkiSha256, type Anchor } from '../anchors.ts'
+import { anchorName, findDeviceAnchor, type Anchor } from '../anchors.ts'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { DcapMemory } from '../dcap/collateral.ts'
 import { deviceKeySha256 } from '../device-key.ts'
@@ -59,7 +59,7 @@ async function appraiseOrRefuse(
   const values = pcrs.complete ? pcrs.values : undefined
   const boot = parsed.eventLog && values && (await readBootClaims(parsed.eventLog, values))
 
-  const pin = findPin(given.anchors, spkiSha256)
+  const pin = findDeviceAnchor(given.anchors, spkiSha256, evidence.tee)
   const attestationKey = { spkiSha256, ...(key.attributes && { attributes: key.attributes }) }
   const claims = await readTpmClaims(
     { quote, algorithm, attestationKey, pcrs: values, boot },
@@ -177,13 +177,6 @@ async function requireSameKey(
     digest === undefined || digest === spkiSha256,
     'AK_BINDING',
     () => `${what} names key ${digest}, the quote is signed by ${spkiSha256}`,
-  )
-}
-
-/** An anchor that names this very key: a device's, or an emulated device's, which is tier 0. */
-function findPin(anchors: readonly Anchor[], spkiSha256: string): Anchor | undefined {
-  return anchors.find(
-    (anchor) => anchor.kind !== 'production' && anchorSpkiSha256(anchor) === spkiSha256,
   )
 }
 

@@ -134,11 +134,12 @@ export async function verifyChain(
 
 function requireValid(certificate: Certificate, what: string, now: UnixSeconds): void {
   const { notBefore, notAfter } = certificate
-  if (now < notBefore || notAfter < now)
-    throw new Refusal(
-      'CERT_EXPIRED_OR_NOT_YET_VALID',
-      `${what}: ${quoted(certificate)} is valid from ${notBefore} to ${notAfter}, now is ${now}`,
-    )
+  // Said of what holds: no comparison with a time that is no number does.
+  if (notBefore <= now && now <= notAfter) return
+  throw new Refusal(
+    'CERT_EXPIRED_OR_NOT_YET_VALID',
+    `${what}: ${quoted(certificate)} is valid from ${notBefore} to ${notAfter}, now is ${now}`,
+  )
 }
 
 /** Refuses unless a chain's leaf is an end entity that may sign and bears this name. */
