@@ -1,5 +1,6 @@
 import { encodeHex, MalformedError, type Bytes } from '@cloister/codec'
 import { expect, test } from 'vitest'
+import { keyName } from '../src/x509/certificate.ts'
 import { encodePublicKeyInfo, parsePublicKeyInfo } from '../src/x509/public-key.ts'
 import { der } from './certificate-writer.ts'
 import { keyPair, spkiOf } from './keys.ts'
@@ -83,4 +84,12 @@ test.for<[string, Bytes, string]>([
   }
   expect(thrown).toBeInstanceOf(MalformedError)
   expect(thrown).toMatchObject({ field: 'key', message: expect.stringContaining(message) })
+})
+
+test('keys that differ in any number have different names', () => {
+  const bytes = new Uint8Array(256).fill(255)
+  const named = [Uint8Array.of(3), Uint8Array.of(1, 0, 1)].map((exponent) =>
+    keyName({ kind: 'rsa', modulus: bytes, exponent }),
+  )
+  expect(new Set(named).size).toBe(2)
 })

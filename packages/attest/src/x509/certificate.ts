@@ -33,7 +33,7 @@ export type Certificate = {
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Bytes
   readonly numbers: KeyNumbers
-  /** The public key's numbers in hexadecimal: they name the key. */
+  /** The public key's numbers in hexadecimal, all of them: they name the key. */
   readonly keyName: string
   readonly key: PublicKey
   readonly extensions: Extensions
@@ -96,7 +96,9 @@ export function parseCertificate(der: Bytes, field: string): Certificate {
 
 /** A name that no other key has. */
 export function keyName(numbers: KeyNumbers): string {
-  return encodeHex(numbers.kind === 'ec' ? numbers.point : numbers.modulus)
+  return numbers.kind === 'ec'
+    ? encodeHex(numbers.point)
+    : `${encodeHex(numbers.modulus)}:${encodeHex(numbers.exponent)}`
 }
 
 function readCommonName(name: Bytes, field: string): string {
