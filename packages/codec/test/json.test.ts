@@ -81,3 +81,9 @@ test.for([
 test('large numbers and texts that look like one are read', () => {
   expect(parseJson('[1e308, "1e999", 1e-999]', 'file', limits)).toEqual([1e308, '1e999', 0])
 })
+
+test('runs of digits just short of a large number are read, however many there are', () => {
+  const text = `[${`"${'1'.repeat(299)}",`.repeat(13_000)}0]`
+  const read = parseJson(text, 'file', { charactersMax: 4 * 1024 * 1024, depthMax: 3 })
+  expect(read).toHaveLength(13_001)
+})
