@@ -1,16 +1,14 @@
 import { appraise, type CcaClaims, type PsaClaims } from '@cloister/attest'
 import { unixSeconds } from '@cloister/codec'
 import { describe, expect, test } from 'vitest'
-import { armSamples, readArmSample, type ArmSample } from './arm-evidence.ts'
-import { anyPolicy, hasEvidence } from './evidence.ts'
+import { readArmSample, type ArmSample } from './arm-evidence.ts'
+import { anyPolicy, hasEvidence, samplesIn } from './evidence.ts'
 
 /** Every real token of Arm's, with whichever crypto the caller has chosen. */
 export function testArmCorpus(crypto: string): void {
   const here = hasEvidence(5 + 4 + 1)
-  const names = (kind: 'arm-cca' | 'arm-psa', count: number) =>
-    here ? armSamples(kind) : Array.from({ length: count }, (_, index) => `${index + 1}`)
-  const cca = names('arm-cca', 5)
-  const psa = names('arm-psa', 4)
+  const cca = samplesIn('arm-cca', 5).map((name) => `arm-cca/${name}`)
+  const psa = samplesIn('arm-psa', 4).map((name) => `arm-psa/${name}`)
 
   describe(`real Arm evidence, ${crypto}`, () => {
     test.skipIf(!here)('there are 5 CCA tokens and 4 PSA tokens', () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Collateral } from '@cloister/attest'
 import type { Bytes } from '@cloister/codec'
@@ -15,11 +15,6 @@ export type ArmSample = {
     readonly lifecycle: string
   }
   readonly fields: Readonly<Record<string, unknown>>
-}
-
-/** Names of all samples of one kind. */
-export function armSamples(kind: 'arm-cca' | 'arm-psa'): readonly string[] {
-  return readdirSync(join(evidenceRoot, kind)).map((name) => `${kind}/${name}`)
 }
 
 /** Reads a sample. */

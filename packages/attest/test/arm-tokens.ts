@@ -22,7 +22,10 @@ export const platform = createCcaPlatform(seed, { deviceSeed })
 export function given(overrides: Partial<Given> = {}): Given {
   return {
     collateral: { deviceKeys: [device.deviceKey, platform.deviceKey] },
-    anchors: [device, platform].map(({ keySpkiSha256 }) => deviceKeyAnchor(keySpkiSha256)),
+    anchors: [
+      deviceKeyAnchor(device.keySpkiSha256, 'arm-psa'),
+      deviceKeyAnchor(platform.keySpkiSha256, 'arm-cca'),
+    ],
     policy: anyPolicy(),
     now: unixSeconds(1_790_000_000),
     ...overrides,

@@ -27,7 +27,7 @@ test.for(['older', 'newer'] as const)('a token of the %s profile is accepted', a
   expect(appraisal).toMatchObject({
     until: 253_402_300_799,
     claims: {
-      anchor: `device-key:${platform.keySpkiSha256}`,
+      anchor: `device-key:arm-cca:${platform.keySpkiSha256}`,
       endorsement: 'pinned',
       reportData: encodeHex(challenge),
       platform: {
@@ -156,7 +156,7 @@ test('a platform that is not secured is debug', async () => {
   const open = createCcaPlatform(new Uint8Array(32), { deviceSeed: bytes(16), lifecycle: 0x4000 })
   const overrides = {
     collateral: { deviceKeys: [open.deviceKey] },
-    anchors: [deviceKeyAnchor(open.keySpkiSha256)],
+    anchors: [deviceKeyAnchor(open.keySpkiSha256, 'arm-cca')],
   }
   expect(await judge(open.token({ challenge }), overrides)).toMatchObject({
     authentic: true,
@@ -191,7 +191,7 @@ test('a platform may sign with ES256 or ES512', async () => {
     const other = createCcaPlatform(new Uint8Array(32), { deviceSeed: bytes(16), curve })
     const overrides = {
       collateral: { deviceKeys: [other.deviceKey] },
-      anchors: [deviceKeyAnchor(other.keySpkiSha256)],
+      anchors: [deviceKeyAnchor(other.keySpkiSha256, 'arm-cca')],
     }
     const appraisal = await judge(other.token({ challenge }), overrides)
     expect(isAccepted(appraisal)).toBe(true)

@@ -1,3 +1,3 @@
-import { testCorpus } from './corpus.ts'
+import { testEveryCorpus } from './every-corpus.ts'
 
-testCorpus('node:crypto')
+testEveryCorpus('node:crypto')

@@ -60,9 +60,15 @@ export type Sample = {
   readonly fields: Fields
 }
 
-/** Names of all TDX samples. */
-export function tdxSamples(): readonly string[] {
-  return readdirSync(join(evidenceRoot, 'tdx')).map((name) => `tdx/${name}`)
+/**
+ * Names of the samples in a folder of the evidence. Where it is absent, as many as belong there: each then stands in
+ * the count of tests, as skipped.
+ */
+export function samplesIn(folder: string, count: number): readonly string[] {
+  const path = join(evidenceRoot, folder)
+  return existsSync(path)
+    ? readdirSync(path).filter((name) => name !== 'rims' && name !== 'nras')
+    : Array.from({ length: count }, (_, index) => `sample ${index + 1}`)
 }
 
 /** Reads a sample folder. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { productionAnchor } from '@cloister/attest'
 import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
@@ -30,11 +30,6 @@ export type NitroSample = {
     readonly leafValidity: readonly [string, string]
     readonly cabundleOrder: string
   }
-}
-
-/** Names of all Nitro samples. */
-export function nitroSamples(): readonly string[] {
-  return readdirSync(join(evidenceRoot, 'nitro'))
 }
 
 /** Reads a sample. */

@@ -170,7 +170,7 @@ test("another cloud's root is not trusted, nor is another vendor's or a device's
   const other = insecureDevnetAnchor('ab'.repeat(32))
   expect(await judge(document, { anchors: [other] })).toMatchObject(refused)
   expect(await judge(document, { anchors: [] })).toMatchObject(refused)
-  const asDevice = deviceKeyAnchor(cloud.anchorSpkiSha256)
+  const asDevice = deviceKeyAnchor(cloud.anchorSpkiSha256, 'arm-psa')
   expect(await judge(document, { anchors: [asDevice] })).toMatchObject(refused)
 })
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NvidiaEvidence } from '@cloister/attest'
 import { unixSeconds, type UnixSeconds } from '@cloister/codec'
@@ -60,11 +60,6 @@ export type NvidiaSample = {
 }
 
 const folder = join(evidenceRoot, 'nvidia')
-
-/** Names of all samples of GPUs and NVSwitches. */
-export function nvidiaSamples(): readonly string[] {
-  return readdirSync(folder).filter((name) => /^(?:h100|gb100|nvswitch)-/.test(name))
-}
 
 /** Reads a sample's folder. */
 export function readNvidiaSample(name: string): NvidiaSample {

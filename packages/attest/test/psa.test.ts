@@ -129,7 +129,7 @@ test('a key that is not pinned is supplied, one on a devnet is tier 0', async ()
     reasons: [{ code: 'ENDORSEMENT' }],
   })
   const pinned = await judge(token)
-  expect(pinned).toMatchObject({ claims: { anchor: `device-key:${device.keySpkiSha256}` } })
+  expect(pinned).toMatchObject({ claims: { anchor: `device-key:arm-psa:${device.keySpkiSha256}` } })
   const devnet = await judge(token, { anchors: [insecureDevnetAnchor(device.keySpkiSha256)] })
   expect(isAccepted(devnet)).toBe(true)
   if (devnet.authentic === false) throw new Error('It was accepted')
@@ -168,7 +168,7 @@ test.for([
   const open = createPsaDevice(new Uint8Array(32), { deviceSeed: bytes(16), lifecycle })
   const overrides = {
     collateral: { deviceKeys: [open.deviceKey] },
-    anchors: [deviceKeyAnchor(open.keySpkiSha256)],
+    anchors: [deviceKeyAnchor(open.keySpkiSha256, 'arm-psa')],
   }
   const token = open.token({ nonce })
   const appraisal = await judge(token, overrides)

@@ -10,15 +10,15 @@ import { describe, expect, test } from 'vitest'
 import { readGuestPolicy, readPlatformInfo } from '../src/snp/bits.ts'
 import { parseSnpReport } from '../src/snp/parse.ts'
 import { readTcb } from '../src/snp/tcb.ts'
-import { anyPolicy, hasEvidence } from './evidence.ts'
-import { amd, readSnpSample, snpSamples } from './snp-evidence.ts'
+import { anyPolicy, hasEvidence, samplesIn } from './evidence.ts'
+import { amd, readSnpSample } from './snp-evidence.ts'
 
 const count = 25
 
 /** Every real SNP sample, with whichever crypto the caller has chosen. */
 export function testSnpCorpus(crypto: string): void {
   const here = hasEvidence(3 * count + 1)
-  const samples = here ? snpSamples() : Array.from({ length: count }, (_, index) => `${index + 1}`)
+  const samples = samplesIn('snp', count)
 
   describe(`real SNP evidence, ${crypto}`, () => {
     test.skipIf(!here)(`there are ${count} samples`, () => {

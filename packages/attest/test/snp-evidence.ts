@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { productionAnchor, type AmdCollateral } from '@cloister/attest'
 import {
@@ -36,11 +36,6 @@ export type SnpSample = {
   readonly amd: AmdCollateral
   readonly now: UnixSeconds
   readonly json: SnpExpected
-}
-
-/** Names of all SNP samples. */
-export function snpSamples(): readonly string[] {
-  return readdirSync(join(evidenceRoot, 'snp'))
 }
 
 /** Reads a sample folder. */

@@ -87,9 +87,11 @@ test("a vendor's root stands above its own vendor's evidence, a device's key abo
   expect(found(amd)).toBeUndefined()
   const devnet = insecureDevnetAnchor('ab'.repeat(32))
   expect(found(devnet)).toBe(devnet)
-  expect(found(deviceKeyAnchor('ab'.repeat(32)))).toBeUndefined()
-  expect(anchorName(deviceKeyAnchor('AB'.repeat(32)))).toBe(`device-key:${'ab'.repeat(32)}`)
-  expect(() => deviceKeyAnchor(intelRoot)).toThrow('Cannot read device key anchor')
+  expect(found(deviceKeyAnchor('ab'.repeat(32), 'tpm2'))).toBeUndefined()
+  expect(anchorName(deviceKeyAnchor('AB'.repeat(32), 'arm-cca'))).toBe(
+    `device-key:arm-cca:${'ab'.repeat(32)}`,
+  )
+  expect(() => deviceKeyAnchor(intelRoot, 'tpm2')).toThrow('Cannot read device key anchor')
 })
 
 test('every production anchor is another key', () => {

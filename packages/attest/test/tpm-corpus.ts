@@ -5,11 +5,10 @@ import { sha256 } from '../src/crypto-web.ts'
 import { parseAttestationKey } from '../src/tpm/attestation-key.ts'
 import { authorityKeys } from '../src/tpm/authority-keys.ts'
 import { encodePublicKeyInfo } from '../src/x509/public-key.ts'
-import { anyPolicy, hasEvidence } from './evidence.ts'
+import { anyPolicy, hasEvidence, samplesIn } from './evidence.ts'
 import {
   authorityCertificates,
   readTpmSample,
-  tpmSamples,
   type ExpectedTpm,
   type TpmSample,
 } from './tpm-samples.ts'
@@ -19,9 +18,7 @@ const policy = anyPolicy({ tpm: { hardwareMeasurements: 'any' } })
 /** Every real TPM quote, with whichever crypto the caller has chosen. */
 export function testTpmCorpus(crypto: string): void {
   const here = hasEvidence(4 * 15 + 3)
-  const samples = here
-    ? tpmSamples()
-    : Array.from({ length: 15 }, (_, index) => `sample ${index + 1}`)
+  const samples = samplesIn('tpm', 15)
 
   describe(`real TPM quotes, ${crypto}`, () => {
     test.skipIf(!here)('there are 15 samples', () => {
@@ -111,9 +108,9 @@ export function testTpmCorpus(crypto: string): void {
       const { numbers } = parseAttestationKey(evidence.attestationKey!)
       const spkiSha256 = encodeHex(await sha256(encodePublicKeyInfo(numbers)))
       const { certificateChain: _, hcl: __, hardwareQuote: ___, ...bare } = evidence
-      const given = { collateral, anchors: [deviceKeyAnchor(spkiSha256)], policy, now }
+      const given = { collateral, anchors: [deviceKeyAnchor(spkiSha256, 'tpm2')], policy, now }
       expect(await appraise(bare, given)).toMatchObject({
-        claims: { endorsement: 'pinned', anchor: `device-key:${spkiSha256}` },
+        claims: { endorsement: 'pinned', anchor: `device-key:tpm2:${spkiSha256}` },
       })
       expect(await appraise(bare, { ...given, anchors: [] })).toMatchObject({
         claims: { endorsement: 'supplied' },

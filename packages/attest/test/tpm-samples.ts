@@ -43,11 +43,6 @@ export type TpmSample = {
 /** Samples say no time: any inside their certificates' validity does. Azure's are judged at 2026-06-30. */
 const inside = unixSeconds(Date.UTC(2026, 5, 30) / 1000)
 
-/** Names of all TPM samples. */
-export function tpmSamples(): readonly string[] {
-  return readdirSync(join(evidenceRoot, 'tpm'))
-}
-
 /** Reads a sample folder as its README lays it out. */
 export function readTpmSample(name: string): TpmSample {
   const folder = join(evidenceRoot, 'tpm', name)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import {
@@ -13,7 +13,14 @@ import {
 import { unixSeconds, type UnixSeconds } from '@cloister/codec'
 import { readEvidence } from '@cloister/io'
 
-import { anyPolicy, evidenceRoot, mutate, readMutations, readSample } from './evidence.ts'
+import {
+  anyPolicy,
+  evidenceRoot,
+  mutate,
+  readMutations,
+  readSample,
+  samplesIn,
+} from './evidence.ts'
 
 /** One sample or mutation of the corpus: what is judged, by what, and what has to come out. */
 export type Case = {
@@ -43,11 +50,7 @@ const kinds = ['sgx', 'tdx', 'snp', 'nvidia', 'nitro', 'arm-cca', 'arm-psa', 'tp
 
 /** Every sample, read as the command line reads it: expected.json is read here only. */
 export async function readCorpus(): Promise<readonly Case[]> {
-  const names = kinds.flatMap((kind) =>
-    readdirSync(join(evidenceRoot, kind))
-      .filter((name) => name !== 'rims' && name !== 'nras')
-      .map((name) => `${kind}/${name}`),
-  )
+  const names = kinds.flatMap((kind) => samplesIn(kind, 0).map((name) => `${kind}/${name}`))
   return await Promise.all(names.map(readCase))
 }
 
@@ -85,8 +88,7 @@ async function readCase(name: string): Promise<Case> {
   const { expected } = file
   const own = file.trustAnchor === 'trust-anchor.der'
   const anchors = own
-    ? (await parseAnchorFile(new Uint8Array(readFileSync(join(folder, 'trust-anchor.der')))))
-        .anchors
+    ? (await parseAnchorFile(readFileSync(join(folder, 'trust-anchor.der')), evidence.tee)).anchors
     : productionAnchors()
   const chainOnly = expected.authentic === 'signature-chain-only'
   const at = file.verifyAtEpoch ?? (file.verifyAt && Date.parse(file.verifyAt) / 1000)

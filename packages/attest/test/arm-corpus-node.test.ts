@@ -1,3 +1,0 @@
-import { testArmCorpus } from './arm-corpus.ts'
-
-testArmCorpus('node:crypto')

@@ -1,3 +1,0 @@
-import { testNitroCorpus } from './nitro-corpus.ts'
-
-testNitroCorpus('node:crypto')

@@ -1,3 +1,0 @@
-import { testNvidiaCorpus } from './nvidia-corpus.ts'
-
-testNvidiaCorpus('node:crypto')

@@ -1,3 +1,0 @@
-import { testSgxCorpus } from './sgx-corpus.ts'
-
-testSgxCorpus('node:crypto')

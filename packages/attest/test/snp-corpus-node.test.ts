@@ -1,3 +1,0 @@
-import { testSnpCorpus } from './snp-corpus.ts'
-
-testSnpCorpus('node:crypto')

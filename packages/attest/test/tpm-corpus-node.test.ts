@@ -1,3 +1,0 @@
-import { testTpmCorpus } from './tpm-corpus.ts'
-
-testTpmCorpus('node:crypto')
