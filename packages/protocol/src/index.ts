@@ -185,6 +185,16 @@ export {
 } from './proven-chain.ts'
 export { verifyAccountProof, verifyStorageProof, type Account } from './proof.ts'
 export {
+  encodeProvenanceRecord,
+  parseProvenanceRecord,
+  provenanceDataDigest,
+  provenanceDigest,
+  provenanceOwner,
+  provenanceTypedData,
+  type ProvenanceRecord,
+  type UnsignedProvenance,
+} from './provenance.ts'
+export {
   receiptFactNames,
   verifyReceiptFile,
   type Fact,

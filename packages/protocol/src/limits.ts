@@ -46,6 +46,8 @@ export const limits = {
   deploymentBytesMax: 1024 * 1024,
   /** Bytes of one receipt file: a bundle, and what the chain said about it. */
   receiptFileBytesMax: 16 * 1024 * 1024,
+  /** Bytes of one provenance record: evidence, and the documents that it is judged by. */
+  provenanceBytesMax: 4 * 1024 * 1024,
   /** Release records of one attempt: assets times keepers asked. */
   releasesMax: 64,
 } as const
