@@ -38,6 +38,7 @@ const ofSdk: Readonly<Record<SdkErrorCode, ExitCode>> = {
   'peer-malformed': unreachable,
   'peer-refused': failure,
   'peer-unreachable': unreachable,
+  'provenance-refused': refused,
   'receipt-incomplete': failure,
   reverted: failure,
   'store-refused': unreachable,

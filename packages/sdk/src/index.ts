@@ -50,6 +50,17 @@ export {
   type Preflight,
 } from './preflight.ts'
 export {
+  attachProvenance,
+  checkProvenance,
+  provenanceFactNames,
+  type AttachProvenanceOptions,
+  type DeviceData,
+  type ProvenanceExpected,
+  type ProvenanceFact,
+  type ProvenanceFactName,
+  type ProvenanceGiven,
+} from './provenance.ts'
+export {
   assetOnChain,
   registerAsset,
   signKeeperPolicy,
@@ -84,4 +95,10 @@ export {
 } from './task.ts'
 export { fetchObject, uploadObject, uploadSealed, type Upload } from './upload.ts'
 export { generateEnvelopeKeyPair, serializeEnvelopePrivateKey } from '@cloister/seal'
-export { encodeReceiptFile, parseReceiptFile, verifyReceiptFile } from '@cloister/protocol'
+export {
+  encodeProvenanceRecord,
+  encodeReceiptFile,
+  parseProvenanceRecord,
+  parseReceiptFile,
+  verifyReceiptFile,
+} from '@cloister/protocol'

@@ -18,6 +18,7 @@ export const sdkErrorCodes = [
   'peer-malformed',
   'peer-refused',
   'peer-unreachable',
+  'provenance-refused',
   'receipt-incomplete',
   'reverted',
   'store-refused',
