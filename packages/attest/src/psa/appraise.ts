@@ -19,7 +19,13 @@ export const withoutEnd = unixSeconds(253_402_300_799)
 export function appraisePsa(evidence: PsaEvidence, given: Given): Promise<Appraisal<PsaClaims>> {
   return refusalAsAnswer(given, async () => {
     const token = malformedAs('PARSE', () => parsePsaToken(evidence.token))
-    const signer = await findTokenSigner(evidence.tee, token.message, 'token', token.instanceId, given)
+    const signer = await findTokenSigner(
+      evidence.tee,
+      token.message,
+      'token',
+      token.instanceId,
+      given,
+    )
     const claims = await readPsaClaims(token, signer)
     const reasons = judgeArmClaims(claims, claims, given.policy)
     return { authentic: true, claims, until: withoutEnd, reasons }
