@@ -2,6 +2,7 @@ import {
   appraise,
   appraiseSession,
   cpuEvidenceBytes,
+  createAppraiser,
   gpuNonce,
   isAccepted,
   judgeDeviceSet,
@@ -107,10 +108,11 @@ test('a GPU is bound to the session of one CPU, and to no other', async () => {
 async function protectedSet(
   change: (device: NvidiaDevice, index: number) => Partial<ReportRequest> = () => ({}),
 ): Promise<readonly NvidiaClaims[]> {
+  const { appraise: warm } = createAppraiser()
   const claims = allDevices.map(async (device, index) => {
     const neighbours = pdis(device.chip === 'LS10' ? gpus : switches)
     const request = { nonce, mode: 'PPCIE', neighbours, ...change(device, index) } as const
-    return claimsOf(await appraise(device.evidence(request), given(collateral)))
+    return claimsOf(await warm(device.evidence(request), given(collateral)))
   })
   return await Promise.all(claims)
 }

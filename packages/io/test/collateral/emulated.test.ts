@@ -19,7 +19,7 @@ import { anything } from './evidence.ts'
 import { manualClock, startService } from './service.ts'
 
 const now = unixSeconds(1_780_000_000)
-const seed = new Uint8Array(32).fill(9)
+const seed = new Uint8Array(32).fill(0x5e) // AMD's RSA keys of this one need no search.
 const zeros = (size: number) => new Uint8Array(size)
 
 /** What evidence is judged to be by what is fetched for it. */
