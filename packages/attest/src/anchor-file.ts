@@ -11,10 +11,12 @@ import {
   anchorSpkiSha256,
   deviceKeyAnchor,
   insecureDevnetAnchor,
+  isDeviceKeyTee,
   productionAnchors,
   type Anchor,
 } from './anchors.ts'
 import { deviceKeySha256, deviceKeysOf, type DeviceKey } from './device-key.ts'
+import type { Tee } from './evidence.ts'
 import { parseCertificate } from './x509/certificate.ts'
 
 /** What a file of anchors names: whom to trust, and the keys of devices among them, which evidence may lack. */
@@ -30,11 +32,12 @@ const limits = { blocksMax: 32, charactersMax: 1 << 20 }
  * Key, a list or a set of them.
  *
  * A certificate with a vendor root's key is that vendor's root. Any other one proves nothing about hardware that a
- * vendor vouches for, and claims say so.
+ * vendor vouches for, and claims say so. A JSON Web Key does not say what its device signs: it is an anchor for evidence
+ * of `tee`, whoever names the file says which, and none where single devices' keys sign no such evidence.
  *
  * @throws {MalformedError} where it is none of these.
  */
-export async function parseAnchorFile(bytes: Bytes): Promise<AnchorFile> {
+export async function parseAnchorFile(bytes: Bytes, tee: Tee | undefined): Promise<AnchorFile> {
   const [first] = bytes
   if (first === 0x30) return { anchors: [await rootOf(bytes)], deviceKeys: [] }
   const text = parseUtf8(bytes, 'anchors')
@@ -47,7 +50,11 @@ export async function parseAnchorFile(bytes: Bytes): Promise<AnchorFile> {
   const keys = new Map(typeof value === 'object' ? Object.entries(value ?? {}) : []).get('keys')
   const deviceKeys = deviceKeysOf(keys ?? value)
   const digests = await Promise.all(deviceKeys.map(deviceKeySha256))
-  return { anchors: digests.map(deviceKeyAnchor), deviceKeys }
+  const isPinned = tee !== undefined && isDeviceKeyTee(tee)
+  return {
+    anchors: isPinned ? digests.map((digest) => deviceKeyAnchor(digest, tee)) : [],
+    deviceKeys,
+  }
 }
 
 async function rootOf(der: Bytes): Promise<Anchor> {

@@ -37,12 +37,22 @@ export type ProductionAnchor = { readonly kind: 'production'; readonly name: Pro
 /** A root that proves nothing about hardware: an emulator's. Its type differs from production's. */
 export type DevnetAnchor = { readonly kind: 'insecure-devnet'; readonly spkiSha256: string }
 
+const deviceKeyTees = ['arm-cca', 'arm-psa', 'tpm2'] as const
+
+/** A kind of evidence that keys of single devices sign. */
+export type DeviceKeyTee = (typeof deviceKeyTees)[number]
+
 /**
  * The key of one device that somebody vouches for, where no vendor root exists: an Arm CPAK or IAK, a TPM's AK.
  *
- * Evidence by another key stays authentic, with the claim `endorsement: 'supplied'`.
+ * It is that for one kind of evidence alone: a TPM's restricted key signs whatever does not begin like a TPM's own
+ * structures, a COSE_Sign1 too. Evidence by another key stays authentic, with the claim `endorsement: 'supplied'`.
  */
-export type DeviceKeyAnchor = { readonly kind: 'device-key'; readonly spkiSha256: string }
+export type DeviceKeyAnchor = {
+  readonly kind: 'device-key'
+  readonly tee: DeviceKeyTee
+  readonly spkiSha256: string
+}
 
 /** A root or key that an appraisal trusts. Always an argument, never taken from the evidence. */
 export type Anchor = ProductionAnchor | DevnetAnchor | DeviceKeyAnchor
@@ -67,12 +77,21 @@ export function insecureDevnetAnchor(spkiSha256: string): DevnetAnchor {
 }
 
 /**
- * One device's key, by SHA-256 of its SubjectPublicKeyInfo in hexadecimal.
+ * One device's key, by SHA-256 of its SubjectPublicKeyInfo in hexadecimal, for one kind of evidence.
  *
- * @throws {MalformedError} where that is not 32 bytes of hexadecimal, or is a vendor's root.
+ * @throws {MalformedError} where that is not 32 bytes of hexadecimal, is a vendor's root, or no device's key signs
+ *   evidence of this kind.
  */
-export function deviceKeyAnchor(spkiSha256: string): DeviceKeyAnchor {
-  return { kind: 'device-key', spkiSha256: foreignDigest(spkiSha256, 'device key anchor') }
+export function deviceKeyAnchor(spkiSha256: string, tee: DeviceKeyTee): DeviceKeyAnchor {
+  const what = 'device key anchor'
+  if (!isDeviceKeyTee(tee))
+    throw new MalformedError(what, 0, `expected evidence of ${deviceKeyTees.join(', ')}`)
+  return { kind: 'device-key', tee, spkiSha256: foreignDigest(spkiSha256, what) }
+}
+
+/** Whether keys of single devices sign evidence of this kind. */
+export function isDeviceKeyTee(tee: string): tee is DeviceKeyTee {
+  return deviceKeyTees.some((each) => each === tee)
 }
 
 /** The digest of the key that `anchor` stands for. */
@@ -80,9 +99,16 @@ export function anchorSpkiSha256(anchor: Anchor): string {
   return anchor.kind === 'production' ? pinned[anchor.name] : anchor.spkiSha256
 }
 
-/** How claims name `anchor`: the vendor root's name, or the kind and the key's digest. */
+/** How claims name `anchor`: the vendor root's name, or the kind, a device's evidence, and the key's digest. */
 export function anchorName(anchor: Anchor): string {
-  return anchor.kind === 'production' ? anchor.name : `${anchor.kind}:${anchor.spkiSha256}`
+  switch (anchor.kind) {
+    case 'production':
+      return anchor.name
+    case 'insecure-devnet':
+      return `${anchor.kind}:${anchor.spkiSha256}`
+    case 'device-key':
+      return `${anchor.kind}:${anchor.tee}:${anchor.spkiSha256}`
+  }
 }
 
 /**
@@ -99,6 +125,24 @@ export function findAnchor(
       anchorSpkiSha256(anchor) === spkiSha256 &&
       (anchor.kind === 'insecure-devnet' ||
         (anchor.kind === 'production' && roots.includes(anchor.name))),
+  )
+}
+
+/**
+ * The anchor that pins this very key for evidence of `tee`: a device's, or, before it, an emulated device's, whose
+ * evidence then is tier 0.
+ */
+export function findDeviceAnchor(
+  anchors: readonly Anchor[],
+  spkiSha256: string,
+  tee: DeviceKeyTee,
+): Anchor | undefined {
+  return (
+    findAnchor(anchors, spkiSha256, []) ??
+    anchors.find(
+      (anchor) =>
+        anchor.kind === 'device-key' && anchor.tee === tee && anchor.spkiSha256 === spkiSha256,
+    )
   )
 }
 

@@ -49,6 +49,7 @@ export {
   productionAnchors,
   type Anchor,
   type DeviceKeyAnchor,
+  type DeviceKeyTee,
   type DevnetAnchor,
   type ProductionAnchor,
   type ProductionAnchorName,

@@ -152,6 +152,13 @@ test('a part with a MAC is not supported', async () => {
   expect(await judge(token)).toMatchObject({ reject: 'SYMMETRIC_TOKEN_NOT_SUPPORTED' })
 })
 
+test('a key that is pinned for other evidence is not pinned for a platform', async () => {
+  for (const tee of ['arm-psa', 'tpm2'] as const)
+    expect(
+      await judge(genuine, { anchors: [deviceKeyAnchor(platform.keySpkiSha256, tee)] }),
+    ).toMatchObject({ claims: { endorsement: 'supplied' }, reasons: [{ code: 'ENDORSEMENT' }] })
+})
+
 test('a platform that is not secured is debug', async () => {
   const open = createCcaPlatform(new Uint8Array(32), { deviceSeed: bytes(16), lifecycle: 0x4000 })
   const overrides = {

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
-import { deviceKeySha256, encodeDeviceKey, parseDeviceKey } from '@cloister/attest'
-import type { Json } from '@cloister/codec'
+import {
+  deviceKeyAnchor,
+  deviceKeySha256,
+  encodeDeviceKey,
+  parseAnchorFile,
+  parseDeviceKey,
+  type Tee,
+} from '@cloister/attest'
+import { encodeUtf8, type Json } from '@cloister/codec'
 import { expect, test } from 'vitest'
 import { keyPair, spkiOf } from './keys.ts'
 
@@ -63,4 +70,22 @@ test.for<[string, unknown, string]>([
   expect(() => parseDeviceKey(json)).toThrow(
     expect.objectContaining({ name: 'MalformedError', field }),
   )
+})
+
+test('a file with a key pins it for the evidence that is judged, and for none that no device key signs', async () => {
+  const file = encodeUtf8(JSON.stringify(ec))
+  const pinned = async (tee: Tee | undefined) => (await parseAnchorFile(file, tee)).anchors
+  const spkiSha256 = await deviceKeySha256(keys.get('P-256')!.numbers)
+  for (const tee of ['arm-cca', 'arm-psa', 'tpm2'] as const)
+    expect(await pinned(tee)).toEqual([deviceKeyAnchor(spkiSha256, tee)])
+  expect(await pinned('tdx')).toEqual([])
+  expect(await pinned(undefined)).toEqual([])
+})
+
+test('an anchor says which evidence its key signs', () => {
+  const digest = 'ab'.repeat(32)
+  for (const tee of ['tdx', undefined])
+    expect(() => Reflect.apply(deviceKeyAnchor, undefined, [digest, tee])).toThrow(
+      'expected evidence of arm-cca, arm-psa, tpm2',
+    )
 })

@@ -136,6 +136,15 @@ test('a key that is not pinned is supplied, one on a devnet is tier 0', async ()
   expect(tierOf(devnet.claims, { machineLists: [] })).toBe(0)
 })
 
+test('a key that is pinned for other evidence is not pinned for a token', async () => {
+  for (const tee of ['arm-cca', 'tpm2'] as const)
+    expect(
+      await judge(device.token({ nonce }), {
+        anchors: [deviceKeyAnchor(device.keySpkiSha256, tee)],
+      }),
+    ).toMatchObject({ claims: { endorsement: 'supplied' }, reasons: [{ code: 'ENDORSEMENT' }] })
+})
+
 test('the key that signed is found among 32, and no more are tried', async () => {
   const token = device.token({ nonce })
   const others = Array.from({ length: 31 }, (_, index) =>

@@ -93,7 +93,7 @@ test('a device anchor pins one device and no other', async () => {
   const other = createPsaDevice(seed, { deviceSeed: new Uint8Array(16).fill(1) })
   const given = {
     collateral: { deviceKeys: [other.deviceKey] },
-    anchors: [deviceKeyAnchor(device.keySpkiSha256)],
+    anchors: [deviceKeyAnchor(device.keySpkiSha256, 'arm-psa')],
     policy: strict,
     now: unixSeconds(0),
   }

@@ -105,11 +105,18 @@ describe('what vouches for a key', () => {
   })
 
   test('an anchor of its own', async () => {
-    const appraisal = await judge(bare, { anchors: [deviceKeyAnchor(tpm.keySpkiSha256)] })
+    const appraisal = await judge(bare, { anchors: [deviceKeyAnchor(tpm.keySpkiSha256, 'tpm2')] })
     expect(isAccepted(appraisal)).toBe(true)
-    expect(claimsOf(appraisal).anchor).toBe(`device-key:${tpm.keySpkiSha256}`)
+    expect(claimsOf(appraisal).anchor).toBe(`device-key:tpm2:${tpm.keySpkiSha256}`)
     const emulated = await judge(bare, { anchors: [insecureDevnetAnchor(tpm.keySpkiSha256)] })
     expect(claimsOf(emulated).anchor).toBe(`insecure-devnet:${tpm.keySpkiSha256}`)
+  })
+
+  test('no anchor that pins the same key for evidence of another kind', async () => {
+    for (const tee of ['arm-cca', 'arm-psa'] as const)
+      expect(
+        concluded(await judge(bare, { anchors: [deviceKeyAnchor(tpm.keySpkiSha256, tee)] })),
+      ).toEqual({ authentic: true, reasons: ['ENDORSEMENT'] })
   })
 
   test('a certificate under a root that is trusted, and none under another', async () => {
@@ -262,7 +269,7 @@ test('keys that were given beside the evidence are tried, and pinned like others
     ...key,
     point: startedTpm(testTpmManufacturer(1), { key: { scheme: 'ecdsa' } }).spki.slice(-64),
   }
-  const anchors = [deviceKeyAnchor(tpm.keySpkiSha256)]
+  const anchors = [deviceKeyAnchor(tpm.keySpkiSha256, 'tpm2')]
   const appraisal = await judge(bare, { collateral: { deviceKeys: [other, key] }, anchors })
   expect(isAccepted(appraisal)).toBe(true)
   expect(concluded(await judge(bare, { collateral: { deviceKeys: [other] }, anchors }))).toEqual({

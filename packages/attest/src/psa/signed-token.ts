@@ -1,6 +1,6 @@
 import { concatBytes, encodeHex, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
-import { anchorName, findAnchor, type Anchor } from '../anchors.ts'
+import { anchorName, findDeviceAnchor, type Anchor, type DeviceKeyTee } from '../anchors.ts'
 import type { Given } from '../appraisal.ts'
 import { isSign1By, type CoseSign1 } from '../cose/message.ts'
 import { deviceKeySha256, type DeviceKey } from '../device-key.ts'
@@ -19,13 +19,14 @@ export type TokenSigner = {
 const keysMax = 32
 
 /**
- * Finds the key that signed `message`: first the one that the instance id names, then the others.
+ * Finds the key that signed `message` of a `tee`: first the one that the instance id names, then the others.
  *
  * Arm has no root above its devices' keys: each is known to whoever made the device, and comes from there.
  *
  * @throws {Refusal} COLLATERAL_MISSING where no key is given, REPORT_SIGNATURE where none of them signed.
  */
 export async function findTokenSigner(
+  tee: DeviceKeyTee,
   message: CoseSign1,
   what: string,
   instanceId: Bytes,
@@ -42,7 +43,7 @@ export async function findTokenSigner(
   )
   for (const { key, matches } of named.toSorted((a, b) => Number(b.matches) - Number(a.matches)))
     if (await isSign1By(message, key))
-      return { ...vouched(await deviceKeySha256(key), anchors), instanceIdOfKey: matches }
+      return { ...vouched(await deviceKeySha256(key), anchors, tee), instanceIdOfKey: matches }
   throw new Refusal('REPORT_SIGNATURE', `${what}: not signed by any of ${keys.length} device keys`)
 }
 
@@ -55,11 +56,9 @@ async function instanceIdOf(key: DeviceKey): Promise<string | undefined> {
 function vouched(
   keySha256: string,
   anchors: readonly Anchor[],
+  tee: DeviceKeyTee,
 ): Pick<TokenSigner, 'anchor' | 'endorsement'> {
-  // A devnet's anchor pins an emulated device's key, and keeps it at tier 0.
-  const anchor =
-    findAnchor(anchors, keySha256, []) ??
-    anchors.find((each) => each.kind === 'device-key' && each.spkiSha256 === keySha256)
+  const anchor = findDeviceAnchor(anchors, keySha256, tee)
   return anchor === undefined
     ? { anchor: `supplied:${keySha256}`, endorsement: 'supplied' }
     : { anchor: anchorName(anchor), endorsement: 'pinned' }

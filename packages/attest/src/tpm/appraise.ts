@@ -1,4 +1,4 @@
-import { MalformedError, unixSeconds, type UnixSeconds } from '@cloister/codec'
+import { MalformedError } from '@cloister/codec'
 import { anchorName, findDeviceAnchor, type Anchor } from '../anchors.ts'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { DcapMemory } from '../dcap/collateral.ts'
@@ -6,7 +6,7 @@ import { deviceKeySha256 } from '../device-key.ts'
 import type { TpmEvidence } from '../evidence.ts'
 import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
 import { parseTdxQuote } from '../tdx/parse.ts'
-import { CertificateMemory, earliest, type Chain } from '../x509/chain.ts'
+import { CertificateMemory, earliest, noEnd, type Chain } from '../x509/chain.ts'
 import { parseAttestationKey, type AttestationKey } from './attestation-key.ts'
 import { readBootClaims } from './boot-claims.ts'
 import {
@@ -82,13 +82,11 @@ async function appraiseOrRefuse(
   return {
     authentic: chainOnly ? 'chain-only' : true,
     claims,
+    // A pinned key has no end of its own.
     until: ends.length > 0 ? earliest(ends) : noEnd,
     reasons,
   }
 }
-
-/** A pinned key has no end of its own: the last second that four digits of a year can say. */
-const noEnd: UnixSeconds = unixSeconds(253_402_300_799)
 
 type Parts = {
   readonly quote: TpmQuote

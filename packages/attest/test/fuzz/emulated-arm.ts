@@ -14,7 +14,9 @@ export function createArmDevices(lifecycle?: number) {
   const psa = createPsaDevice(emulatorSeed, options)
   const given = (device: typeof cca | typeof psa, pinned: boolean): Base['given'] => ({
     collateral: { deviceKeys: [device.deviceKey] },
-    anchors: pinned ? [deviceKeyAnchor(device.keySpkiSha256)] : [],
+    anchors: pinned
+      ? [deviceKeyAnchor(device.keySpkiSha256, device === cca ? 'arm-cca' : 'arm-psa')]
+      : [],
     now: emulatedNow,
   })
   return { cca, psa, given }

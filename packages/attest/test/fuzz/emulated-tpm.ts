@@ -49,7 +49,7 @@ export function tpmBases(): readonly Base[] {
   const onSnp = bindToSnp(rsa.tpm.key, (reportData) =>
     guest.platform.report({ ...snpRequest, reportData, version: 5 }),
   )
-  const anchors = [deviceKeyAnchor(rsa.tpm.keySpkiSha256)]
+  const anchors = [deviceKeyAnchor(rsa.tpm.keySpkiSha256, 'tpm2')]
   return [
     { name: 'emulated tpm rsassa', evidence, given: rsa.given },
     {

@@ -178,7 +178,7 @@ const parsers: readonly Parser[] = [
     name: 'anchor-file',
     what: 'files of anchors: certificates and device keys',
     seeds: ({ pem, certificates, deviceKeys }) => [...pem, ...certificates, ...deviceKeys],
-    read: (input) => parseAnchorFile(asBytes(input)),
+    read: (input) => parseAnchorFile(asBytes(input), 'arm-psa'),
   },
 ]
 

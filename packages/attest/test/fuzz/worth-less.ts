@@ -38,7 +38,9 @@ export function isWorthLess(
  * no anchor counts for nothing.
  */
 function signedByTpm(claims: TpmClaims, isSupplied: boolean): string {
-  const { boot: _, ...vouched } = claims
+  const { boot: _, ...said } = claims
+  // Its attributes are as whoever sent the key says.
+  const vouched = { ...said, attestationKey: claims.attestationKey.spkiSha256 }
   if (!isSupplied) return canonicalJson(vouched)
   const { anchor: __, endorsement: ___, productLine: ____, ...others } = vouched
   const { machineId: _____, revocation: ______, ...signed } = others

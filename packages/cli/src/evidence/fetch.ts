@@ -42,7 +42,7 @@ export async function fetchAnswer(given: Given): Promise<Answer> {
   refuseExisting(out, rule)
   const named = readNamed(given)
   if (named instanceof MalformedError) throw named
-  const { anchors } = await trustedOf(given)
+  const { anchors } = await trustedOf(given, named.evidence.tee)
   const folder = given.text('cache')
   const cache = folder === undefined ? new MemoryCache() : await FolderCache.open(folder)
   const fetcher = new CollateralFetcher(servicesOf(given), new DocumentClient({ cache }))

@@ -10,6 +10,7 @@ import {
   type Evidence,
   type Given as AttestGiven,
   type Policy,
+  type Tee,
 } from '@cloister/attest'
 import {
   encodeHex,
@@ -79,10 +80,11 @@ export function judgeNamed(given: Given, run: Run): Promise<Judged> {
 export async function judgePath(path: string, given: Given, run: Run): Promise<Judged> {
   const now = nowOf(given)
   const reportData = given.read('reportData', reportDataOf)
-  const { anchors, deviceKeys } = await trustedOf(given)
+  const named = readPath(path)
+  const tee = named instanceof MalformedError ? undefined : named.evidence.tee
+  const { anchors, deviceKeys } = await trustedOf(given, tee)
   const policy = policyOf(given, reportData, run)
   const base = { anchors, policy, now }
-  const named = readPath(path)
   const chosen = chosenCollateral(given)
   const unread = { ...base, collateral: 'none' } as const
   if (named instanceof MalformedError)
@@ -124,7 +126,7 @@ function rejected(error: MalformedError): Appraisal {
 }
 
 /** What stands on the command line in place of the documents beside the evidence. */
-function chosenCollateral(given: Given): Collateral | 'none' | MalformedError {
+export function chosenCollateral(given: Given): Collateral | 'none' | MalformedError {
   const path = given.text('collateral')
   if (path === undefined) return {}
   if (path === 'none') return path
@@ -144,10 +146,11 @@ function withKeys(collateral: Collateral, keys: AnchorFile['deviceKeys']): Colla
     : { ...collateral, deviceKeys: [...(collateral.deviceKeys ?? []), ...keys] }
 }
 
-/** Whom a command trusts. */
-export async function trustedOf(given: Given): Promise<AnchorFile> {
+/** Whom a command trusts to vouch for evidence of `tee`: a device's key that it names is pinned for that alone. */
+export async function trustedOf(given: Given, tee: Tee | undefined): Promise<AnchorFile> {
   const named = given.texts('anchors')
-  const files = await Promise.all(named.filter((name) => name !== production).map(readAnchors))
+  const paths = named.filter((name) => name !== production)
+  const files = await Promise.all(paths.map((path) => readAnchors(path, tee)))
   const isProduction =
     named.includes(production) || (named.length === 0 && given.text('deployment') === undefined)
   return {
@@ -162,11 +165,12 @@ export async function trustedOf(given: Given): Promise<AnchorFile> {
 
 const production = 'production'
 
-async function readAnchors(path: string): Promise<AnchorFile> {
-  return await parseAnchorFile(readInput(path, { what: 'anchors', bytesMax: 1 << 20 }))
+async function readAnchors(path: string, tee: Tee | undefined): Promise<AnchorFile> {
+  return await parseAnchorFile(readInput(path, { what: 'anchors', bytesMax: 1 << 20 }), tee)
 }
 
-function policyOf(given: Given, reportData: Bytes | undefined, run: Run): Policy {
+/** What a command wants of evidence; `reportData` counts before the policy file's. */
+export function policyOf(given: Given, reportData: Bytes | undefined, run: Run): Policy {
   const path = given.text('policy')
   if (path !== undefined) return readPolicy(path, reportData)
   run.say('no --policy: any enclave and any machine may have made this')

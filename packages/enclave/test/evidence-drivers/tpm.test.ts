@@ -32,7 +32,8 @@ describe.skipIf(!here)('a software TPM', () => {
   test('signs PCRs by a pinned key: accepted over its nonce, refused over another', async () => {
     await persistTpmKey(handle, { tcti: tpm.tcti })
     const evidence = await collect({ signer: { kind: 'persistent', handle } })
-    const pinned = [deviceKeyAnchor((await claimsOf(evidence)).attestationKey.spkiSha256)]
+    const { attestationKey } = await claimsOf(evidence)
+    const pinned = [deviceKeyAnchor(attestationKey.spkiSha256, 'tpm2')]
     expect(isAccepted(await judge(evidence, pinned))).toBe(true)
     const other = await judge(evidence, pinned, encodeUtf8('another nonce'))
     expect(codesOf(other)).toEqual(['REPORT_DATA'])
