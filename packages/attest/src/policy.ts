@@ -38,7 +38,7 @@ export type Policy = {
   readonly tcbStatuses: readonly Exclude<TcbStatus, 'Revoked'>[]
   /** Advisories that a platform may be subject to. */
   readonly advisories: readonly string[] | 'any'
-  /** How long after its TCB date an out-of-date platform is still accepted. */
+  /** How long a machine is still accepted after the earliest TCB date among its parts that are out of date. */
   readonly graceSeconds: number
   /** The least TCB evaluation data number of TCB info and QE identity. */
   readonly minTcbEvaluationDataNumber: number

@@ -22,15 +22,15 @@ import { emulated } from './vectors.ts'
 const { quote, given } = emulated('up-to-date')
 const genuine = await appraise({ tee: 'tdx', quote }, given)
 if (genuine.authentic !== true) throw new Error('The vector up-to-date is authentic')
-const base: TdxClaims = genuine.claims
 const tcbDate = unixSeconds(1_700_000_000)
+const base: TdxClaims = { ...genuine.claims, tcbDate: '2023-11-14T22:13:20Z' }
 const now = unixSeconds(tcbDate + 1000)
 
 function codes(
   claims: Partial<TdxClaims>,
   policy: Partial<PolicyOverrides>,
 ): readonly ReasonCode[] {
-  const { reasons } = judgeTdxClaims({ ...base, ...claims }, anyPolicy(policy), now, tcbDate)
+  const { reasons } = judgeTdxClaims({ ...base, ...claims }, anyPolicy(policy), now)
   return reasons.map(({ code }) => code)
 }
 
@@ -85,7 +85,7 @@ const rules: readonly Rule[] = [
   },
   {
     code: 'TCB_STATUS',
-    claims: { tcbStatus: 'OutOfDate' },
+    claims: { tcbStatus: 'OutOfDate', platformTcbStatus: 'OutOfDate' },
     refuses: { graceSeconds: 1000 },
     allows: { graceSeconds: 1001 },
   },
@@ -231,15 +231,14 @@ test('all reasons are given, not the first', () => {
     { ...base, ...attributes({ pks: true }), debug: true, tcbStatus: 'OutOfDate' },
     anyPolicy({ measurements: [other] }),
     now,
-    tcbDate,
   )
   expect(reasons.map(({ code }) => code)).toEqual(['MEASUREMENT', 'DEBUG', 'TCB_STATUS', 'PKS'])
   expect(reasons[2]).toMatchObject({ actual: 'OutOfDate', expected: 'UpToDate' })
 })
 
 test('a grace period ends an appraisal early', () => {
-  const late: TdxClaims = { ...base, tcbStatus: 'OutOfDate' }
-  const { graceUntil } = judgeTdxClaims(late, anyPolicy({ graceSeconds: 5000 }), now, tcbDate)
+  const late: TdxClaims = { ...base, tcbStatus: 'OutOfDate', platformTcbStatus: 'OutOfDate' }
+  const { graceUntil } = judgeTdxClaims(late, anyPolicy({ graceSeconds: 5000 }), now)
   expect(graceUntil).toBe(tcbDate + 5000)
 })
 

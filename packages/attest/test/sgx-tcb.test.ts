@@ -3,7 +3,6 @@ import type { SgxExtension } from '../src/dcap/sgx-extension.ts'
 import { parseSgxTcbInfo, type ComponentLevel } from '../src/dcap/tcb-info.ts'
 import { Refusal } from '../src/reject.ts'
 import { judgeSgxTcb } from '../src/sgx/tcb.ts'
-import { unixSeconds } from '@cloister/codec'
 
 type Level = readonly [svn: number, pce: number, status: string, advisories?: readonly string[]]
 
@@ -58,7 +57,7 @@ function pck(svn: number, pceSvn: number, over: Partial<SgxExtension> = {}): Sgx
 
 function qe(status: ComponentLevel['status'] = 'UpToDate'): ComponentLevel {
   const advisoryIds = status === 'UpToDate' ? [] : ['INTEL-SA-00002']
-  return { isvSvn: 1, status, date, dateSeconds: unixSeconds(0), advisoryIds }
+  return { isvSvn: 1, status, date, advisoryIds }
 }
 
 // In the wrong order: levels are sorted before they are matched.

@@ -6,7 +6,6 @@ import { convergeStatus, type ComponentStatus, type TcbStatus } from '../src/dca
 import { Refusal } from '../src/reject.ts'
 import type { TdReport } from '../src/tdx/parse.ts'
 import { judgeTdxTcb } from '../src/tdx/tcb.ts'
-import { unixSeconds } from '@cloister/codec'
 
 type Level = {
   sgx: number
@@ -109,7 +108,7 @@ function pck(sgx: number, pceSvn = 13, more: Partial<SgxExtension> = {}): SgxExt
 }
 
 function qe(status: ComponentStatus = 'UpToDate', advisoryIds: readonly string[] = []) {
-  return { isvSvn: 4, status, date, dateSeconds: unixSeconds(0), advisoryIds }
+  return { isvSvn: 4, status, date, advisoryIds }
 }
 
 function refusal(judge: () => unknown): string {

@@ -39,8 +39,9 @@ export type IntelTcbClaims = {
   /** The SGX part of a TDX platform; of an SGX platform, all of it. */
   readonly sgxTcbStatus?: TcbStatus
   readonly qeTcbStatus?: ComponentStatus
-  /** When the TCB level was set. */
+  /** When the platform's TCB level was set, and that of its quoting enclave. */
   readonly tcbDate?: string
+  readonly qeTcbDate?: string
   readonly advisoryIds?: readonly string[]
   readonly tcbEvaluationDataNumber?: number
   readonly qeIdentityEvaluationDataNumber?: number
@@ -55,7 +56,9 @@ export type IntelTcb = {
   readonly platformTcbStatus: TcbStatus
   readonly sgxTcbStatus: TcbStatus
   readonly qeTcbStatus: ComponentStatus
+  /** Of the platform's level, and of the quoting enclave's. */
   readonly date: string
+  readonly qeDate: string
   /** Of platform, modules and quoting enclave, sorted, each once. */
   readonly advisoryIds: readonly string[]
 }
@@ -117,6 +120,7 @@ export function readTcbClaims(
     sgxTcbStatus: tcb.sgxTcbStatus,
     qeTcbStatus: tcb.qeTcbStatus,
     tcbDate: tcb.date,
+    qeTcbDate: tcb.qeDate,
     advisoryIds: tcb.advisoryIds,
     tcbEvaluationDataNumber: collateral.tcbInfo.evaluationDataNumber,
     qeIdentityEvaluationDataNumber: collateral.qeIdentity.evaluationDataNumber,

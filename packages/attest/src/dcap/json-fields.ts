@@ -60,6 +60,12 @@ export class JsonFields {
     return unixSeconds(parsed / 1000)
   }
 
+  /** A time as it is written: {@link time} reads it. */
+  timeText(key: string): string {
+    this.time(key)
+    return this.text(key)
+  }
+
   /** One of `choices`. */
   choice<const T extends string>(key: string, choices: readonly T[]): T {
     const text = this.text(key)

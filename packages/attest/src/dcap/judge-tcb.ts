@@ -1,8 +1,8 @@
-import { unixSeconds, type UnixSeconds } from '@cloister/codec'
+import type { UnixSeconds } from '@cloister/codec'
 import type { Policy } from '../policy.ts'
 import { listed, unless, unlessReached, type Reason } from '../reasons.ts'
 import type { IntelTcbClaims } from './claims.ts'
-import type { TcbStatus } from './tcb-status.ts'
+import { graceEnd, isLate, type GraceClaims } from './grace.ts'
 
 /** What a policy concludes about an Intel machine, and when a grace period ends. */
 export type IntelJudgement = {
@@ -11,19 +11,14 @@ export type IntelJudgement = {
   readonly graceUntil: UnixSeconds | undefined
 }
 
-/**
- * Everything that `policy` has against a machine's TCB.
- *
- * `tcbDateSeconds` is the date of the platform's TCB level: undefined where there is no collateral.
- */
+/** Everything that `policy` has against a machine's TCB, of which nothing is known where there is no collateral. */
 export function judgeIntelTcb(
-  claims: IntelTcbClaims,
+  claims: GraceClaims,
   policy: Policy,
   now: UnixSeconds,
-  tcbDateSeconds: UnixSeconds | undefined,
 ): IntelJudgement & { readonly chainOnly: readonly Reason[] } {
-  const graceUntil = graceEnd(claims.tcbStatus, policy, now, tcbDateSeconds)
-  const known = tcbDateSeconds !== undefined
+  const graceUntil = currentGrace(claims, policy, now)
+  const known = claims.tcbStatus !== undefined
   return {
     chainOnly: unless(
       known,
@@ -99,14 +94,15 @@ function judgeAge(claims: IntelTcbClaims, policy: Policy): readonly Reason[] {
   ]
 }
 
-function graceEnd(
-  status: TcbStatus | undefined,
-  policy: Policy,
+/** The end of the grace period that lets a status through, where there is one and it is not over. */
+function currentGrace(
+  claims: GraceClaims,
+  { tcbStatuses, graceSeconds }: Policy,
   now: UnixSeconds,
-  tcbDateSeconds: UnixSeconds | undefined,
 ): UnixSeconds | undefined {
-  const late = status === 'OutOfDate' || status === 'OutOfDateConfigurationNeeded'
-  if (!late || tcbDateSeconds === undefined || policy.tcbStatuses.includes(status)) return undefined
-  const end = tcbDateSeconds + policy.graceSeconds
-  return now < end ? unixSeconds(end) : undefined
+  const { tcbStatus } = claims
+  if (tcbStatus === undefined || tcbStatus === 'Revoked' || tcbStatuses.includes(tcbStatus))
+    return undefined
+  const end = isLate(tcbStatus) ? graceEnd(claims, graceSeconds) : undefined
+  return end !== undefined && now < end ? end : undefined
 }

@@ -13,7 +13,6 @@ export type SgxTcbLevel = {
   readonly pceSvn: number
   readonly status: TcbStatus
   readonly date: string
-  readonly dateSeconds: UnixSeconds
   readonly advisoryIds: readonly string[]
 }
 
@@ -25,7 +24,6 @@ export type ComponentLevel = {
   readonly isvSvn: number
   readonly status: ComponentStatus
   readonly date: string
-  readonly dateSeconds: UnixSeconds
   readonly advisoryIds: readonly string[]
 }
 
@@ -143,8 +141,7 @@ export function readComponentLevels(fields: JsonFields): readonly ComponentLevel
     .map((level) => ({
       isvSvn: level.fields('tcb').integer('isvsvn', 0xffff),
       status: level.choice('tcbStatus', componentStatuses),
-      date: level.text('tcbDate'),
-      dateSeconds: level.time('tcbDate'),
+      date: level.timeText('tcbDate'),
       advisoryIds: level.texts('advisoryIDs'),
     }))
     .toSorted((a, b) => b.isvSvn - a.isvSvn)
@@ -179,8 +176,7 @@ function readLevel(
     sgxSvns: svns(tcb),
     pceSvn: tcb.integer('pcesvn', 0xffff),
     status: level.choice('tcbStatus', platformStatuses),
-    date: level.text('tcbDate'),
-    dateSeconds: level.time('tcbDate'),
+    date: level.timeText('tcbDate'),
     advisoryIds: level.texts('advisoryIDs'),
   }
 }

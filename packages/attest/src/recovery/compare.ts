@@ -1,8 +1,9 @@
-import { unixSeconds, type UnixSeconds } from '@cloister/codec'
+import type { UnixSeconds } from '@cloister/codec'
 import type { Anchor } from '../anchors.ts'
 import { isAccepted, type Appraisal } from '../appraisal.ts'
 import { createAppraiser } from '../appraise.ts'
 import type { IntelCollateral } from '../dcap/collateral-documents.ts'
+import { graceEnd } from '../dcap/grace.ts'
 import type { TcbStatus } from '../dcap/tcb-status.ts'
 import type { SgxEvidence, TdxEvidence } from '../evidence.ts'
 import type { Policy } from '../policy.ts'
@@ -31,7 +32,7 @@ export type RecoveryForecast = {
 export type RecoveryTimes = {
   /** When the level that it falls to was set; absent where it is at none. */
   readonly tcbDate?: string
-  /** When the policy's grace period after that date ends: from then on it is refused, if it is then. */
+  /** When the policy's grace period for it ends, counted from the part that is out of date the longest: absent where none is. */
   readonly graceEnds?: UnixSeconds
   /** When the current set ends: whoever fetches after that may get the newer one, and may before. */
   readonly currentEnds?: UnixSeconds
@@ -106,13 +107,13 @@ function forecast(
 
 function timesOf(before: Appraisal, after: Appraisal, graceSeconds: number): RecoveryTimes {
   const claims = claimsOf(after)
-  const tcbDate = claims !== undefined && 'tcbDate' in claims ? claims.tcbDate : undefined
+  const intel = claims?.tee === 'sgx' || claims?.tee === 'tdx' ? claims : undefined
+  const tcbDate = intel?.tcbDate
+  const graceEnds = intel && graceEnd(intel, graceSeconds)
   const currentEnds = before.authentic === false ? undefined : before.until
   return {
-    ...(tcbDate !== undefined && {
-      tcbDate,
-      graceEnds: unixSeconds(Math.floor(Date.parse(tcbDate) / 1000) + graceSeconds),
-    }),
+    ...(tcbDate !== undefined && { tcbDate }),
+    ...(graceEnds !== undefined && { graceEnds }),
     ...(currentEnds !== undefined && { currentEnds }),
   }
 }

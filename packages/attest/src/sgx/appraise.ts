@@ -42,12 +42,12 @@ async function appraiseOrRefuse(
   const vouched = await authenticateQuote(quote, pck, given, sgx, memory)
   const claims = await readSgxClaims(quote, pck, vouched)
   if (pck === undefined || vouched.collateral === undefined) {
-    const { reasons } = judgeSgxClaims(claims, policy, now, undefined)
+    const { reasons } = judgeSgxClaims(claims, policy, now)
     return { authentic: 'chain-only', claims, until: vouched.until, reasons }
   }
   const tcb = judgeSgxTcb(pck.platform, vouched.collateral.tcbInfo, vouched.qeLevel)
   const full = { ...claims, ...readTcbClaims(tcb, vouched.collateral) }
-  const { reasons, graceUntil } = judgeSgxClaims(full, policy, now, tcb.dateSeconds)
+  const { reasons, graceUntil } = judgeSgxClaims(full, policy, now)
   const ends = [vouched.until, vouched.collateral.until, graceUntil ?? vouched.until]
   return { authentic: true, claims: full, until: earliest(ends), reasons }
 }

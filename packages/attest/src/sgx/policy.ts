@@ -33,18 +33,13 @@ export const strictSgxPolicy: SgxPolicy = {
   allowProvisionKey: false,
 }
 
-/**
- * Everything that `policy` has against an enclave.
- *
- * `tcbDateSeconds` is the date of the platform's TCB level: undefined where there is no collateral.
- */
+/** Everything that `policy` has against an enclave. */
 export function judgeSgxClaims(
   claims: SgxClaims,
   policy: Policy,
   now: UnixSeconds,
-  tcbDateSeconds: UnixSeconds | undefined,
 ): IntelJudgement {
-  const tcb = judgeIntelTcb(claims, policy, now, tcbDateSeconds)
+  const tcb = judgeIntelTcb(claims, policy, now)
   return {
     reasons: [
       ...tcb.chainOnly,

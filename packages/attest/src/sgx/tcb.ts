@@ -1,13 +1,9 @@
-import type { UnixSeconds } from '@cloister/codec'
 import type { IntelTcb } from '../dcap/claims.ts'
 import { matchPlatform, reachesSgx } from '../dcap/platform-level.ts'
 import type { SgxExtension } from '../dcap/sgx-extension.ts'
 import type { ComponentLevel, SgxTcbInfo } from '../dcap/tcb-info.ts'
 import { convergeStatus } from '../dcap/tcb-status.ts'
 import { Refusal } from '../reject.ts'
-
-/** What Intel's algorithm says about an SGX platform and its quoting enclave. */
-export type SgxTcb = IntelTcb & { readonly dateSeconds: UnixSeconds }
 
 /**
  * Judges a platform's TCB: the highest level that it reaches, together with its quoting enclave's.
@@ -20,7 +16,7 @@ export function judgeSgxTcb(
   pck: SgxExtension,
   info: SgxTcbInfo,
   qeLevel: ComponentLevel | undefined,
-): SgxTcb {
+): IntelTcb {
   matchPlatform(pck, info)
   const level = info.levels.find((candidate) => reachesSgx(pck, candidate))
   if (level === undefined)
@@ -33,7 +29,7 @@ export function judgeSgxTcb(
     sgxTcbStatus: level.status,
     qeTcbStatus: qeLevel.status,
     date: level.date,
-    dateSeconds: level.dateSeconds,
+    qeDate: qeLevel.date,
     advisoryIds: [...new Set([...level.advisoryIds, ...qeLevel.advisoryIds])].toSorted(),
   }
 }

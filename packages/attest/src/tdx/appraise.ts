@@ -43,13 +43,13 @@ async function appraiseOrRefuse(
   const vouched = await authenticateQuote(quote, pck, given, tdx, memory)
   const claims = await readTdxClaims(quote, pck.platform, vouched.anchor)
   if (vouched.collateral === undefined) {
-    const { reasons } = judgeTdxClaims(claims, policy, now, undefined)
+    const { reasons } = judgeTdxClaims(claims, policy, now)
     return { authentic: 'chain-only', claims, until: vouched.until, reasons }
   }
   const { tcbInfo } = vouched.collateral
   const tcb = judgeTdxTcb(quote.report, pck.platform, tcbInfo, vouched.qeLevel)
   const full = addTcbClaims(claims, tcb, vouched.collateral)
-  const { reasons, graceUntil } = judgeTdxClaims(full, policy, now, tcb.dateSeconds)
+  const { reasons, graceUntil } = judgeTdxClaims(full, policy, now)
   const ends = [vouched.until, vouched.collateral.until, graceUntil ?? vouched.until]
   return { authentic: true, claims: full, until: earliest(ends), reasons }
 }

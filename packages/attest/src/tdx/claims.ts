@@ -41,6 +41,8 @@ export type TdxClaims = CommonClaims &
       readonly id: string
       readonly isvSvn: number
       readonly tcbStatus: ComponentStatus
+      /** When its level was set. */
+      readonly tcbDate: string
       readonly advisoryIds: readonly string[]
     }
   }

@@ -31,18 +31,13 @@ export const strictTdxPolicy: TdxPolicy = {
   allowPerfmon: false,
 }
 
-/**
- * Everything that `policy` has against a TD.
- *
- * `tcbDateSeconds` is the date of the platform's TCB level: undefined where there is no collateral.
- */
+/** Everything that `policy` has against a TD. */
 export function judgeTdxClaims(
   claims: TdxClaims,
   policy: Policy,
   now: UnixSeconds,
-  tcbDateSeconds: UnixSeconds | undefined,
 ): IntelJudgement {
-  const tcb = judgeIntelTcb(claims, policy, now, tcbDateSeconds)
+  const tcb = judgeIntelTcb(claims, policy, now)
   return {
     reasons: [
       ...tcb.chainOnly,

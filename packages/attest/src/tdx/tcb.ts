@@ -8,7 +8,7 @@ import type {
   TdxTcbLevel,
 } from '../dcap/tcb-info.ts'
 import { convergeStatus, type ComponentStatus, type TcbStatus } from '../dcap/tcb-status.ts'
-import { encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
+import { encodeHex, type Bytes } from '@cloister/codec'
 import { Refusal, refuseUnless } from '../reject.ts'
 import type { TdReport } from './parse.ts'
 
@@ -16,7 +16,6 @@ import type { TdReport } from './parse.ts'
 export type TdxTcb = IntelTcb & {
   /** Absent for a TDX module of version 0, which TCB info judges with the platform. */
   readonly module: TdxModuleTcb | undefined
-  readonly dateSeconds: UnixSeconds
 }
 
 /** What Intel says about a TDX module. */
@@ -24,6 +23,8 @@ export type TdxModuleTcb = {
   readonly id: string
   readonly isvSvn: number
   readonly tcbStatus: ComponentStatus
+  /** When its level was set. */
+  readonly tcbDate: string
   readonly advisoryIds: readonly string[]
 }
 
@@ -71,10 +72,11 @@ export function judgeTdxTcb(
         id: identity.id,
         isvSvn: report.teeTcbSvn[0] ?? 0,
         tcbStatus: moduleLevel.status,
+        tcbDate: moduleLevel.date,
         advisoryIds: moduleLevel.advisoryIds.toSorted(),
       },
     date: level.date,
-    dateSeconds: level.dateSeconds,
+    qeDate: qeLevel.date,
     advisoryIds: [...new Set(parts.flatMap((part) => part.advisoryIds))].toSorted(),
   }
 }

@@ -3,6 +3,7 @@ import {
   MalformedError,
   parseBase64,
   parsePemBlocks,
+  unixSeconds,
   type Bytes,
   type UnixSeconds,
 } from '@cloister/codec'
@@ -83,6 +84,9 @@ export class CertificateMemory {
 
 /** Gives each byte a character of its own, so that different bytes are never one text; faster than base64. */
 const singleBytes = new TextDecoder('latin1')
+
+/** The end of what has none: the last second that four digits of a year can say. */
+export const noEnd: UnixSeconds = unixSeconds(253_402_300_799)
 
 /** The earliest of some times. */
 export function earliest(times: readonly UnixSeconds[]): UnixSeconds {
