@@ -74,6 +74,11 @@ test.for([
     { responder: 'unauthorized' },
     'OCSP_INVALID_OR_EXPIRED',
   ],
+  [
+    'one whose key may sign certificates alone',
+    { responder: 'authority' },
+    'OCSP_INVALID_OR_EXPIRED',
+  ],
   ['another key', { responder: 'forged' }, 'OCSP_INVALID_OR_EXPIRED'],
   ['one that the device itself certified', { delegatedBy: 0 }, 'OCSP_INVALID_OR_EXPIRED'],
   [

@@ -4,6 +4,7 @@ import type { SignatureMemory } from '../memory.ts'
 import { Refusal, refuseUnless } from '../reject.ts'
 import type { Certificate } from './certificate.ts'
 import { earliest, type CertificateMemory, type Chain } from './chain.ts'
+import { keyUsageBits, mayUse } from './extensions.ts'
 import type { OcspAnswer, OcspResponse } from './ocsp.ts'
 
 /** What responders say of one certificate of a chain, and how long they say so. */
@@ -160,7 +161,13 @@ async function isNamed(
   return encodeHex(await digest('SHA-1', keyBits(certificate))) === value
 }
 
-/** Spec: RFC 6960 section 4.2.2.2. */
+/**
+ * A delegate is certified for signing responses, its key may sign, and an authority of the chain issued it. RFC 6960
+ * wants that to be the issuer in question, or whom the verifier chooses to trust: NVIDIA's own verifier takes any
+ * authority from there up.
+ *
+ * Spec: RFC 6960 section 4.2.2.2; RFC 5280 section 4.2.1.12: both extensions have to allow the purpose.
+ */
 async function verifyDelegate(
   responder: Certificate,
   authorities: Chain,
@@ -172,6 +179,11 @@ async function verifyDelegate(
     responder.extensions.extendedKeyUsage?.includes(ocspSigning) === true,
     'OCSP_INVALID_OR_EXPIRED',
     () => wrong('it may not sign responses'),
+  )
+  refuseUnless(
+    mayUse(responder.extensions, keyUsageBits.digitalSignature),
+    'OCSP_INVALID_OR_EXPIRED',
+    () => wrong('its key may not sign'),
   )
   for (const authority of authorities)
     if (authority.subject === responder.issuer && (await signatures.holds(responder, authority)))

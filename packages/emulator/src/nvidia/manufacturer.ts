@@ -52,8 +52,11 @@ export type OcspRequest = {
   readonly chain: CertifiedChain
   readonly index: number
   readonly issuedAt?: UnixSeconds
-  /** Who signs: the issuer, one that it certified for this, or one that it certified for nothing. */
-  readonly responder?: 'issuer' | 'delegate' | 'unauthorized' | 'forged'
+  /**
+   * Who signs: the issuer, one that it certified for this, or one that it certified for nothing; an authority is
+   * certified for this, by a certificate whose key may sign certificates alone.
+   */
+  readonly responder?: 'issuer' | 'delegate' | 'unauthorized' | 'authority' | 'forged'
   /** How an authority above the issuer comes in: it certifies the delegate. */
   readonly delegatedBy?: number
   /** When the certificate of a delegate ends; that of a good one ends with its root. */
@@ -177,6 +180,7 @@ function respond(
   const { responderEndsAt } = request
   const by = delegate(seed, authority, {
     ...(responder === 'unauthorized' && { purpose: clientAuthentication }),
+    signsCertificates: responder === 'authority',
     ...(responderEndsAt !== undefined && {
       validity: { ...lifetime, notAfter: responderEndsAt },
     }),

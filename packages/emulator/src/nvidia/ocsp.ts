@@ -42,12 +42,17 @@ export function certIdOf(serial: Bytes, issuer: Certified): Bytes {
 export function delegate(
   seed: Bytes,
   authority: Certified,
-  options: { readonly validity?: Validity; readonly purpose?: string } = {},
+  options: {
+    readonly validity?: Validity
+    readonly purpose?: string
+    /** Its key may sign certificates, and nothing else. */
+    readonly signsCertificates?: boolean
+  } = {},
 ): Responder {
-  const { validity, purpose = '1.3.6.1.5.5.7.3.9' } = options
+  const { validity, purpose = '1.3.6.1.5.5.7.3.9', signsCertificates = false } = options
   const usage = extension('2.5.29.37', false, sequence(objectIdentifier(purpose)))
   const signer = certify(seed, 'nvidia/responder', 'Cloister Emulator OCSP Responder', authority, {
-    end: true,
+    ...(!signsCertificates && { end: true }),
     extensions: [usage],
     ...(validity && { validity }),
   })
