@@ -112,5 +112,5 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   AK_ATTRIBUTES:
     'use an attestation key that is restricted to signing and fixed to its TPM (tpm2_createak makes one)',
   EVENT_LOG: 'give the event log of this very boot, whole',
-  HARDWARE: 'give what the hardware report below this TPM needs to be accepted',
+  HARDWARE: 'give the hardware report below this TPM, and the documents that it is judged by',
 }

@@ -52,6 +52,7 @@ const policy = objectField({
   arm: likeField(anonymousPolicy.arm),
   tpm: likeField(anonymousPolicy.tpm, {
     requiredPcrs: recordField(recordField(texts)),
+    requireHardware: oneOf('always', 'azure', 'never'),
     hardwareMeasurements: textsOrAny,
   }),
 })

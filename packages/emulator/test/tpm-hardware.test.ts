@@ -1,4 +1,5 @@
 import {
+  deviceKeyAnchor,
   insecureDevnetAnchor,
   isAccepted,
   productionAnchors,
@@ -78,6 +79,20 @@ describe('a vTPM over a TD', () => {
     const { hardware } = claimsOf(strict)
     const named = anyPolicy({ tpm: { hardwareMeasurements: [hardware!.measurement] } })
     expect(isAccepted(await judge(evidence, { ...intelGiven, policy: named }))).toBe(true)
+  })
+
+  test('cannot leave out its blob where a policy says what has to lie below', async () => {
+    const { measurement } = claimsOf(await judge(evidence, intelGiven)).hardware!
+    const pinned = { ...intelGiven, anchors: [deviceKeyAnchor(tpm.keySpkiSha256, 'tpm2')] }
+    expect(isAccepted(await judge(quoted, pinned))).toBe(true)
+    for (const wanted of [
+      { hardwareMeasurements: [measurement] },
+      { hardwareMeasurements: [measurement], requireHardware: 'never' },
+      { requireHardware: 'always' },
+    ] as const)
+      expect(
+        concluded(await judge(quoted, { ...pinned, policy: anyPolicy({ tpm: wanted }) })),
+      ).toEqual({ authentic: true, reasons: ['HARDWARE'] })
   })
 
   test('is debugged where its TD is, and out of date where its machine is', async () => {

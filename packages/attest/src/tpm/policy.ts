@@ -1,3 +1,4 @@
+import type { ProductionAnchorName } from '../anchors.ts'
 import { judgeCommonClaims } from '../judge-claims.ts'
 import type { Policy } from '../policy.ts'
 import { lowerHex, unless, type Reason } from '../reasons.ts'
@@ -15,6 +16,11 @@ export type TpmPolicy = {
   readonly requiredPcrs: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
   /** Whether there has to be an event log that leads to the quoted values. One that does not is always refused. */
   readonly requireEventLog: boolean
+  /**
+   * Where an authentic hardware report has to lie below: under every TPM, under those that Azure certifies, or nowhere.
+   * A list in {@link TpmPolicy.hardwareMeasurements} that is not empty wants one everywhere, whatever stands here.
+   */
+  readonly requireHardware: 'always' | 'azure' | 'never'
   /** Accepted measurements of the machine below a vTPM, as its own kind of evidence has them. */
   readonly hardwareMeasurements: readonly string[] | 'any'
 }
@@ -26,6 +32,7 @@ export const strictTpmPolicy: TpmPolicy = {
   allowMissingPcrs: false,
   requiredPcrs: {},
   requireEventLog: false,
+  requireHardware: 'azure',
   hardwareMeasurements: [],
 }
 
@@ -57,7 +64,7 @@ export function judgeTpmClaims(
     ...judgeKey(claims, policy.tpm),
     ...judgePcrs(claims, circumstances, policy.tpm),
     ...judgeEventLog(claims, circumstances, policy.tpm),
-    ...judgeHardwareKnown(circumstances),
+    ...judgeHardwareKnown(claims, circumstances, policy.tpm),
     ...hardwareReasons.filter(({ code }) => code !== 'CHAIN_ONLY' || !chainOnly),
   ]
 }
@@ -167,9 +174,21 @@ function judgeEventLog(
   ]
 }
 
-function judgeHardwareKnown({ hardware }: TpmCircumstances): readonly Reason[] {
+/** Azure's root for vTPMs, of confidential VMs and others: only a hardware report says which of the two it is. */
+const azureRoot: ProductionAnchorName = 'azure-virtual-tpm-root-ca-2023'
+
+/** Whoever sends evidence can leave the report out, so what a policy wants of it has to want the report too. */
+function judgeHardwareKnown(
+  { anchor }: TpmClaims,
+  { hardware }: TpmCircumstances,
+  { requireHardware, hardwareMeasurements }: TpmPolicy,
+): readonly Reason[] {
+  const isNamed = hardwareMeasurements !== 'any' && hardwareMeasurements.length > 0
+  const isOptional =
+    !isNamed &&
+    (requireHardware === 'never' || (requireHardware === 'azure' && anchor !== azureRoot))
   return unless(
-    hardware === undefined || hardware === 'authentic',
+    hardware === 'authentic' || (hardware === undefined && isOptional),
     'HARDWARE',
     'the hardware report below this TPM',
     hardware ?? 'none',
