@@ -97,6 +97,26 @@ describe.skipIf(!here)('real SNP evidence', () => {
     }
   })
 
+  test.for([
+    ['oak-genoa-v5-real-crl', 'SEV-VCEK', 'SEV-VLEK', '"SEV-Genoa", which signs a VCEK'],
+    ['coco-milan-vlek', 'SEV-VLEK', 'SEV-VCEK', '"SEV-VLEK-Milan", which signs a VLEK'],
+  ] as const)('in %s an authority known here vouches for a %s alone', async (known) => {
+    const [name, subject, other, issuer] = known
+    const { report, given, documents } = open(name)
+    const [leaf = ''] = documents.certificateChain.split(/(?<=-----END CERTIFICATE-----\n)/)
+    const der = Buffer.from(leaf.replaceAll(/-.*-|\s/g, ''), 'base64')
+    // The subject is the last name in a certificate.
+    const at = der.lastIndexOf(subject)
+    const certificateChain = pem(Uint8Array.from(der.fill(other, at, at + other.length)))
+    expect(await judge(report, given, { certificateChain: leaf })).toMatchObject({
+      authentic: true,
+    })
+    expect(await judge(report, given, { certificateChain })).toMatchObject({
+      reject: 'CHAIN_INVALID',
+      where: `AMD certificates: "${other}" is issued by ${issuer}`,
+    })
+  })
+
   test('what is known of them is what their certificates say', () => {
     for (const line of ['Milan', 'Genoa', 'Turin'] as const) {
       const named = (role: string) =>

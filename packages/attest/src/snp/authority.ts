@@ -11,9 +11,10 @@ export type Authority = Pick<
 > &
   Partial<Pick<Certificate, 'extensions'>>
 
-/** An authority of AMD's, its root, and the product line that both are of. */
+/** An authority of AMD's, the product line that it is of, and which certificates it signs. */
 export type KnownAuthority = {
   readonly line: ProductLine
+  readonly signs: 'VCEK' | 'VLEK'
   readonly authority: Authority
 }
 
@@ -34,7 +35,10 @@ const roots: Partial<Record<ProductLine, Authority>> = {}
 function knownAuthorities(): readonly KnownAuthority[] {
   known ??= productLines.flatMap((line) => {
     const { ask, asvk } = authorityKeys[line]
-    return [ask, asvk].map((key) => ({ line, authority: authorityOf(key) }))
+    return [
+      { line, signs: 'VCEK', authority: authorityOf(ask) },
+      { line, signs: 'VLEK', authority: authorityOf(asvk) },
+    ]
   })
   return known
 }

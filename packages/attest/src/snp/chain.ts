@@ -92,7 +92,12 @@ function nameChain(given: Chain): NamedChain {
     const known = findAuthority(leaf.issuer)
     if (known === undefined)
       throw new Refusal('COLLATERAL_MISSING', `${what}: who issued ${quoted(leaf)} is not known`)
-    const { line, authority } = known
+    const { line, signs, authority } = known
+    refuseUnless(
+      signs === kind,
+      'CHAIN_INVALID',
+      () => `${what}: ${quoted(leaf)} is issued by ${quoted(authority)}, which signs a ${signs}`,
+    )
     return { kind, line, leaf, authority, root: rootOf(line), given }
   }
   const prefix = kind === 'VCEK' ? 'SEV-' : 'SEV-VLEK-'
