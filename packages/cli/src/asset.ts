@@ -17,8 +17,8 @@ import { deploymentOption, keyOption, openSession, readDeployment } from './sess
 import { parseId } from './values.ts'
 import { deploymentDomain, deploymentOf } from '@cloister/protocol'
 
-// A stored object has at most 256 MiB; sealing adds a header and a tag to each chunk.
-const plaintextBytesMax = 255 * 2 ** 20
+/** Bytes of what is sealed: a stored object has at most 256 MiB, and sealing adds a header and a tag to each chunk. */
+export const plaintextBytesMax = 255 * 2 ** 20
 const sealedBytesMax = 256 * 2 ** 20
 const stateBytesMax = 2 ** 20
 
@@ -112,7 +112,8 @@ export const assetCommands: readonly CommandSpec[] = [
   },
 ]
 
-function readState(path: string): string {
+/** Reads the secret text that `asset share` keeps. */
+export function readState(path: string): string {
   return readText(path, { what: 'state', bytesMax: stateBytesMax, secret: true })
 }
 

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 
 import { accountCommands } from './account.ts'
 import { appCommands } from './app.ts'
+import { provenanceCommands } from './asset-provenance.ts'
 import { assetCommands } from './asset.ts'
 import { addNoun, toJsonLine, type Answer, type CommandSpec, type Runner } from './command.ts'
 import { dataCommands } from './data.ts'
@@ -22,7 +23,11 @@ const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
   ['account', 'Money on the home chain and the spokes', accountCommands],
   ['app', 'Confidential apps', appCommands],
   ['data', 'Data before it is sealed', dataCommands],
-  ['asset', 'Sealed data sets, models, parameters and records', assetCommands],
+  [
+    'asset',
+    'Sealed data sets, models, parameters and records',
+    [...assetCommands, ...provenanceCommands],
+  ],
   ['grant', 'Permissions that owners sign', grantCommands],
   ['order', 'Work that a requester pays for', orderCommands],
   ['task', 'Orders that stand on chain', taskCommands],
