@@ -1,5 +1,5 @@
 import { MalformedError, parseJson, type Json } from '@cloister/codec'
-import { deviceKeysOf, encodeDeviceKey, type DeviceKey } from './device-key.ts'
+import { deviceKeysMax, deviceKeysOf, encodeDeviceKey, type DeviceKey } from './device-key.ts'
 import { readIntelCollateral, type IntelCollateral } from './dcap/collateral-documents.ts'
 
 /** AMD's documents that an SNP report is judged by. */
@@ -74,15 +74,28 @@ export function encodeCollateral(collateral: Collateral): string {
 
 /** How many characters all documents have together. */
 export function collateralCharacters(collateral: Collateral): number {
-  const { intel, amd, nvidia } = collateral
+  const { intel, amd, nvidia, deviceKeys } = collateral
   const texts = [
     ...Object.values(intel ?? {}),
     amd?.certificateChain ?? '',
     amd?.crl ?? '',
     ...(nvidia?.rims ?? []),
     ...(nvidia?.ocspResponses ?? []),
+    ...(deviceKeys ?? []).flatMap((key) => Object.values(encodeDeviceKey(key))),
   ]
   return texts.reduce((sum, text) => sum + text.length, 0)
+}
+
+/**
+ * Keys of devices that evidence without one may be signed by: each is tried, so there are at most 32.
+ *
+ * @throws {MalformedError} past that.
+ */
+export function deviceKeysIn(collateral: Collateral | 'none'): readonly DeviceKey[] {
+  const keys = collateral === 'none' ? [] : (collateral.deviceKeys ?? [])
+  if (keys.length > deviceKeysMax)
+    throw new MalformedError('device keys', 0, `got ${keys.length}, at most ${deviceKeysMax}`)
+  return keys
 }
 
 function readAmd(value: JsonObject): AmdCollateral {

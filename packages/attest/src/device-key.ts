@@ -14,7 +14,7 @@ import { encodePublicKeyInfo } from './x509/public-key.ts'
 export type DeviceKey = KeyNumbers
 
 /** Most keys that one collateral may hold. */
-const deviceKeysMax = 32
+export const deviceKeysMax = 32
 
 /**
  * Reads a device's key from a JSON Web Key: `EC` on P-256, P-384 or P-521, or `RSA`. Members that do not belong to

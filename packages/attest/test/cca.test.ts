@@ -130,6 +130,16 @@ test('a realm token has to be signed by the key that it names', async () => {
   })
 })
 
+test('nothing follows a token inside the collection, no zeros either', async () => {
+  const [inner, realm] = [partOf(genuine, 'platform'), partOf(genuine, 'realm')]
+  const padded = (token: Bytes) => concatBytes(token, new Uint8Array(2))
+  for (const token of [
+    collection([44234, padded(inner)], [44241, realm]),
+    collection([44234, inner], [44241, padded(realm)]),
+  ])
+    expect(await judge(token)).toMatchObject({ authentic: false, reject: 'PARSE' })
+})
+
 test('a collection holds both tokens and nothing else', async () => {
   const both = [
     [44234, partOf(genuine, 'platform')],

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import {
+  collateralCharacters,
   deviceKeyAnchor,
   deviceKeySha256,
   encodeDeviceKey,
@@ -70,6 +71,13 @@ test.for<[string, unknown, string]>([
   expect(() => parseDeviceKey(json)).toThrow(
     expect.objectContaining({ name: 'MalformedError', field }),
   )
+})
+
+test('keys count among the characters of collateral', () => {
+  const { numbers } = keys.get(2048)!
+  const { kty, n: modulus, e } = { kty: 'RSA', ...encodeDeviceKey(numbers) }
+  const characters = `${kty}${modulus}${e}`.length
+  expect(collateralCharacters({ deviceKeys: [numbers, numbers] })).toBe(2 * characters)
 })
 
 test('a file with a key pins it for the evidence that is judged, and for none that no device key signs', async () => {

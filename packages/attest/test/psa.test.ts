@@ -201,6 +201,16 @@ test('an instance id that is not of the key is a claim, and a reason unless it i
   expect(isAccepted(await judge(token, { policy }))).toBe(true)
 })
 
+test('lists of firmware are not met by a device that measured none', async () => {
+  const token = tokenWith({ [-75006]: 'absent', [-75007]: 1 }, older)
+  expect(isAccepted(await judge(token))).toBe(true)
+  for (const arm of [{ softwareSigners: [] }, { softwareMeasurements: ['aa'.repeat(32)] }])
+    expect(await judge(token, { policy: anyPolicy({ arm }) })).toMatchObject({
+      authentic: true,
+      reasons: [{ code: 'MEASUREMENT', detail: 'software components', actual: 'none' }],
+    })
+})
+
 test('a policy lists implementations, and signers and measurements of all firmware', async () => {
   const codes = async (arm: object) => {
     const appraisal = await judge(device.token({ nonce }), { policy: anyPolicy({ arm }) })

@@ -276,6 +276,14 @@ test('keys that were given beside the evidence are tried, and pinned like others
     authentic: false,
     reject: 'QUOTE_SIGNATURE',
   })
+  const among = (count: number) => [...Array.from({ length: count - 1 }, () => other), key]
+  expect(isAccepted(await judge(bare, { collateral: { deviceKeys: among(32) }, anchors }))).toBe(
+    true,
+  )
+  expect(await judge(bare, { collateral: { deviceKeys: among(33) }, anchors })).toMatchObject({
+    reject: 'PARSE',
+    at: { field: 'device keys' },
+  })
 })
 
 test('structures of a TPM other than quotes, and keys and schemes unknown here, are named as such', async () => {

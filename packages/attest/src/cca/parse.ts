@@ -93,8 +93,8 @@ const hashNames: Readonly<Record<string, HashName>> = {
  */
 export function parseCcaToken(bytes: Bytes): CcaToken {
   const both = readCollection(bytes)
-  const platform = parseSign1(both.platform, 'platform token')
-  const realm = parseSign1(both.realm, 'realm token')
+  const platform = parseSign1(both.platform, 'platform token', 'inside')
+  const realm = parseSign1(both.realm, 'realm token', 'inside')
   return { platform: readPlatform(platform), realm: readRealm(realm) }
 }
 

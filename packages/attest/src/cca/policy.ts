@@ -70,6 +70,14 @@ export function judgeArmClaims(
       device.implementationId,
       arm.implementationIds,
     ),
+    ...unless(
+      device.softwareComponents.length > 0 ||
+        (arm.softwareSigners === 'any' && arm.softwareMeasurements === 'any'),
+      'MEASUREMENT',
+      'software components',
+      'none',
+      'measured ones',
+    ),
     ...device.softwareComponents.flatMap((component, index) => {
       const name = `software component ${component.type ?? index + 1}`
       const { signerId, measurement } = component

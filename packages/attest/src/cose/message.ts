@@ -65,7 +65,8 @@ const macAlgorithms: ReadonlySet<number> = new Set([4, 5, 6, 7, 14, 15, 25, 26])
 const tags = { mac0: 17, sign1: 18 }
 
 /**
- * Reads a COSE_Sign1, with its tag or without. Zeros after it are padding, other bytes are not.
+ * Reads a COSE_Sign1, with its tag or without. Zeros after it are padding, other bytes are not; inside of something
+ * that says how long it is, nothing may follow it.
  *
  * The envelope and its protected header have to be in their deterministic encoding, so that none of their bytes can
  * be altered unnoticed although no signature covers the envelope. Spec: RFC 9052 section 4.2.
@@ -73,8 +74,13 @@ const tags = { mac0: 17, sign1: 18 }
  * @throws {UnsupportedFormatError} on another algorithm, or a COSE_Mac0.
  * @throws {MalformedError} on anything else that is none.
  */
-export function parseSign1(bytes: Bytes, what: string): CoseSign1 {
-  const { tag, id, ...message } = readEnvelope(bytes, what)
+export function parseSign1(
+  bytes: Bytes,
+  what: string,
+  place: 'alone' | 'inside' = 'alone',
+): CoseSign1 {
+  const read = place === 'alone' ? parsePadded : parseCbor
+  const { tag, id, ...message } = readEnvelope(read(bytes, what, envelopeLimits), what)
   if (tag === tags.mac0 || macAlgorithms.has(id))
     throw new UnsupportedFormatError(what, 0, 'a COSE_Mac0', 'SYMMETRIC_TOKEN_NOT_SUPPORTED')
   const algorithm = algorithms.find((known) => known.id === id)
@@ -110,8 +116,7 @@ type Envelope = Omit<CoseSign1, 'algorithm'> & {
   readonly id: number
 }
 
-function readEnvelope(bytes: Bytes, what: string): Envelope {
-  const value = parsePadded(bytes, what, envelopeLimits)
+function readEnvelope(value: Cbor, what: string): Envelope {
   const tag = value instanceof CborTag ? value.tag : undefined
   if (tag !== undefined && tag !== tags.sign1 && tag !== tags.mac0)
     throw new MalformedError(`${what} tag`, 0, `got ${tag}, expected 18 (COSE_Sign1) or none`)

@@ -2,9 +2,10 @@ import { concatBytes, encodeHex, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
 import { anchorName, findDeviceAnchor, type Anchor, type DeviceKeyTee } from '../anchors.ts'
 import type { Given } from '../appraisal.ts'
+import { deviceKeysIn } from '../collateral.ts'
 import { isSign1By, type CoseSign1 } from '../cose/message.ts'
 import { deviceKeySha256, type DeviceKey } from '../device-key.ts'
-import { Refusal, refuseUnless } from '../reject.ts'
+import { malformedAs, Refusal, refuseUnless } from '../reject.ts'
 
 /** Who signed a token of an Arm device, and who vouches for that key. */
 export type TokenSigner = {
@@ -15,15 +16,12 @@ export type TokenSigner = {
   readonly instanceIdOfKey: boolean
 }
 
-/** Most keys that are tried. */
-const keysMax = 32
-
 /**
  * Finds the key that signed `message` of a `tee`: first the one that the instance id names, then the others.
  *
  * Arm has no root above its devices' keys: each is known to whoever made the device, and comes from there.
  *
- * @throws {Refusal} COLLATERAL_MISSING where no key is given, REPORT_SIGNATURE where none of them signed.
+ * @throws {Refusal} PARSE where more than 32 keys are given, COLLATERAL_MISSING where none is, REPORT_SIGNATURE where none of them signed.
  */
 export async function findTokenSigner(
   tee: DeviceKeyTee,
@@ -32,9 +30,8 @@ export async function findTokenSigner(
   instanceId: Bytes,
   { collateral, anchors }: Given,
 ): Promise<TokenSigner> {
-  const keys = collateral === 'none' ? [] : (collateral.deviceKeys ?? [])
+  const keys = malformedAs('PARSE', () => deviceKeysIn(collateral))
   refuseUnless(keys.length > 0, 'COLLATERAL_MISSING', `${what}: no device key to verify it with`)
-  refuseUnless(keys.length <= keysMax, 'PARSE', `device keys: more than ${keysMax}`)
   const named = await Promise.all(
     keys.map(async (key) => ({
       key,

@@ -1,6 +1,7 @@
 import { MalformedError } from '@cloister/codec'
 import { anchorName, findDeviceAnchor, type Anchor } from '../anchors.ts'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
+import { deviceKeysIn } from '../collateral.ts'
 import { DcapMemory } from '../dcap/collateral.ts'
 import { deviceKeySha256 } from '../device-key.ts'
 import type { TpmEvidence } from '../evidence.ts'
@@ -142,8 +143,7 @@ function findKeys(
   if (attestationKey) return [parseAttestationKey(attestationKey)]
   const found = chain?.[0]?.numbers ?? hcl?.attestationKey
   if (found) return [{ numbers: found }]
-  const keys = collateral === 'none' ? [] : (collateral.deviceKeys ?? [])
-  return keys.map((numbers) => ({ numbers }))
+  return deviceKeysIn(collateral).map((numbers) => ({ numbers }))
 }
 
 async function verifyQuote(

@@ -2,6 +2,7 @@ import { encodeHex, MalformedError, type Bytes, type UnixSeconds } from '@cloist
 import type { Appraisal, Given } from '../appraisal.ts'
 import type { DcapMemory } from '../dcap/collateral.ts'
 import type { Policy } from '../policy.ts'
+import { extractableProductLines } from '../product-line.ts'
 import type { Reason } from '../reasons.ts'
 import { Refusal, refuseUnless } from '../reject.ts'
 import { appraiseSnp } from '../snp/appraise.ts'
@@ -90,6 +91,7 @@ function hardwarePolicy(policy: Policy): Policy {
     machineIds: 'any',
     minTier: 0,
     deniedProductLines: [],
+    allowExtractableKeys: extractableProductLines,
     allowDebug: true,
     allowUnknownRevocation: true,
     allowSuppliedKeys: true,
