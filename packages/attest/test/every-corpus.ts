@@ -26,10 +26,14 @@ export function testEveryCorpus(crypto: string): void {
     async () => {
       const { appraise: warm } = createAppraiser()
       const cases = [...(await readCorpus()), ...readMutatedCorpus()]
+      const policy = anyPolicy()
+      const anew = new Map<string, string>()
       for (const each of [...cases, ...cases]) {
-        const kept = await warm(each.evidence, { ...each.given, policy: anyPolicy() })
-        const anew = await appraiseCase(each)
-        expect(encodeHex(encodeAppraisal(kept)), each.name).toBe(encodeHex(encodeAppraisal(anew)))
+        const { name, evidence, given } = each
+        const expected = anew.get(name) ?? encodeHex(encodeAppraisal(await appraiseCase(each)))
+        anew.set(name, expected)
+        const kept = await warm(evidence, { ...given, policy })
+        expect(encodeHex(encodeAppraisal(kept)), name).toBe(expected)
       }
     },
   )

@@ -30,6 +30,9 @@ export function testTpmManufacturer(fill = 0x7b): TpmManufacturer {
   return createTpmManufacturer({ seed: new Uint8Array(32).fill(fill) })
 }
 
+/** The manufacturer that evidence is judged under, unless a test names another: made once, for it costs more than a judgement. */
+const usualManufacturer = testTpmManufacturer()
+
 /** A TPM of a machine that has started. */
 export function startedTpm(
   manufacturer: TpmManufacturer,
@@ -62,7 +65,7 @@ export function judge(
     readonly at?: UnixSeconds
   } = {},
 ): Promise<Appraisal<TpmClaims>> {
-  const { manufacturer = testTpmManufacturer(), policy = anyPolicy(), collateral = {} } = given
+  const { manufacturer = usualManufacturer, policy = anyPolicy(), collateral = {} } = given
   const at = given.at ?? now
   const anchors = given.anchors ?? [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)]
   return appraise(evidence, { collateral, anchors, policy, now: at })
