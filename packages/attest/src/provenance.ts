@@ -1,13 +1,11 @@
 import { encodeHex, encodeUtf8, MalformedError, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
 import type { Appraisal, Given } from './appraisal.ts'
-import { DcapMemory } from './dcap/collateral.ts'
 import type { PsaEvidence, TpmEvidence } from './evidence.ts'
 import { appraisePsa } from './psa/appraise.ts'
 import type { PsaClaims } from './psa/claims.ts'
 import { appraiseTpm } from './tpm/appraise.ts'
 import type { TpmClaims } from './tpm/claims.ts'
-import { CertificateMemory } from './x509/chain.ts'
 
 /** Evidence of a device that made data: a PSA token, or a TPM's quote. */
 export type ProvenanceEvidence = PsaEvidence | TpmEvidence
@@ -40,8 +38,5 @@ export async function appraiseProvenance(
   const asked: Given = { ...given, policy: { ...given.policy, reportData } }
   return evidence.tee === 'arm-psa'
     ? await appraisePsa(evidence, asked)
-    : await appraiseTpm(evidence, asked, {
-        certificates: new CertificateMemory(),
-        dcap: new DcapMemory(),
-      })
+    : await appraiseTpm(evidence, asked)
 }

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
-import { appraisePsa, appraiseProvenance, isAccepted, provenanceNonce } from '@cloister/attest'
+import {
+  appraisePsa,
+  appraiseProvenance,
+  insecureDevnetAnchor,
+  isAccepted,
+  provenanceNonce,
+} from '@cloister/attest'
 import { encodeHex } from '@cloister/codec'
+import { createTpmManufacturer } from '@cloister/emulator'
 import { expect, test } from 'vitest'
 import { device, given } from './arm-tokens.ts'
 import { anyPolicy } from './evidence.ts'
@@ -37,6 +44,28 @@ test('a token over the bare digest is no evidence of the asset', async () => {
   })
   const policy = anyPolicy({ reportData: encodeHex(asset) })
   expect(isAccepted(await appraisePsa(evidence, given({ policy })))).toBe(true)
+})
+
+test("a TPM's quote over an asset is evidence of this asset, and of no other", async () => {
+  const manufacturer = createTpmManufacturer({ seed: new Uint8Array(32).fill(2) })
+  const tpm = manufacturer.createTpm({ tpmSeed: new Uint8Array(16) })
+  const evidence = tpm.evidence({ nonce: await provenanceNonce(asset) })
+  const by = given({
+    collateral: {},
+    anchors: [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)],
+  })
+  expect(isAccepted(await appraiseProvenance(evidence, asset, by))).toBe(true)
+  const bare = tpm.evidence({ nonce: asset })
+  expect(await appraiseProvenance(bare, asset, by)).toMatchObject({
+    authentic: true,
+    reasons: [{ code: 'REPORT_DATA' }],
+  })
+  const quote = evidence.quote.slice()
+  quote[quote.length - 1]! ^= 1
+  expect(await appraiseProvenance({ ...evidence, quote }, asset, by)).toMatchObject({
+    authentic: false,
+    reject: 'QUOTE_SIGNATURE',
+  })
 })
 
 test('all else that a policy wants holds here too', async () => {

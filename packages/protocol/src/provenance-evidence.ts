@@ -19,9 +19,6 @@ import {
 import { malformed, objectField, oneOf, orNull, textField, type Field } from './fields.ts'
 import { limits } from './limits.ts'
 
-/** Bytes of one event log of a TPM: as many as are replayed. */
-const eventLogBytesMax = 256 * 1024
-
 const piece = base64UrlField(evidenceBytesMax)
 
 /** PCR values by bank and index. Whether they are the TPM's, the quote's digest says. */
@@ -42,7 +39,7 @@ const tpmMembers = objectField({
   attestationKey: orNull(piece),
   certificateChain: orNull(textField(evidenceBytesMax)),
   pcrs: orNull(pcrsField),
-  eventLog: orNull(base64UrlField(eventLogBytesMax)),
+  eventLog: orNull(piece),
   hcl: orNull(piece),
   hardwareQuote: orNull(piece),
 })

@@ -66,7 +66,7 @@ const kernelEventLog = '/sys/kernel/security/tpm0/binary_bios_measurements'
 const usualPcrs = Array.from({ length: 16 }, (_, index) => index)
 const reportDataBytes = { min: 1, max: 64 }
 const attemptsMax = 3
-const bytesMax = { structure: 4096, certificate: 16 * 1024, hcl: 32 * 1024, log: 256 * 1024 }
+const bytesMax = { structure: 4096, certificate: 16 * 1024, hcl: 32 * 1024, log: 64 * 1024 }
 const valueBytes = 32
 
 // One for the process: a TPM does one thing at a time, and has few slots for keys.
