@@ -1,6 +1,6 @@
 import { canonicalJson, encodeHex, encodeUtf8, type Json } from '@cloister/codec'
 import { sha256 } from '#crypto'
-import { strictArmPolicy, type ArmPolicy } from './cca/policy.ts'
+import { strictArmPolicy, type ArmPolicy } from './arm/policy.ts'
 import type { TcbStatus } from './dcap/tcb-status.ts'
 import { strictNitroPolicy, type NitroPolicy } from './nitro/policy.ts'
 import { strictNvidiaPolicy, type NvidiaPolicy } from './nvidia/policy.ts'

@@ -1,14 +1,14 @@
 import { encodeHex } from '@cloister/codec'
 import { digest } from '#crypto'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
+import { judgeArmClaims } from '../arm/policy.ts'
+import { findTokenSigner } from '../arm/signed-token.ts'
+import { withoutEnd } from '../arm/token.ts'
 import { isSign1By } from '../cose/message.ts'
 import type { CcaEvidence } from '../evidence.ts'
-import { withoutEnd } from '../psa/appraise.ts'
-import { findTokenSigner } from '../psa/signed-token.ts'
 import { malformedAs, refuseUnless } from '../reject.ts'
 import { readCcaClaims, type CcaClaims } from './claims.ts'
 import { parseCcaToken } from './parse.ts'
-import { judgeArmClaims } from './policy.ts'
 
 /**
  * Appraises a CCA token with the device keys (CPAKs) of the collateral. Pure: no network, no clock.

@@ -1,9 +1,9 @@
 import { encodeHex } from '@cloister/codec'
+import type { Lifecycle } from '../arm/lifecycle.ts'
+import type { TokenSigner } from '../arm/signed-token.ts'
+import { encodeComponents, type SoftwareComponent } from '../arm/software-component.ts'
 import type { CommonClaims } from '../claims.ts'
 import { measurementOf } from '../identity.ts'
-import type { Lifecycle } from '../psa/lifecycle.ts'
-import type { TokenSigner } from '../psa/signed-token.ts'
-import { encodeComponents, type SoftwareComponent } from '../psa/software-component.ts'
 import type { CcaToken, PlatformProfile, PlatformToken, RealmToken } from './parse.ts'
 
 /** What an authentic CCA token says. `reportData` is the realm's challenge, `productLine` the implementation id. */

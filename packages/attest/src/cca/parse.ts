@@ -1,15 +1,15 @@
 import { CborTag, isCborMap, MalformedError, parseCbor, type Bytes } from '@cloister/codec'
 import type { HashName } from '#crypto'
-import { asSizedBytes, ClaimSet, hashSizes } from '../cose/claim-set.ts'
-import { coseBytesMax, parseSign1, type CoseSign1 } from '../cose/message.ts'
-import { parsePadded } from '../cose/padded.ts'
-import { readLifecycle, type Lifecycle } from '../psa/lifecycle.ts'
-import { readInstanceId, tokenLimits } from '../psa/parse.ts'
+import { readLifecycle, type Lifecycle } from '../arm/lifecycle.ts'
 import {
   readSoftwareComponent,
   softwareComponentsMax,
   type SoftwareComponent,
-} from '../psa/software-component.ts'
+} from '../arm/software-component.ts'
+import { readInstanceId, tokenLimits } from '../arm/token.ts'
+import { asSizedBytes, ClaimSet, hashSizes } from '../cose/claim-set.ts'
+import { coseBytesMax, parseSign1, type CoseSign1 } from '../cose/message.ts'
+import { parsePadded } from '../cose/padded.ts'
 import { UnsupportedFormatError } from '../reject.ts'
 import { readRealmKey, type RealmKey } from './realm-key.ts'
 

@@ -1,14 +1,11 @@
-import { unixSeconds } from '@cloister/codec'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
-import { judgeArmClaims } from '../cca/policy.ts'
+import { judgeArmClaims } from '../arm/policy.ts'
+import { findTokenSigner } from '../arm/signed-token.ts'
+import { withoutEnd } from '../arm/token.ts'
 import type { PsaEvidence } from '../evidence.ts'
+import { malformedAs } from '../reject.ts'
 import { readPsaClaims, type PsaClaims } from './claims.ts'
 import { parsePsaToken } from './parse.ts'
-import { malformedAs } from '../reject.ts'
-import { findTokenSigner } from './signed-token.ts'
-
-/** The end of 9999, which X.509 gives to what does not end: a token says of no time. Spec: RFC 5280 section 4.1.2.5. */
-export const withoutEnd = unixSeconds(253_402_300_799)
 
 /**
  * Appraises a PSA token with the device keys of the collateral. Pure: no network, no clock.

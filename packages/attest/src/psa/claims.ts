@@ -1,10 +1,10 @@
 import { encodeHex } from '@cloister/codec'
+import type { Lifecycle } from '../arm/lifecycle.ts'
+import type { TokenSigner } from '../arm/signed-token.ts'
+import { encodeComponents, type SoftwareComponent } from '../arm/software-component.ts'
 import type { CommonClaims } from '../claims.ts'
 import { measurementOf } from '../identity.ts'
-import type { Lifecycle } from './lifecycle.ts'
 import type { PsaProfile, PsaToken } from './parse.ts'
-import type { TokenSigner } from './signed-token.ts'
-import { encodeComponents, type SoftwareComponent } from './software-component.ts'
 
 /** What an authentic PSA token says. `reportData` is its nonce, `productLine` the implementation id. */
 export type PsaClaims = CommonClaims & {

@@ -1,13 +1,14 @@
 import { MalformedError, parseCbor, type Bytes } from '@cloister/codec'
-import { ClaimSet, hashSizes } from '../cose/claim-set.ts'
-import { cborDepthMax, coseBytesMax, parseSign1, type CoseSign1 } from '../cose/message.ts'
-import { UnsupportedFormatError } from '../reject.ts'
-import { readLifecycle, type Lifecycle } from './lifecycle.ts'
+import { readLifecycle, type Lifecycle } from '../arm/lifecycle.ts'
 import {
   readSoftwareComponent,
   softwareComponentsMax,
   type SoftwareComponent,
-} from './software-component.ts'
+} from '../arm/software-component.ts'
+import { readInstanceId, tokenLimits } from '../arm/token.ts'
+import { ClaimSet, hashSizes } from '../cose/claim-set.ts'
+import { parseSign1, type CoseSign1 } from '../cose/message.ts'
+import { UnsupportedFormatError } from '../reject.ts'
 
 /** A PSA token as it was signed. Nothing here is trusted. */
 export type PsaToken = {
@@ -30,9 +31,6 @@ export type PsaProfile =
   | 'tag:psacertified.org,2023:psa#tfm'
   | 'http://arm.com/psa/2.0.0'
   | 'PSA_IOT_PROFILE_1'
-
-/** Claims that CBOR of tokens may hold: bounds on what a stranger can make us keep. */
-export const tokenLimits = { bytesMax: coseBytesMax, depthMax: cborDepthMax, itemsMax: 2048 }
 
 /** Spec: RFC 9783 section 4. */
 const claims = {
@@ -120,14 +118,6 @@ function readClaims(set: ClaimSet, profile: PsaProfile): Omit<PsaToken, 'message
       serviceMax,
     ),
   }
-}
-
-/** A UEID of type RAND: 01, then 32 bytes. Spec: RFC 9783 section 4.2.1. */
-export function readInstanceId(set: ClaimSet, key: number, what: string): Bytes {
-  const instanceId = set.bytes(key, 'instance id', [33])
-  if (instanceId[0] !== 1)
-    throw new MalformedError(`${what} instance id`, 0, 'expected 01 and 32 bytes')
-  return instanceId
 }
 
 /** EAN-13, with five digits more, which the older profile may leave out. Spec: RFC 9783 section 4.2.3. */

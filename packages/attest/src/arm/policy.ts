@@ -1,9 +1,9 @@
 import type { CommonClaims } from '../claims.ts'
 import { judgeCommonClaims } from '../judge-claims.ts'
 import type { Policy } from '../policy.ts'
-import type { Lifecycle } from '../psa/lifecycle.ts'
-import type { SoftwareComponent } from '../psa/software-component.ts'
 import { unless, unlessListed, type Reason } from '../reasons.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { SoftwareComponent } from './software-component.ts'
 
 /** What a policy can ask of a CCA platform or a PSA device, and let through about it. */
 export type ArmPolicy = {
