@@ -63,7 +63,8 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   REPORT_DATA: 'ask for evidence over the report data that is expected',
   MACHINE: 'use a machine that the policy lists, or list this one',
   TIER: 'use a machine that is on a list of this tier, or lower the least tier',
-  PRODUCT_LINE: 'use another product line: this one is denied because its keys can be extracted',
+  PRODUCT_LINE:
+    'use another product line: the policy denies this one, or its keys can be extracted',
   REVOCATION_UNKNOWN: "give the vendor's current revocation list or OCSP answer",
   ENDORSEMENT: "pin the device's key: pass an anchor for it",
   DEBUG: 'start it without debugging, or allow that in the policy',

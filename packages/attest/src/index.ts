@@ -35,6 +35,7 @@ export {
   type PolicyOverrides,
   type Tier,
 } from './policy.ts'
+export { parseProductLine } from './product-line.ts'
 export { reasonCodes, type Reason, type ReasonCode } from './reasons.ts'
 export { rejectCodes, UnsupportedFormatError, type RejectCode } from './reject.ts'
 export { adviseReason, adviseReject } from './advice.ts'

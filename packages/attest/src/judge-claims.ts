@@ -1,5 +1,6 @@
 import type { CommonClaims } from './claims.ts'
 import type { Policy, Tier } from './policy.ts'
+import { isDeniedLine } from './product-line.ts'
 import { lowerHex, unless, unlessListed, whereSet, type Reason } from './reasons.ts'
 
 /** What a vendor can say about keys that it has taken back. */
@@ -23,11 +24,11 @@ export function judgeCommonClaims(
     ...unlessListed('MACHINE', 'which machine', claims.machineId, policy.machineIds),
     ...judgeTier(claims, policy),
     ...unless(
-      !policy.deniedProductLines.some((line) => sameName(line, claims.productLine)),
+      !isDeniedLine(claims.productLine, policy),
       'PRODUCT_LINE',
       'keys of this product line are not believed',
       claims.productLine,
-      `none of ${policy.deniedProductLines.join(', ')}`,
+      'a product line that the policy believes',
     ),
     ...unless(
       claims.revocation === 'good' ||
@@ -62,11 +63,6 @@ export function tierOf(
     list.machineIds.some((id) => lowerHex(id) === machineId),
   )
   return lists.some(({ tier }) => tier === 3) ? 3 : lists.length > 0 ? 2 : 1
-}
-
-// A deny list must not let through what is only spelled otherwise: vendors write an FMSPC in capitals.
-function sameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase()
 }
 
 function judgeTier(claims: CommonClaims, policy: Policy): readonly Reason[] {

@@ -4,6 +4,7 @@ import { strictArmPolicy, type ArmPolicy } from './arm/policy.ts'
 import type { TcbStatus } from './dcap/tcb-status.ts'
 import { strictNitroPolicy, type NitroPolicy } from './nitro/policy.ts'
 import { strictNvidiaPolicy, type NvidiaPolicy } from './nvidia/policy.ts'
+import { parseProductLine } from './product-line.ts'
 import { strictSgxPolicy, type SgxPolicy } from './sgx/policy.ts'
 import { strictSnpPolicy, type SnpPolicy } from './snp/policy.ts'
 import { strictTdxPolicy, type TdxPolicy } from './tdx/policy.ts'
@@ -32,8 +33,10 @@ export type Policy = {
   readonly machineLists: readonly MachineList[]
   /** The least tier. A machine that names itself nowhere is tier 1 at most; one under a devnet's root is 0. */
   readonly minTier: Tier
-  /** Product lines whose keys are not believed any more. */
+  /** Product lines whose keys are not believed any more, besides those whose keys can be extracted. */
   readonly deniedProductLines: readonly string[]
+  /** Product lines that are believed although their keys can be extracted: `Milan` is the one that is known. */
+  readonly allowExtractableKeys: readonly string[]
   /** Accepted TCB statuses, where the vendor gives one. */
   readonly tcbStatuses: readonly Exclude<TcbStatus, 'Revoked'>[]
   /** Advisories that a platform may be subject to. */
@@ -71,17 +74,14 @@ export type PolicyOverrides = Pick<Policy, Spelled> &
   Partial<Omit<Policy, Spelled | Group>> & { readonly [G in Group]?: Partial<Policy[G]> }
 
 /**
- * AMD's Milan: the seed of its keys can be extracted in software (MilanLaunchy and BadFuse, arXiv 2605.12990), so
- * reports of any TCB can be forged.
+ * The strictest policy about everything that is not spelled in `overrides`.
+ *
+ * @throws {MalformedError} naming the member, where a product line is none.
  */
-const deniedProductLines = ['Milan']
-
-/** The strictest policy about everything that is not spelled in `overrides`. */
 export function strictPolicy(overrides: PolicyOverrides): Policy {
   return {
     machineLists: [],
     minTier: 0,
-    deniedProductLines,
     tcbStatuses: ['UpToDate'],
     advisories: [],
     graceSeconds: 0,
@@ -93,6 +93,8 @@ export function strictPolicy(overrides: PolicyOverrides): Policy {
     allowUnknownRevocation: false,
     allowSuppliedKeys: false,
     ...overrides,
+    deniedProductLines: linesOf(overrides, 'deniedProductLines'),
+    allowExtractableKeys: linesOf(overrides, 'allowExtractableKeys'),
     sgx: { ...strictSgxPolicy, ...overrides.sgx },
     tdx: { ...strictTdxPolicy, ...overrides.tdx },
     snp: { ...strictSnpPolicy, ...overrides.snp },
@@ -101,6 +103,14 @@ export function strictPolicy(overrides: PolicyOverrides): Policy {
     arm: { ...strictArmPolicy, ...overrides.arm },
     tpm: { ...strictTpmPolicy, ...overrides.tpm },
   }
+}
+
+function linesOf(
+  overrides: PolicyOverrides,
+  member: 'deniedProductLines' | 'allowExtractableKeys',
+): readonly string[] {
+  const names = overrides[member] ?? []
+  return names.map((name, index) => parseProductLine(name, `policy.${member}[${index}]`))
 }
 
 /** SHA-256 of a policy as canonical JSON (RFC 8785), its lists sorted, in hexadecimal. */

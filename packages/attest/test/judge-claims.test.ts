@@ -40,18 +40,6 @@ test.for<[string, CommonClaims, Partial<PolicyOverrides>, readonly string[]]>([
   ['a machine without a name, where one is asked for', nameless, { machineIds: [''] }, ['MACHINE']],
   ['a machine without a name, where any will do', nameless, {}, []],
   ['a denied line', { ...base, productLine: 'Milan' }, {}, ['PRODUCT_LINE']],
-  [
-    'a denied line in other letters',
-    { ...base, productLine: '00806f050000' },
-    { deniedProductLines: ['00806F050000'] },
-    ['PRODUCT_LINE'],
-  ],
-  [
-    'a line that is denied by default, allowed',
-    { ...base, productLine: 'Milan' },
-    { deniedProductLines: [] },
-    [],
-  ],
   ['a debugged machine', { ...base, debug: true }, {}, ['DEBUG']],
   ['a debugged machine, allowed', { ...base, debug: true }, { allowDebug: true }, []],
   ['a key out of the evidence', { ...base, endorsement: 'supplied' }, {}, ['ENDORSEMENT']],
@@ -70,6 +58,50 @@ test.for<[string, CommonClaims, Partial<PolicyOverrides>, readonly string[]]>([
 ])('%s', ([, claims, policy, expected]) => {
   expect(codes(claims, policy)).toEqual(expected)
 })
+
+test.for<[string, readonly string[]]>([
+  ['00806f050000', ['00806F050000']],
+  ['GH100', ['gh100']],
+  ['Genoa', ['genoa ', 'GENOA', 'Genoa-B1', 'Bergamo', 'siena']],
+  ['11'.repeat(32), ['11'.repeat(32)]],
+])('a denied line %s is denied in every spelling, and Milan besides', ([productLine, names]) => {
+  for (const name of names) {
+    const denied = { deniedProductLines: [name] }
+    expect(codes({ ...base, productLine }, denied)).toEqual(['PRODUCT_LINE'])
+    expect(codes({ ...base, productLine: 'Milan' }, denied)).toEqual(['PRODUCT_LINE'])
+    expect(codes({ ...base, productLine: 'Turin' }, denied)).toEqual([])
+  }
+})
+
+test('a line whose keys can be extracted is believed where a policy names it, and nowhere else', () => {
+  const milan = { ...base, productLine: 'Milan' }
+  for (const name of ['Milan', 'milan ', 'MILAN-B0'])
+    expect(codes(milan, { allowExtractableKeys: [name] })).toEqual([])
+  expect(codes(milan, { deniedProductLines: [] })).toEqual(['PRODUCT_LINE'])
+  expect(codes(milan, { allowExtractableKeys: ['Genoa'] })).toEqual(['PRODUCT_LINE'])
+  const both = { deniedProductLines: ['Milan'], allowExtractableKeys: ['Milan'] }
+  expect(codes(milan, both)).toEqual(['PRODUCT_LINE'])
+})
+
+test('a policy that was made without its types denies what it spells', () => {
+  const policy = {
+    ...anyPolicy(),
+    deniedProductLines: [' milan-b0'],
+    allowExtractableKeys: ['Milan'],
+  }
+  const milan = { ...base, productLine: 'Milan' }
+  expect(judgeCommonClaims(milan, policy, 'lists exist')).toHaveLength(1)
+})
+
+test.for(['', 'Milano', 'EPYC', 'Milan-', '00806f05', '0x00806f050000', 'GH'])(
+  'no policy can be made that names the product line %j',
+  (name) => {
+    for (const member of ['deniedProductLines', 'allowExtractableKeys'])
+      expect(() => anyPolicy({ [member]: ['Genoa', name] })).toThrow(
+        expect.objectContaining({ name: 'MalformedError', field: `policy.${member}[1]` }),
+      )
+  },
+)
 
 test('revocation that was not checked counts where the vendor has lists, unless allowed', () => {
   const unchecked: CommonClaims = { ...base, revocation: 'not-checked' }

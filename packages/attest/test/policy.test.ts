@@ -183,7 +183,7 @@ const everything: Partial<PolicyOverrides> = {
   advisories: 'any',
   graceSeconds: 1e9,
   allowDebug: true,
-  deniedProductLines: [],
+  allowExtractableKeys: ['Milan'],
   allowUnknownRevocation: true,
   allowSuppliedKeys: true,
   tdx: {
@@ -258,7 +258,8 @@ test('a policy spelled in one member is strict about all others, in groups too',
     ...spelled,
     machineLists: [],
     minTier: 0,
-    deniedProductLines: ['Milan'],
+    deniedProductLines: [],
+    allowExtractableKeys: [],
     tcbStatuses: ['UpToDate'],
     advisories: [],
     graceSeconds: 0,
@@ -296,8 +297,8 @@ test('a policy digest is of its canonical JSON, and depends on no order', async 
     ['arm', 'nitro', 'nvidia', 'sgx', 'snp', 'tpm'] as const
   ).map((group) => ordered(policy[group]))
   const text =
-    `{"advisories":[],"allowDebug":false,"allowSuppliedKeys":false,"allowUnknownRevocation":false,"arm":${arm},` +
-    '"deniedProductLines":["Milan"],"graceSeconds":0,"machineIds":"any",' +
+    `{"advisories":[],"allowDebug":false,"allowExtractableKeys":[],"allowSuppliedKeys":false,"allowUnknownRevocation":false,"arm":${arm},` +
+    '"deniedProductLines":[],"graceSeconds":0,"machineIds":"any",' +
     '"machineLists":[{"machineIds":["cc"],"tier":2},{"machineIds":["dd","ee"],"tier":3}],' +
     '"measurements":["aa","bb"],"minPckCrlNumber":0,"minRootCrlNumber":0,"minTcbEvaluationDataNumber":0,"minTier":0,' +
     `"nitro":${nitro},"nvidia":${nvidia},"reportData":"any","sgx":${sgx},"snp":${snp},"tcbStatuses":["UpToDate"],` +

@@ -1,4 +1,4 @@
-import { strictPolicy, type Policy, type Tier } from '@cloister/attest'
+import { parseProductLine, strictPolicy, type Policy, type Tier } from '@cloister/attest'
 import { encodeHex, MalformedError, parseJson, type Bytes } from '@cloister/codec'
 import {
   booleanField,
@@ -20,13 +20,22 @@ const identities = { measurements: any, reportData: any, machineIds: any } as co
 /** The policy where nobody says which enclave and which machine is wanted: strict about all else. */
 export const anonymousPolicy: Policy = strictPolicy(identities)
 
+const productLines = listField<string>(
+  {
+    parse: (value, path) => parseProductLine(textField(200, 1).parse(value, path), path),
+    encode: (value) => value,
+  },
+  1024,
+)
+
 const policy = objectField({
   measurements: textsOrAny,
   reportData: textField(2048, 2),
   machineIds: textsOrAny,
   machineLists: listField(objectField({ tier: tierField(2, 3), machineIds: texts }), 64),
   minTier: tierField(0, 1, 2, 3),
-  deniedProductLines: texts,
+  deniedProductLines: productLines,
+  allowExtractableKeys: productLines,
   tcbStatuses: listField(
     oneOf(
       ...(['UpToDate', 'SWHardeningNeeded', 'ConfigurationNeeded'] as const),

@@ -31,7 +31,8 @@ test('what a file leaves out is as strict as it can be, in groups too', () => {
   const chosen = {
     machineLists: [{ tier: 3, machineIds: ['22'.repeat(32)] }],
     minTier: 2,
-    deniedProductLines: ['Milan', 'Genoa'],
+    deniedProductLines: ['Turin', 'Genoa'],
+    allowExtractableKeys: ['Milan'],
     tcbStatuses: ['UpToDate', 'OutOfDate'],
     advisories: 'any',
     allowUnknownRevocation: true,
@@ -39,6 +40,14 @@ test('what a file leaves out is as strict as it can be, in groups too', () => {
   } as const
   const tdx = { allowPks: true }
   expect(read({ ...spelled, ...chosen, tdx })).toEqual(strictPolicy({ ...spelled, ...chosen, tdx }))
+})
+
+test('a product line is read in any spelling of its name', () => {
+  const { deniedProductLines } = read({
+    ...spelled,
+    deniedProductLines: [' genoa-B1', '00806F050000'],
+  })
+  expect(deniedProductLines).toEqual(['Genoa', '00806f050000'])
 })
 
 test('report data of the command line counts before that of the file', () => {
@@ -62,6 +71,12 @@ test.for<[string, object, string]>([
     'policy.machineLists[0].tier',
   ],
   ['any product line denied', { deniedProductLines: 'any' }, 'policy.deniedProductLines'],
+  [
+    'a product line that nothing is called',
+    { deniedProductLines: ['Genoa', 'Milano'] },
+    'policy.deniedProductLines[1]',
+  ],
+  ['keys of no product line', { allowExtractableKeys: ['*'] }, 'policy.allowExtractableKeys[0]'],
   ['a revoked TCB', { tcbStatuses: ['Revoked'] }, 'policy.tcbStatuses[0]'],
 ])('%s is refused by its place', ([, members, field]) => {
   expect(() => read({ ...spelled, ...members })).toThrow(

@@ -9,7 +9,7 @@ describe('a good machine is accepted', () => {
     const platform = machine({ line })
     for (const version of [2, 3, 4, 5] as const) {
       const appraisal = await judge(platform, platform.report(request({ version })), {
-        policy: { deniedProductLines: [] },
+        policy: { allowExtractableKeys: ['Milan'] },
       })
       expect(isAccepted(appraisal), `version ${version}`).toBe(true)
       expect(appraisal).toMatchObject({

@@ -23,7 +23,7 @@ const snp = (group: NonNullable<PolicyOverrides['snp']>): Partial<PolicyOverride
 const leastTcb = snp({ minTcb: { Milan: none, Genoa: none, Turin: none } })
 
 const rules: readonly Rule[] = [
-  ['PRODUCT_LINE', { line: 'Milan' }, {}, { deniedProductLines: [] }],
+  ['PRODUCT_LINE', { line: 'Milan' }, {}, { allowExtractableKeys: ['Milan'] }],
   ['MIN_TCB', { reportedTcb: old }, {}, leastTcb],
   ['MIN_TCB', { line: 'Turin', reportedTcb: turin }, {}, leastTcb],
   ['TCB_ORDER', { reportedTcb: good, committedTcb: old }, {}, undefined],
@@ -83,7 +83,7 @@ test('each component of the least TCB counts, and none makes up for another', as
       const least = (more: number): Partial<PolicyOverrides> => {
         const tcb = { ...none, [component]: has + more }
         return {
-          deniedProductLines: [],
+          allowExtractableKeys: ['Milan'],
           ...snp({ minTcb: { Milan: tcb, Genoa: tcb, Turin: tcb } }),
         }
       }

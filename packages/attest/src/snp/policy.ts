@@ -7,7 +7,7 @@ import { describeTcb, tcbReaches, type SnpTcb } from './tcb.ts'
 
 /** What a policy demands of an SNP guest and its machine, and what it lets through. */
 export type SnpPolicy = {
-  /** Product lines that are accepted at all. What `deniedProductLines` names is refused besides. */
+  /** Product lines that are accepted at all. What the whole policy denies is refused besides. */
   readonly allowedProducts: readonly ProductLine[]
   /** The least security version of each component of the reported TCB, by product line. */
   readonly minTcb: Readonly<Record<ProductLine, SnpTcb>>
