@@ -101,14 +101,9 @@ export function anchorSpkiSha256(anchor: Anchor): string {
 
 /** How claims name `anchor`: the vendor root's name, or the kind, a device's evidence, and the key's digest. */
 export function anchorName(anchor: Anchor): string {
-  switch (anchor.kind) {
-    case 'production':
-      return anchor.name
-    case 'insecure-devnet':
-      return `${anchor.kind}:${anchor.spkiSha256}`
-    case 'device-key':
-      return `${anchor.kind}:${anchor.tee}:${anchor.spkiSha256}`
-  }
+  if (anchor.kind === 'production') return anchor.name
+  const kind = anchor.kind === 'device-key' ? `${anchor.kind}:${anchor.tee}` : anchor.kind
+  return `${kind}:${anchor.spkiSha256}`
 }
 
 /**
