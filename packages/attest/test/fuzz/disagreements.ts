@@ -56,7 +56,8 @@ export const disagreements: readonly Disagreement[] = [
     why: 'bits 1 to 7 of the TD attributes, reserved beside DEBUG: here reserved bits and a reason, there debugging',
     fits: onlyWeAccept(
       /^Debug mode is enabled$/,
-      (claims) => claims.tee === 'tdx' && /[2-9a-f]/.test(claims.tdAttributes.raw.slice(0, 2)),
+      (claims) =>
+        claims.tee === 'tdx' && Number.parseInt(claims.tdAttributes.raw.slice(0, 2), 16) > 1,
     ),
   },
   {

@@ -80,11 +80,13 @@ export const intelResigners: readonly Resigner[] = [
   { name: 'resigned-tcb-info', what: 'TCB info and QE identities', open: openDocuments },
 ]
 
-/** An out-of-date machine: whatever is signed, it is not up to date. */
+/** Two machines, one of them out of date: whatever that one signs, it is not up to date. */
 function openQuotes(tee: 'sgx' | 'tdx', version: 3 | 4 | 5): OpenResigner {
-  const { platform, given } = createIntelMachine({ tcb: 'OutOfDate' })
-  const judgedBy = given(tee)
-  const genuine = genuineQuote(platform, tee, version)
+  const machines = (['UpToDate', 'OutOfDate'] as const).map((tcb) => {
+    const { platform, given } = createIntelMachine({ tcb })
+    return { name: `emulated ${tee} v${version} ${tcb}`, platform, given: given(tee) }
+  })
+  const genuine = genuineQuote(machines[0]!.platform, tee, version)
   const bodyAt = version === 5 ? 54 : 48
   const fields = tee === 'sgx' ? enclaveFields : version === 5 ? td15Fields : tdFields
   const bodySize = tee === 'sgx' ? 384 : version === 5 ? 648 : 584
@@ -94,6 +96,7 @@ function openQuotes(tee: 'sgx' | 'tdx', version: 3 | 4 | 5): OpenResigner {
   const layout = version === 3 ? 3 : 4
   return {
     make: (random) => {
+      const { name, platform, given } = random.pick(machines)
       const roll = random.below(8)
       const header: readonly Span[] = [
         [0, 2],
@@ -115,12 +118,13 @@ function openQuotes(tee: 'sgx' | 'tdx', version: 3 | 4 | 5): OpenResigner {
             : changeFields(signed, spans, random)
       const parts = roll > 4 ? forgedParts(report, random) : {}
       const evidence = { tee, quote: platform.forge(body, { tee, layout }, parts) }
-      return { name: `emulated ${tee} v${version}`, evidence, given: judgedBy }
+      return { name, evidence, given }
     },
-    check: ({ evidence }, appraisal) => {
+    check: ({ name, evidence }, appraisal) => {
       if (evidence.tee !== 'sgx' && evidence.tee !== 'tdx') return 'another kind of evidence'
       const { quote } = evidence
       return (
+        brokenStatusRule(name, appraisal) ??
         brokenQuoteRule(quote, bodyAt + bodySize, version, report, appraisal) ??
         brokenBodyRule(quote.subarray(bodyAt), appraisal)
       )
@@ -156,7 +160,7 @@ function brokenQuoteRule(
   signedBytes: number,
   version: 3 | 4 | 5,
   genuineReport: Bytes,
-  { claims, reasons }: AuthenticAppraisal,
+  { claims }: AuthenticAppraisal,
 ): string | undefined {
   if (claims.tee !== 'sgx' && claims.tee !== 'tdx') return 'claims of another kind'
   const report = qeReportOf(quote, signedBytes, version)
@@ -174,14 +178,26 @@ function brokenQuoteRule(
     'the vendor is Intel': hexAt(quote, 12, 16) === '939a7233f79c4ca9940a0db3957f0607',
     'the version is as it was': quote[0] === version && quote[1] === 0,
     'user data are told': claims.quoteUserData === hexAt(quote, 28, 20),
+  })
+}
+
+function brokenStatusRule(
+  name: string,
+  { claims, reasons }: AuthenticAppraisal,
+): string | undefined {
+  if (!name.endsWith('OutOfDate')) return undefined
+  return brokenRule({
     'an out-of-date machine is not up to date': claims.tcbStatus !== 'UpToDate',
-    'nor accepted': reasons.length > 0,
+    'nor accepted': reasons.some(({ code }) => code === 'TCB_STATUS'),
   })
 }
 
 function brokenBodyRule(body: Bytes, appraisal: AuthenticAppraisal): string | undefined {
   const { claims, reasons } = appraisal
-  const codes: readonly string[] = reasons.map(({ code }) => code)
+  // What is said of the machine is said whatever it signs.
+  const codes: readonly string[] = reasons
+    .map(({ code }) => code)
+    .filter((code) => !['TCB_STATUS', 'ADVISORY', 'CONFIG_ID'].includes(code))
   if (claims.tee === 'tdx') return brokenTdRule(body, claims, codes)
   return claims.tee === 'sgx' ? brokenEnclaveRule(body, claims, codes) : 'claims of another kind'
 }
@@ -209,8 +225,9 @@ function brokenTdRule(
     'MRSEAM is told': claims.mrSeam === hexAt(body, 16, 48),
     'debugging is told': claims.debug === debug && codes.includes('DEBUG') === debug,
     'SEPT_VE is a reason': codes.includes('SEPT_VE_ENABLED') === !septVeDisable,
-    'a reserved bit is a reason': (attributes & ~named) === 0n || codes.length > 1,
-    'migration is a reason': !isMigratable || codes.length > 1,
+    'a reserved bit is a reason': (attributes & ~named) === 0n || codes.length > 0,
+    'a service TD is a reason': /^0*$/.test(claims.mrServiceTd ?? '') || codes.length > 0,
+    'migration is a reason': !isMigratable || codes.length > 0,
   })
 }
 
@@ -219,7 +236,10 @@ function brokenEnclaveRule(
   claims: SgxClaims,
   codes: readonly string[],
 ): string | undefined {
-  const debug = (body[48]! & 2) !== 0
+  const flags = littleAt(body, 48, 8)
+  const debug = (flags & 2n) !== 0n
+  // INIT, DEBUG, MODE64BIT; PROVISIONKEY, EINITTOKENKEY, CET, KSS; AEXNOTIFY. Spec: Intel SDM 3D, 37.7.1.
+  const named = 0b111n | (0b1111n << 4n) | (1n << 10n)
   return brokenRule({
     'MRENCLAVE is told': claims.mrEnclave === hexAt(body, 64, 32),
     'MRSIGNER is told': claims.mrSigner === hexAt(body, 128, 32),
@@ -228,7 +248,9 @@ function brokenEnclaveRule(
       BigInt(claims.isvProdId) === littleAt(body, 256, 2) &&
       BigInt(claims.isvSvn) === littleAt(body, 258, 2),
     'debugging is told': claims.debug === debug && codes.includes('DEBUG') === debug,
-    'an enclave that is not initialised is a reason': (body[48]! & 1) === 1 || codes.length > 1,
+    'INIT is told': claims.attributes.initialized === ((flags & 1n) === 1n),
+    'a reserved flag is a reason': (flags & ~named) === 0n || codes.length > 0,
+    'a provisioning enclave is a reason': (flags & (1n << 4n)) === 0n || codes.length > 0,
   })
 }
 

@@ -13,6 +13,10 @@ export type Campaign = {
   readonly workers: number
   /** When no further cases are begun. */
   readonly deadlineMilliseconds?: number
+  /** When a worker that has not moved on counts as stuck: six seconds, unless a test is in more of a hurry. */
+  readonly stuckMilliseconds?: number
+  /** Most memory of a worker's heap. */
+  readonly heapMebibytes?: number
   readonly onFinding?: (finding: Finding) => void
   readonly onProgress?: (tallies: readonly Tally[]) => void
 }
@@ -33,8 +37,8 @@ export type Tally = {
 }
 
 /** A worker that has not moved on for so long is stuck: past what a worker itself notices and repeats. */
-const stuckMilliseconds = 6000
-const heapMebibytes = 768
+const stuckAfter = 6000
+const heapMax = 768
 const runCases = 500
 
 /** Runs cases on several threads. Each one that crashes, hangs or fills its heap is replaced, and its case recorded. */
@@ -124,7 +128,7 @@ class Seat {
     return new Worker(new URL('./worker.ts', import.meta.url), {
       workerData: start,
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      resourceLimits: { maxOldGenerationSizeMb: heapMebibytes },
+      resourceLimits: { maxOldGenerationSizeMb: this.#campaign.heapMebibytes ?? heapMax },
     })
   }
 
@@ -132,6 +136,7 @@ class Seat {
   #judge(worker: Worker, run: Run): Promise<number | undefined> {
     const tally = this.#tallies.find(({ format }) => format === run.format)
     const began = Date.now()
+    const stuck = this.#campaign.stuckMilliseconds ?? stuckAfter
     return new Promise((resolve) => {
       const settle = (lost: number | undefined): void => {
         clearInterval(watch)
@@ -148,8 +153,7 @@ class Seat {
       }
       const watch = setInterval(() => {
         const since = this.#beats[1] ?? 0
-        if (since > 0 && Date.now() - since > stuckMilliseconds)
-          lose('hang', `no answer within ${stuckMilliseconds} ms`)
+        if (since > 0 && Date.now() - since > stuck) lose('hang', `no answer within ${stuck} ms`)
       }, 250)
       worker.on('message', (answer: Answer) => {
         if (this.#take(answer, tally)) settle(undefined)
