@@ -24,19 +24,31 @@ const samples: readonly { readonly name: string; readonly tee: Tee; readonly bas
   { name: 'flips-tpm-hcl', tee: 'tpm2', bases: [/^tpm\/azure-tdx-vtpm/, /^emulated hcl/] },
 ]
 
-/** Every single-bit flip of evidence and of what it is judged by. */
-export const flipFormats: readonly Format[] = samples.map(({ name, tee, bases: patterns }) => ({
-  name,
-  what: `every flipped bit of one genuine sample, and of its collateral: ${tee}`,
-  open: async (bases) => {
-    const judge = createJudge()
-    for (const pattern of patterns)
-      for (const base of bases.filter((each) => pattern.test(each.name)))
-        if (await judge.learn(base))
-          return openFlips(await withGenuineManifests(base, judge), judge)
-    return undefined
-  },
-}))
+/** Kinds whose evidence is judged by nothing that came with it. */
+const alone = ['flips-nitro', 'flips-tpm', 'flips-tpm-hcl']
+
+/** Every single-bit flip of evidence, and of what it is judged by. */
+export const flipFormats: readonly Format[] = samples.flatMap(({ name, tee, bases }) => {
+  const evidence = flipFormat(name, `evidence: ${tee}`, bases, /^evidence\./)
+  if (alone.includes(name)) return [evidence]
+  const what = `collateral of one genuine sample: ${tee}`
+  return [evidence, flipFormat(`${name}-collateral`, what, bases, /^collateral\./)]
+})
+
+function flipFormat(name: string, what: string, patterns: readonly RegExp[], only: RegExp): Format {
+  return {
+    name,
+    what: `every flipped bit of ${what}`,
+    open: async (bases) => {
+      const judge = createJudge()
+      for (const pattern of patterns)
+        for (const base of bases.filter((each) => pattern.test(each.name)))
+          if (await judge.learn(base))
+            return openFlips(await withGenuineManifests(base, judge), judge, only)
+      return undefined
+    },
+  }
+}
 
 /** Without manifests that are not genuine: they count for nothing, whatever they say. */
 async function withGenuineManifests(
@@ -57,12 +69,12 @@ type Spot = { readonly part: string; readonly value: Bytes | string; readonly st
 /** A character has seven bits here: what is outside ASCII is nowhere in genuine texts. */
 const bitsOf = (value: Bytes | string): number => (typeof value === 'string' ? 7 : 8)
 
-function openFlips(base: Base, judge: ReturnType<typeof createJudge>): OpenFormat {
+function openFlips(base: Base, judge: ReturnType<typeof createJudge>, only: RegExp): OpenFormat {
   const parts = partsOf(base)
   const spots: Spot[] = []
   let total = 0
   for (const [part, value] of parts)
-    if (!/\.(?:tee|kind|curve)$/.test(part) && isText(value)) {
+    if (only.test(part) && !/\.(?:tee|kind|curve)$/.test(part) && isText(value)) {
       spots.push({ part, value, start: total })
       total += value.length * bitsOf(value)
     }
