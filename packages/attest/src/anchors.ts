@@ -106,6 +106,11 @@ export function anchorName(anchor: Anchor): string {
   return `${kind}:${anchor.spkiSha256}`
 }
 
+/** Whether claims name a devnet's root by this. */
+export function isDevnetAnchor(name: string): boolean {
+  return name.startsWith('insecure-devnet:')
+}
+
 /**
  * The anchor whose key this is. A vendor's root counts only where it is one of `roots`: Intel's says nothing about
  * AMD's machines. A device's key is no root at all.

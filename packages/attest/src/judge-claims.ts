@@ -1,3 +1,4 @@
+import { isDevnetAnchor } from './anchors.ts'
 import type { CommonClaims } from './claims.ts'
 import type { Policy, Tier } from './policy.ts'
 import { isDeniedLine } from './product-line.ts'
@@ -56,7 +57,7 @@ export function tierOf(
   policy: Pick<Policy, 'machineLists'>,
 ): Tier {
   // A key that nobody vouches for can be anybody's own.
-  if (claims.endorsement === 'supplied' || claims.anchor.startsWith('insecure-devnet:')) return 0
+  if (claims.endorsement === 'supplied' || isDevnetAnchor(claims.anchor)) return 0
   const { machineId } = claims
   if (machineId === undefined) return 1
   const lists = policy.machineLists.filter((list) =>

@@ -1,5 +1,6 @@
 import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
+import { isDevnetAnchor } from './anchors.ts'
 import type { Appraisal, Given } from './appraisal.ts'
 import { isAccepted } from './appraisal.ts'
 import { createAppraiser, type Appraiser } from './appraise.ts'
@@ -37,7 +38,7 @@ export type SessionAppraisal = {
 /** What speaks against a session, beside what its appraisals say. */
 export type SessionReason =
   | DeviceSetReason
-  | { readonly code: 'NOT_AUTHENTIC' | 'NOT_BOUND'; readonly detail: string }
+  | { readonly code: 'NOT_AUTHENTIC' | 'NOT_BOUND' | 'MIXED_ANCHORS'; readonly detail: string }
 
 const challengeBytes = 32
 const nonceDomain = encodeUtf8('cloister/gpu-nonce/1\0')
@@ -109,5 +110,25 @@ function judgeMembers(
         ? []
         : [{ code: 'NOT_BOUND' as const, detail: `device ${index + 1} signed another nonce` }],
     ),
+    ...judgeAnchors(cpu, devices),
   ]
+}
+
+/** A devnet's CPU says nothing about whose TEE a vendor's device answered, and the other way round. */
+function judgeAnchors(
+  cpu: Appraisal,
+  devices: readonly Appraisal<NvidiaClaims>[],
+): readonly SessionReason[] {
+  if (cpu.authentic === false) return []
+  const { anchor } = cpu.claims
+  return devices.flatMap((device, index) =>
+    device.authentic === false || isDevnetAnchor(device.claims.anchor) === isDevnetAnchor(anchor)
+      ? []
+      : [
+          {
+            code: 'MIXED_ANCHORS' as const,
+            detail: `the CPU is vouched for by ${anchor}, device ${index + 1} by ${device.claims.anchor}`,
+          },
+        ],
+  )
 }

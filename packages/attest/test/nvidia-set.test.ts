@@ -8,8 +8,10 @@ import {
   judgeDeviceSet,
   productionAnchors,
   type Appraisal,
+  type Appraiser,
   type NvidiaClaims,
   type SessionGiven,
+  type Tee,
 } from '@cloister/attest'
 import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 import type { NvidiaDevice, ReportRequest } from '@cloister/emulator'
@@ -102,6 +104,36 @@ test('a GPU is bound to the session of one CPU, and to no other', async () => {
     'NOT_AUTHENTIC',
     'NOT_BOUND',
   ])
+})
+
+test("a session mixes no device of a vendor's with a CPU of a devnet's, nor the other way round", async () => {
+  const gpu = gpus[0]!
+  const standard = nvidia().collateral(gpu, { issuedAt: tdx.given.now })
+  const { collateral: shared, ...rest } = sessionGiven({ gpus: 1, switches: 0 })
+  const by = { ...rest, collateral: { ...(shared === 'none' ? {} : shared), nvidia: standard } }
+  const session = { cpu, devices: [gpu.evidence({ nonce })], challenge }
+  const { appraise: genuine } = createAppraiser()
+  // Nobody here can make a vendor's evidence: what is appraised is a devnet's, and then said to be a vendor's.
+  const mixedWith = async (vendors: Readonly<Partial<Record<Tee, string>>>) => {
+    const appraiser: Appraiser = {
+      appraise: async (evidence, judged) => {
+        const appraisal = await genuine(evidence, judged)
+        const anchor = vendors[evidence.tee]
+        if (appraisal.authentic === false || anchor === undefined) return appraisal
+        return { ...appraisal, claims: { ...appraisal.claims, anchor } }
+      },
+    }
+    return await appraiseSession(session, by, appraiser)
+  }
+  const ofCpu = { tdx: 'intel-sgx-root-ca' }
+  const ofGpu = { 'nvidia-gpu': 'nvidia-device-root' }
+  for (const alike of [{}, { ...ofCpu, ...ofGpu }])
+    expect(await mixedWith(alike)).toMatchObject({ accepted: true, reasons: [] })
+  for (const mixed of [ofCpu, ofGpu])
+    expect(await mixedWith(mixed)).toMatchObject({
+      accepted: false,
+      reasons: [{ code: 'MIXED_ANCHORS', detail: expect.stringContaining('device 1 by ') }],
+    })
 })
 
 /** Claims of a whole protected set, wired as it should be unless `change` says otherwise. */

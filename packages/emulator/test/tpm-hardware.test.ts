@@ -126,6 +126,20 @@ describe('a vTPM over a TD', () => {
     }
   })
 
+  test('gains no trust for the machine of a devnet by a key that somebody pins', async () => {
+    const spkiSha256 = claimsOf(await judge(quoted)).attestationKey.spkiSha256
+    const anchors = [...intelGiven.anchors, deviceKeyAnchor(spkiSha256, 'tpm2')]
+    const devnet = `insecure-devnet:${intel.anchorSpkiSha256}`
+    const strict = anyPolicy({ minTier: 1, tpm: policy.tpm })
+    for (const collateral of [intelGiven.collateral, {}]) {
+      const appraisal = await judge(evidence, { anchors, collateral, policy: strict })
+      expect(claimsOf(appraisal)).toMatchObject({ anchor: devnet, hardware: { anchor: devnet } })
+      expect(concluded(appraisal).reasons).toContain('TIER')
+    }
+    const pinned = await judge(quoted, { anchors, policy: strict })
+    expect(concluded(pinned)).toEqual({ authentic: true, reasons: [] })
+  })
+
   test('is not authentic where its hardware is not, and says so', async () => {
     const forged = { ...evidence, hardwareQuote: flipped(evidence.hardwareQuote!, 200 * 8) }
     expect(await judge(forged, intelGiven)).toMatchObject({

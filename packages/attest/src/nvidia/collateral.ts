@@ -1,6 +1,6 @@
 import { equalBytes, MalformedError, parseHex, type UnixSeconds } from '@cloister/codec'
 import { digest } from '#crypto'
-import { anchorName, type Anchor } from '../anchors.ts'
+import { anchorName, isDevnetAnchor, type Anchor } from '../anchors.ts'
 import type { Given } from '../appraisal.ts'
 import { malformedAs, Refusal, type RejectCode } from '../reject.ts'
 import { certificateStatus, type CertificateStatus } from '../x509/certificate-status.ts'
@@ -121,8 +121,9 @@ export async function checkRims(
 
 /** A development root's manifest says nothing about a machine of the vendor's. */
 function anchorsFor(deviceAnchor: string, anchors: readonly Anchor[]): readonly Anchor[] {
-  const insecure = deviceAnchor.startsWith('insecure-devnet:')
-  return insecure ? anchors : anchors.filter(({ kind }) => kind !== 'insecure-devnet')
+  return isDevnetAnchor(deviceAnchor)
+    ? anchors
+    : anchors.filter(({ kind }) => kind !== 'insecure-devnet')
 }
 
 type ReadRim = { readonly rim: Rim; readonly chain: Chain; readonly signer: Certificate }

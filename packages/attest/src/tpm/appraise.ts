@@ -1,5 +1,5 @@
 import { MalformedError } from '@cloister/codec'
-import { anchorName, findDeviceAnchor, type Anchor } from '../anchors.ts'
+import { anchorName, isDevnetAnchor, findDeviceAnchor, type Anchor } from '../anchors.ts'
 import { refusalAsAnswer, type Appraisal, type Given } from '../appraisal.ts'
 import { deviceKeysIn } from '../collateral.ts'
 import { DcapMemory } from '../dcap/collateral.ts'
@@ -185,13 +185,22 @@ type Vouchers = {
   readonly vm: HclBlob['configuration'] | undefined
 }
 
-/** What vouches for a key: authentic hardware before a certificate, a certificate before a pin. */
+/**
+ * What vouches for a key: authentic hardware before a certificate, a certificate before a pin. But where a devnet has
+ * a say in it, however little, the devnet's root is what is named: a key that somebody vouches for makes no machine of
+ * an emulator's real, nor a real machine a certificate of an emulator's.
+ */
 function vouch(spkiSha256: string, { pin, chain, hardware, vm }: Vouchers): Vouched {
   const isBound = hardware?.authentic === true
-  const anchor =
+  const ofCertificate = chain?.vouching?.anchor
+  const first =
     (isBound ? hardware.claims.anchor : undefined) ??
-    chain?.vouching?.anchor ??
+    ofCertificate ??
     (pin ? anchorName(pin) : undefined)
+  const devnet = [hardware?.claims.anchor, ofCertificate].find(
+    (name) => name !== undefined && isDevnetAnchor(name),
+  )
+  const anchor = first && (devnet ?? first)
   const endorsement = anchor === undefined ? 'supplied' : 'pinned'
   const named = { anchor: anchor ?? `supplied:${spkiSha256}`, endorsement } as const
   if (hardware === undefined)
