@@ -14,6 +14,7 @@ export {
 } from './evidence.ts'
 export { detectTee, evidenceBytesMax, evidenceFormat } from './detect.ts'
 export { parseEvidence } from './parse-evidence.ts'
+export { appraiseChainOnly } from './chain-only.ts'
 export { appraise, createAppraiser, type Appraiser } from './appraise.ts'
 export {
   appraisalDigest,

@@ -59,7 +59,7 @@ export function addNoun(
 ): void {
   const parent = program.command(noun).description(about)
   for (const spec of specs) {
-    const command = parent.command(spec.usage).description(spec.about)
+    const command = parent.command(spec.usage).description(spec.about).allowExcessArguments(false)
     for (const option of [...(spec.options ?? []), jsonOption]) command.addOption(toOption(option))
     command.action(async () => {
       onExit(await runner(spec, new Given(command)))

@@ -1,10 +1,4 @@
-import {
-  MalformedError,
-  type Bytes,
-  parseHex,
-  unixSeconds,
-  type UnixSeconds,
-} from '@cloister/codec'
+import { MalformedError, unixSeconds, type UnixSeconds } from '@cloister/codec'
 import { addressField, bytes32Field, decimalField, integerField } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
@@ -34,15 +28,6 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 /** A chain's id. @throws {OperationError} `usage`. */
 export function parseChainId(text: string): number {
   return readAs('chain', text, wholeNumber(1, Number.MAX_SAFE_INTEGER))
-}
-
-/** Hexadecimal bytes, with `0x` or without. @throws {MalformedError}. */
-export function hexOfLength(length: number): (text: string) => Bytes {
-  return (text) => {
-    const bytes = parseHex(text.toLowerCase(), 'hexadecimal')
-    if (bytes.length === length) return bytes
-    throw new MalformedError('hexadecimal', 0, `got ${bytes.length} bytes, expected ${length}`)
-  }
 }
 
 /** A point in time: `2026-03-05T10:50:03Z`, or Unix seconds. @throws {MalformedError}. */

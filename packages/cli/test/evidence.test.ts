@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -113,6 +122,21 @@ describe.runIf(hasRecorded)('recorded evidence of real machines', () => {
     expect(lastJson(await here(alone))).toMatchObject({ endorsement: 'pinned' })
   })
 
+  test('has its chain looked at without collateral, where the chain lies beside it', async () => {
+    const none = ['--collateral', 'none', '--json']
+    const report = join(recorded, 'snp', 'oak-genoa-v5-real-crl')
+    const at2 = ['--at', '2026-09-01T00:00:00Z']
+    expect(lastJson(await here(['evidence', 'appraise', report, ...at2, ...none]))).toMatchObject({
+      authentic: 'chain-only',
+      revocation: 'not-checked',
+    })
+    const token = join(recorded, 'arm-psa', 'tfm-psa-iot-1-sign1')
+    expect(lastJson(await here(['evidence', 'appraise', token, ...none]))).toMatchObject({
+      authentic: 'chain-only',
+      endorsement: 'supplied',
+    })
+  })
+
   test('is shown with every field, and read from text and from standard input too', async () => {
     const shown = await here(['evidence', 'show', sample, '--json'])
     const { mrTd } = Object(
@@ -209,3 +233,35 @@ test.for<[string, readonly string[], string]>([
     expect(ended.stdout.trimEnd().split('\n')).toHaveLength(1)
   },
 )
+
+test('evidence and documents that are too large are malformed, not mistakes of the caller', async () => {
+  const large = new Uint8Array(70_000)
+  large.set([4, 0, 2, 0, 0x81])
+  const judged = await here(['evidence', 'appraise', write('large', large), '--json'])
+  expect(judged.code).toBe(6)
+  expect(lastJson(judged)).toMatchObject({ reject: 'PARSE', field: 'evidence' })
+  const documents = write('large.json', `{"tcbInfo":"${'x'.repeat(5 * 2 ** 20)}"}`)
+  const quoted = write('small', large.subarray(0, 700))
+  const ended = await here(['evidence', 'appraise', quoted, '--collateral', documents, '--json'])
+  expect(ended.code).toBe(6)
+  expect(lastJson(ended)).toMatchObject({ tee: 'tdx', reject: 'PARSE' })
+})
+
+test('malformed documents in a folder are the answer, and what they lie beside is still named', async () => {
+  const path = join(folder, 'beside')
+  mkdirSync(path)
+  const bytes = new Uint8Array(700)
+  bytes.set([4, 0, 2, 0, 0x81])
+  writeFileSync(join(path, 'quote.bin'), bytes)
+  writeFileSync(join(path, 'collateral.json'), '{"intel": 7}')
+  const ended = await here(['evidence', 'appraise', path, '--json'])
+  expect(ended.code).toBe(6)
+  expect(lastJson(ended)).toMatchObject({ tee: 'tdx', reject: 'PARSE', field: 'collateral intel' })
+})
+
+test('a link that leads to itself, and a second path, are mistakes of the caller', async () => {
+  symlinkSync(join(folder, 'loop'), join(folder, 'loop'))
+  expect((await here(['evidence', 'appraise', join(folder, 'loop'), '--json'])).code).toBe(2)
+  const two = await here(['evidence', 'appraise', write('one', 'x'), write('two', 'x'), '--json'])
+  expect(two.code).toBe(2)
+})

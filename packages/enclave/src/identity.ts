@@ -61,9 +61,6 @@ async function readOwnQuote(quote: Bytes, anchors: readonly Anchor[], startSecon
     measurements: 'any',
     reportData: 'any',
     machineIds: 'any',
-    minTcbEvaluationDataNumber: 0,
-    minRootCrlNumber: 0,
-    minPckCrlNumber: 0,
   })
   const now = unixSeconds(startSeconds)
   const given = { collateral: 'none', anchors, policy, now } as const

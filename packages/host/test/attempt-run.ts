@@ -31,9 +31,6 @@ export async function judge(
     measurements: 'any',
     reportData: 'any',
     machineIds: 'any',
-    minTcbEvaluationDataNumber: 0,
-    minRootCrlNumber: 0,
-    minPckCrlNumber: 0,
   })
   const appraisal = await appraise(
     { tee: 'tdx', quote: parseHex(String(quote)) },

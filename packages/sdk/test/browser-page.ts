@@ -42,9 +42,6 @@ export const page = {
       measurements: 'any',
       reportData: 'any',
       machineIds: 'any',
-      minTcbEvaluationDataNumber: 0,
-      minRootCrlNumber: 0,
-      minPckCrlNumber: 0,
     })
     const appraisal = await appraise(
       { tee: 'tdx', quote: parseHex(given.quote) },

@@ -1,5 +1,6 @@
 import {
   appraise,
+  appraiseChainOnly,
   evidenceFormat,
   parseAnchorFile,
   parseCollateral,
@@ -91,11 +92,15 @@ export async function judgePath(path: string, given: Given, run: Run): Promise<J
     return { evidence: undefined, format: null, given: unread, appraisal: rejected(named) }
   const { evidence } = named
   const format = evidenceFormat(evidence)
-  if (chosen instanceof MalformedError)
-    return { evidence, format, given: unread, appraisal: rejected(chosen) }
-  const collateral =
-    chosen === 'none' ? chosen : withKeys({ ...named.collateral, ...chosen }, deviceKeys)
-  const full = { ...base, collateral }
+  const bad = chosen instanceof MalformedError ? chosen : named.malformed
+  if (bad !== undefined) return { evidence, format, given: unread, appraisal: rejected(bad) }
+  const beside = named.collateral
+  if (chosen === 'none') {
+    const chain = { ...base, collateral: withKeys(beside, deviceKeys) }
+    return { evidence, format, given: unread, appraisal: await appraiseChainOnly(evidence, chain) }
+  }
+  const documents = chosen instanceof MalformedError ? {} : chosen
+  const full = { ...base, collateral: withKeys({ ...beside, ...documents }, deviceKeys) }
   return { evidence, format, given: full, appraisal: await appraise(evidence, full) }
 }
 
@@ -109,10 +114,13 @@ export function nowOf(given: Given): UnixSeconds {
   return given.read('at', parseTime) ?? unixSeconds(Math.floor(Date.now() / 1000))
 }
 
+/** Evidence that is longer is malformed; what is longer still is not read to its end. */
+const standardInputBytesMax = 16 * 2 ** 20
+
 function readPath(path: string): FoundEvidence | MalformedError {
   try {
     return path === '-'
-      ? evidenceFromBytes(readInput('-', { what: 'evidence', bytesMax: 1 << 20 }))
+      ? evidenceFromBytes(readInput('-', { what: 'evidence', bytesMax: standardInputBytesMax }))
       : readEvidence(path)
   } catch (error) {
     if (error instanceof MalformedError) return error
@@ -130,7 +138,7 @@ export function chosenCollateral(given: Given): Collateral | 'none' | MalformedE
   const path = given.text('collateral')
   if (path === undefined) return {}
   if (path === 'none') return path
-  const bytes = readInput(path, { what: 'collateral', bytesMax: 4 * 2 ** 20 })
+  const bytes = readInput(path, { what: 'collateral', bytesMax: 64 * 2 ** 20 })
   try {
     return parseCollateral(parseUtf8(bytes, 'collateral'))
   } catch (error) {

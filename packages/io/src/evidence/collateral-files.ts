@@ -1,5 +1,5 @@
 import { deviceKeysOf, parseCollateral, type Collateral, type DeviceKey } from '@cloister/attest'
-import { encodeBase64, encodeHex, encodePem, parseJson } from '@cloister/codec'
+import { encodeBase64, encodeHex, encodePem, MalformedError, parseJson } from '@cloister/codec'
 
 import type { EvidenceFiles } from './evidence-files.ts'
 
@@ -15,17 +15,11 @@ const documentsMax = 32
 export function readCollateralFiles(files: EvidenceFiles, names: readonly string[]): Collateral {
   const json = files.text('collateral.json', 'collateral')
   const amd = readAmd(files)
-  const rims = names
-    .filter((name) => name.startsWith('rim-'))
-    .slice(0, documentsMax)
-    .flatMap((name) => files.text(name, name) ?? [])
-  const ocspResponses = names
-    .filter((name) => name.startsWith('ocsp-'))
-    .slice(0, documentsMax)
-    .flatMap((name) => {
-      const der = files.optional(name, name)
-      return der === undefined ? [] : [encodeHex(der)]
-    })
+  const rims = startingWith(names, 'rim-').flatMap((name) => files.text(name, name) ?? [])
+  const ocspResponses = startingWith(names, 'ocsp-').flatMap((name) => {
+    const der = files.optional(name, name)
+    return der === undefined ? [] : [encodeHex(der)]
+  })
   const deviceKeys = ['cpak.jwk.json', 'iak.jwk.json'].flatMap((name) => readKeys(files, name))
   return {
     ...(amd && { amd }),
@@ -33,6 +27,12 @@ export function readCollateralFiles(files: EvidenceFiles, names: readonly string
     ...(deviceKeys.length > 0 && { deviceKeys }),
     ...(json !== undefined && parseCollateral(json)),
   }
+}
+
+function startingWith(names: readonly string[], prefix: string): readonly string[] {
+  const found = names.filter((name) => name.startsWith(prefix))
+  if (found.length <= documentsMax) return found
+  throw new MalformedError(`${prefix} files`, 0, `got ${found.length}, at most ${documentsMax}`)
 }
 
 function readAmd(files: EvidenceFiles): Collateral['amd'] {

@@ -38,6 +38,7 @@ export class EvidenceFiles {
         closeSync(file)
       }
     } catch (cause) {
+      if (cause instanceof MalformedError || cause instanceof OperationError) throw cause
       const code = systemErrorCode(cause)
       if (code === undefined) throw cause
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined

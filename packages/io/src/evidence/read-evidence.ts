@@ -2,15 +2,31 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { detectTee, evidenceBytesMax, type Collateral, type Evidence } from '@cloister/attest'
-import { encodeHex, MalformedError, OperationError, parseBase64, parseHex } from '@cloister/codec'
-import type { Bytes } from '@cloister/codec'
+import {
+  encodeHex,
+  MalformedError,
+  OperationError,
+  parseBase64,
+  parseBase64Url,
+  parseHex,
+  type Bytes,
+} from '@cloister/codec'
 
+import { systemErrorCode } from '../system-error.ts'
 import { readCollateralFiles } from './collateral-files.ts'
 import { EvidenceFiles } from './evidence-files.ts'
 import { readTpmFiles } from './tpm-files.ts'
 
 /** Evidence from a file or a folder, and the documents that lie beside it. Nothing of it is trusted. */
-export type FoundEvidence = { readonly evidence: Evidence; readonly collateral: Collateral }
+export type FoundEvidence = {
+  readonly evidence: Evidence
+  readonly collateral: Collateral
+  /** What is wrong with the documents; then there are none. */
+  readonly malformed?: MalformedError
+}
+
+/** Most bytes of a file of evidence: twice as many in hexadecimal as the evidence may have, and some space. */
+const fileBytesMax = 4 * evidenceBytesMax
 
 /** Files that a folder's evidence may lie in, in the order in which they are looked for. */
 const evidenceNames = [
@@ -32,19 +48,33 @@ const evidenceNames = [
  * @throws {MalformedError} where something is too large, or is nothing that is known here.
  */
 export function readEvidence(path: string): FoundEvidence {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw missing(path, 'there is no such file or folder; check the path')
-  if (!found.isDirectory())
-    return evidenceFromBytes(new EvidenceFiles(path).required('', 'evidence', evidenceBytesMax))
-  const names = new Set(readdirSync(path))
-  const name = evidenceNames.find((candidate) => names.has(candidate))
+  const names = entriesOf(path)
+  if (names === undefined)
+    return evidenceFromBytes(new EvidenceFiles(path).required('', 'evidence', fileBytesMax))
+  const name = evidenceNames.find((candidate) => names.includes(candidate))
   if (name === undefined)
     throw missing(path, `the folder holds none of ${evidenceNames.join(', ')}; name the file`)
   const files = new EvidenceFiles(join(path, '/'))
-  const bytes = unarmoured(files.required(name, 'evidence', evidenceBytesMax))
-  return {
-    evidence: evidenceOf(bytes, files),
-    collateral: readCollateralFiles(files, [...names].toSorted()),
+  const bytes = unarmoured(files.required(name, 'evidence', fileBytesMax))
+  const evidence = evidenceOf(bytes, files)
+  try {
+    return { evidence, collateral: readCollateralFiles(files, names) }
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+    return { evidence, collateral: {}, malformed: error }
+  }
+}
+
+/** Names in a folder, sorted; undefined where the path is no folder. */
+function entriesOf(path: string): readonly string[] | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) throw missing(path, 'there is no such file or folder; check the path')
+    return found.isDirectory() ? readdirSync(path).toSorted() : undefined
+  } catch (cause) {
+    if (cause instanceof OperationError) throw cause
+    const message = `Cannot read evidence at ${path}: ${systemErrorCode(cause)}; check the path and its rights`
+    throw new OperationError('file-unreadable', message, { cause })
   }
 }
 
@@ -56,6 +86,8 @@ export function evidenceFromBytes(bytes: Bytes): FoundEvidence {
 const noFiles = { text: () => undefined, optional: () => undefined }
 
 function evidenceOf(bytes: Bytes, files: Pick<EvidenceFiles, 'text' | 'optional'>): Evidence {
+  if (bytes.length > evidenceBytesMax)
+    throw new MalformedError('evidence', 0, `${bytes.length} bytes, at most ${evidenceBytesMax}`)
   const tee = detectTee(bytes)
   switch (tee) {
     case 'sgx':
@@ -83,7 +115,7 @@ function evidenceOf(bytes: Bytes, files: Pick<EvidenceFiles, 'text' | 'optional'
   }
 }
 
-/** The bytes that a text of hexadecimal or base64 stands for; anything else as it is. */
+/** The bytes that a text of hexadecimal, base64 or base64url stands for; anything else as it is. */
 function unarmoured(bytes: Bytes): Bytes {
   const isText = bytes.every(
     (byte) => byte === 0x0a || byte === 0x0d || (byte > 0x1f && byte < 0x7f),
@@ -92,7 +124,9 @@ function unarmoured(bytes: Bytes): Bytes {
   const text = new TextDecoder().decode(bytes).replaceAll(/\s/g, '')
   const hex = text.startsWith('0x') ? text.slice(2) : text
   try {
-    return /^[0-9a-fA-F]+$/.test(hex) ? parseHex(hex, 'evidence') : parseBase64(text, 'evidence')
+    if (/^[0-9a-fA-F]+$/.test(hex)) return parseHex(hex, 'evidence')
+    const isUrl = /[-_]/.test(text) || text.length % 4 !== 0
+    return isUrl ? parseBase64Url(text, 'evidence') : parseBase64(text, 'evidence')
   } catch {
     return bytes // A text of another kind: whatever reads it will say so.
   }
