@@ -30,7 +30,7 @@ export type PckCa = 'platform' | 'processor'
 /** An issuer with the certificate that names it. */
 export type CertifiedIssuer = Issuer & { readonly key: SigningKey; readonly der: Bytes }
 
-/** Builds the tree from a seed. Keys and serial numbers follow from it, signatures do not. */
+/** Builds the tree from a seed. Every byte follows from it. */
 export function createAuthority(seed: Uint8Array): Authority {
   const rootKey = deriveSigningKey(seed, 'root')
   const rootIssuer: Issuer = { name: `${prefix} SGX Root CA`, key: rootKey }

@@ -34,8 +34,8 @@ export type Manufacturer = {
 }
 
 /**
- * Opens a manufacturer. Keys, names, serial numbers and hardware ids follow from the 32-byte seed;
- * signatures are randomised. `now` is when collateral is issued unless something else is asked for.
+ * Opens a manufacturer. Keys, names, serial numbers, hardware ids and signatures follow from the
+ * 32-byte seed. `now` is when collateral is issued unless something else is asked for.
  */
 export function createManufacturer(options: {
   readonly seed: Bytes

@@ -1,6 +1,7 @@
-import { createECDH, createHash, createPrivateKey, hkdfSync, sign } from 'node:crypto'
-import { encodeUtf8, type Bytes } from '@cloister/codec'
-import { objectIdentifier, sequence } from './der.ts'
+import { createECDH, createHash, hkdfSync } from 'node:crypto'
+import { concatBytes, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
+import { objectIdentifier, sequence, unsignedInteger } from './der.ts'
+import { signDeterministic, toHex } from './deterministic-ecdsa.ts'
 
 /** A key that certificates can be issued for and by, of whatever algorithm. */
 export type CertificateKey = {
@@ -14,7 +15,7 @@ export type CertificateKey = {
   signDer(message: Uint8Array): Bytes
 }
 
-/** An elliptic curve key of the emulator's. Signatures are randomised; the key itself follows from the seed. */
+/** An elliptic curve key of the emulator's. It follows from the seed, and its signatures from it and the message. */
 export type SigningKey = CertificateKey & {
   readonly curve: SigningCurve
   /** x and y, each as long as the curve's coordinates: 64, 96 or 132 bytes. */
@@ -38,29 +39,26 @@ export function deriveSigningKey(
   label: string,
   curve: SigningCurve = 'P-256',
 ): SigningKey {
-  const { openSslName, hash, order, bytes, curveId, signatureId } = curves[curve]
+  const domain = curves[curve]
+  const { openSslName, order, bytes, curveId, signatureId } = domain
   // 128 bits more than the order has: what the remainder favours is not noticeable.
   const wide = deriveBytes(seed, `key/${label}`, bytes + 16)
   const scalar = (BigInt(`0x${Buffer.from(wide).toString('hex')}`) % (order - 1n)) + 1n
-  const scalarHex = scalar.toString(16).padStart(2 * bytes, '0')
   const pair = createECDH(openSslName)
-  pair.setPrivateKey(scalarHex, 'hex')
+  pair.setPrivateKey(toHex(scalar, bytes), 'hex')
   const publicKey = new Uint8Array(pair.getPublicKey())
-  const point = publicKey.slice(1)
-  const coordinates = { x: toUrl(point.subarray(0, bytes)), y: toUrl(point.subarray(bytes)) }
-  const d = Buffer.from(scalarHex, 'hex').toString('base64url')
-  const key = createPrivateKey({
-    format: 'jwk',
-    key: { kty: 'EC', crv: curve, d, ...coordinates },
-  })
+  const signNumbers = (message: Uint8Array): readonly [r: Bytes, s: Bytes] => {
+    const { r, s } = signDeterministic(domain, scalar, message)
+    return [parseHex(toHex(r, bytes)), parseHex(toHex(s, bytes))]
+  }
   return {
     curve,
-    point,
+    point: publicKey.slice(1),
     keyAlgorithm: sequence(objectIdentifier('1.2.840.10045.2.1'), objectIdentifier(curveId)),
     publicKey,
     signatureAlgorithm: sequence(objectIdentifier(signatureId)),
-    signRaw: (message) => new Uint8Array(sign(hash, message, { key, dsaEncoding: 'ieee-p1363' })),
-    signDer: (message) => new Uint8Array(sign(hash, message, key)),
+    signRaw: (message) => concatBytes(...signNumbers(message)),
+    signDer: (message) => sequence(...signNumbers(message).map(unsignedInteger)),
   }
 }
 
@@ -85,7 +83,7 @@ export function sha1(...parts: readonly Uint8Array[]): Bytes {
 }
 
 /** Names, hash, order and bytes of one coordinate. Spec: SP 800-186 section 3.2.1; RFC 5480; RFC 5758. */
-const curves = {
+export const curves = {
   'P-256': {
     openSslName: 'prime256v1',
     hash: 'sha256',
@@ -118,8 +116,4 @@ function digest(algorithm: string, parts: readonly Uint8Array[]): Bytes {
   const hash = createHash(algorithm)
   for (const part of parts) hash.update(part)
   return new Uint8Array(hash.digest())
-}
-
-function toUrl(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url')
 }

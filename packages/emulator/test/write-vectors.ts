@@ -1,5 +1,5 @@
 // Writes the vectors that `attest` is tested on without anybody's hardware. Run it by hand, when the
-// table changes: signatures are randomised, so each run writes other bytes.
+// table changes: equal tables give equal bytes.
 //
 //   node packages/emulator/test/write-vectors.ts
 import { mkdirSync, writeFileSync } from 'node:fs'

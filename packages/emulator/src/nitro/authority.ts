@@ -15,7 +15,7 @@ const prefix = 'Cloister Emulator '
 const partition = 'aws.nitro-enclaves'
 const region = `us-nowhere-1.${partition}`
 
-/** Builds the tree. Keys and serial numbers follow from the seed, signatures do not. */
+/** Builds the tree. Every byte follows from the seed. */
 export function createNitroAuthority(seed: Uint8Array): NitroAuthority {
   const root = issuerNamed(seed, partition)
   const regional = issuerNamed(seed, region)

@@ -53,7 +53,7 @@ export type DocumentRequest = {
 const pcrBytes = 48
 const pcrCount = 16
 
-/** Opens a cloud. Keys, names, serial numbers and measurements follow from the 32-byte seed; signatures are randomised. */
+/** Opens a cloud. Keys, names, serial numbers, measurements and signatures follow from the 32-byte seed. */
 export function createNitroCloud(seed: Bytes): NitroCloud {
   assert(seed.length === 32, `a cloud's seed has 32 bytes, got ${seed.length}`)
   const authority = createNitroAuthority(seed)

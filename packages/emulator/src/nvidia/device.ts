@@ -79,7 +79,7 @@ export const defaultFirmware: Readonly<Record<NvidiaChip, Readonly<Record<Firmwa
     LS10: { driver: '', vbios: '96.10.CF.00.01' },
   }
 
-/** Makes a device. Keys, serial numbers and measurements follow from the seeds; signatures are randomised. */
+/** Makes a device. Keys, serial numbers, measurements and signatures follow from the seeds. */
 export function createDevice(seed: Bytes, { chip, deviceSeed }: DeviceOptions): NvidiaDevice {
   assert(deviceSeed.length >= 16, `a device's seed has 16 bytes or more, got ${deviceSeed.length}`)
   const label = `nvidia/device/${chip}/${encodeHex(deviceSeed)}`

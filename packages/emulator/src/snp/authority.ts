@@ -46,7 +46,7 @@ export const alwaysRevoked: Readonly<Record<ProductLine, readonly Bytes[]>> = {
 }
 
 /**
- * Builds one line's tree. Keys follow from the seed, signatures do not. Each key takes a second: they are made when
+ * Builds one line's tree. Every byte follows from the seed. Each key takes a second: they are made when
  * they are asked for.
  */
 export function createSnpAuthority(seed: Uint8Array, line: ProductLine): SnpAuthority {

@@ -35,7 +35,7 @@ export type SnpManufacturer = {
 }
 
 /**
- * Opens a manufacturer. Keys and ids follow from the 32-byte seed; signatures are randomised. Each product line has a
+ * Opens a manufacturer. Keys, ids and signatures follow from the 32-byte seed. Each product line has a
  * root and authorities of its own, whose RSA keys take about a second each when they are first asked for.
  */
 export function createSnpManufacturer(options: {

@@ -1,6 +1,8 @@
-import { constants, createPrivateKey, sign, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { encodeDer, encodeHex, type Bytes } from '@cloister/codec'
 import { explicit, integer, objectIdentifier, sequence, unsignedInteger } from '../der.ts'
+import { inverse } from '../deterministic-ecdsa.ts'
+import { signPss } from '../rsa-pss.ts'
 import { sha256, type CertificateKey } from '../signing-key.ts'
 import { derivePrime, rsaExponent } from './prime.ts'
 
@@ -41,14 +43,16 @@ export function rsaPrivateKey(p: bigint, q: bigint): KeyObject {
 function makeKey(p: bigint, q: bigint): CertificateKey {
   const modulus = p * q
   const key = rsaPrivateKey(p, q)
-  const how = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 }
   return {
     keyAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.1'), nothing),
     publicKey: sequence(number(modulus), number(rsaExponent)),
     signatureAlgorithm: pssWithSha384,
-    signDer: (message) => new Uint8Array(sign('sha384', message, how)),
+    signDer: (message) => signPss(key, modulusBits, 'sha384', message),
   }
 }
+
+/** Of AMD's authorities. */
+const modulusBits = 4096
 
 /** NULL. */
 const nothing = encodeDer(0x05)
@@ -64,18 +68,6 @@ const pssWithSha384 = sequence(
     explicit(2, integer(48)),
   ),
 )
-
-/** The number x with a * x = 1 modulo `modulus`, by Euclid's algorithm: the two have no common divisor. */
-function inverse(a: bigint, modulus: bigint): bigint {
-  let [previous, current] = [modulus, a % modulus]
-  let [before, now] = [0n, 1n]
-  while (current !== 0n) {
-    const quotient = previous / current
-    ;[previous, current] = [current, previous - quotient * current]
-    ;[before, now] = [now, before - quotient * now]
-  }
-  return ((before % modulus) + modulus) % modulus
-}
 
 function number(value: bigint): Bytes {
   return unsignedInteger(Buffer.from(evenHex(value), 'hex'))

@@ -1,4 +1,4 @@
-import { constants, createPublicKey, sign, type KeyObject } from 'node:crypto'
+import { createPublicKey, sign, type KeyObject } from 'node:crypto'
 import { concatBytes, encodeDer, type Bytes } from '@cloister/codec'
 import { objectIdentifier, sequence, unsignedInteger } from '../der.ts'
 import {
@@ -7,6 +7,7 @@ import {
   type SigningCurve,
   type SigningKey,
 } from '../signing-key.ts'
+import { signPss } from '../rsa-pss.ts'
 import { rsaPrivateKey } from '../snp/rsa-key.ts'
 import { bigEndian, tpm2b } from './big-endian.ts'
 import { tpmHashes, type TpmHashName } from './hashes.ts'
@@ -107,10 +108,10 @@ function rsa(
     bigEndian(schemeIds[options.scheme], 2),
     bigEndian(tpmHashes[hash].id, 2),
   )
-  const padding =
-    options.scheme === 'rsassa' ? constants.RSA_PKCS1_PADDING : constants.RSA_PKCS1_PSS_PADDING
   const signBare = (message: Uint8Array): Bytes =>
-    new Uint8Array(sign(hash, message, { key, padding, saltLength: tpmHashes[hash].size }))
+    options.scheme === 'rsassa'
+      ? new Uint8Array(sign(hash, message, key))
+      : signPss(key, modulus.length * 8, hash, message)
   return {
     certificateKey: {
       keyAlgorithm: sequence(objectIdentifier('1.2.840.113549.1.1.1'), encodeDer(0x05)),

@@ -62,7 +62,7 @@ export type EmulatedTpm = {
   evidence(request: TpmQuoteRequest): TpmEvidence
 }
 
-/** Opens a manufacturer. Keys, names and serial numbers follow from the 32-byte seed; ECDSA signatures are randomised. */
+/** Opens a manufacturer. Keys, names and serial numbers follow from the 32-byte seed, and so does every signature. */
 export function createTpmManufacturer(options: { readonly seed: Bytes }): TpmManufacturer {
   const { seed } = options
   assert(seed.length === 32, `a manufacturer's seed has 32 bytes, got ${seed.length}`)
