@@ -115,13 +115,25 @@ test('the faults above stand in the order of the list', () => {
   expect(codes).toEqual(rejectCodes.filter((code) => codes.includes(code)))
 })
 
-test('a TDX quote that only names its platform is worth nothing without the chain', async () => {
-  const { quote, anchors, now } = soundInput('tdx')
-  const given = { collateral: 'none', anchors, policy: anyPolicy(), now } as const
-  expect(await appraise({ tee: 'tdx', quote }, given)).toMatchObject({
-    reject: 'PCK_CERT_UNAVAILABLE',
-  })
-})
+test.for(['sgx', 'tdx'] as const)(
+  'an %s quote that only names its platform is bound to no machine without the chain, and refused if forged',
+  async (tee) => {
+    const { quote, anchors, now } = soundInput(tee)
+    const given = { collateral: 'none', anchors, policy: anyPolicy(), now } as const
+    const sound = await appraise({ tee, quote }, given)
+    expect(sound).toMatchObject({
+      authentic: 'chain-only',
+      claims: { anchor: 'none', endorsement: 'supplied', productLine: 'unknown' },
+      reasons: expect.arrayContaining([expect.objectContaining({ code: 'PCK_CERT_UNAVAILABLE' })]),
+      until: now,
+    })
+    expect(sound).not.toHaveProperty('claims.machineId')
+    const forged = flip(soundInput(tee), 100).quote
+    expect(await appraise({ tee, quote: forged }, given)).toMatchObject({
+      reject: 'QUOTE_SIGNATURE',
+    })
+  },
+)
 
 function set(input: Input, offset: number, value: number): Input {
   const quote = input.quote.slice()

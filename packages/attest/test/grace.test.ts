@@ -7,6 +7,7 @@ import { anyPolicy } from './evidence.ts'
 const [platform, quoting, module] = [1_700_000_000, 1_600_000_000, 1_500_000_000]
 const iso = (seconds: number) => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
 const current = {
+  anchor: 'intel-sgx-root-ca',
   tcbStatus: 'UpToDate',
   platformTcbStatus: 'UpToDate',
   tcbDate: iso(platform),
@@ -15,7 +16,7 @@ const current = {
   tdxModule: { tcbStatus: 'UpToDate', tcbDate: iso(module) },
   rootCrlNumber: 1,
   pckCrlNumber: 1,
-} as const satisfies GraceClaims
+} as const satisfies GraceClaims & { readonly anchor: string }
 const latePlatform = { platformTcbStatus: 'OutOfDate' } as const
 const lateQuoting = { qeTcbStatus: 'OutOfDate' } as const
 const lateModule = { tdxModule: { ...current.tdxModule, tcbStatus: 'OutOfDate' } } as const

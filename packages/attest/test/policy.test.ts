@@ -23,7 +23,13 @@ const { quote, given } = emulated('up-to-date')
 const genuine = await appraise({ tee: 'tdx', quote }, given)
 if (genuine.authentic !== true) throw new Error('The vector up-to-date is authentic')
 const tcbDate = unixSeconds(1_700_000_000)
-const base: TdxClaims = { ...genuine.claims, tcbDate: '2023-11-14T22:13:20Z' }
+const { machineId = '', fmspc = '' } = genuine.claims
+const base = {
+  ...genuine.claims,
+  machineId,
+  fmspc,
+  tcbDate: '2023-11-14T22:13:20Z',
+} satisfies TdxClaims
 const now = unixSeconds(tcbDate + 1000)
 
 function codes(
@@ -318,7 +324,9 @@ test('a policy digest is of its canonical JSON, and depends on no order', async 
 })
 
 test('an appraisal in words names the verdict, the end and each reason', async () => {
-  expect(describeAppraisal(genuine)).toMatch(/^Accepted: [0-9a-f]{12}, TCB UpToDate, valid until \d{4}-/)
+  expect(describeAppraisal(genuine)).toMatch(
+    /^Accepted: [0-9a-f]{12}, TCB UpToDate, valid until \d{4}-/,
+  )
   const refused = await appraise(
     { tee: 'tdx', quote },
     { ...given, policy: anyPolicy({ machineIds: [other] }) },

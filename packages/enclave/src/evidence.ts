@@ -1,5 +1,5 @@
 import { isAccepted, type Appraiser, type IntelCollateral, type Policy } from '@cloister/attest'
-import { unixSeconds, type Bytes } from '@cloister/codec'
+import { assert, unixSeconds, type Bytes } from '@cloister/codec'
 import { tcbRank } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
@@ -38,6 +38,7 @@ export async function judgeEvidence(
   if (!isAccepted(appraisal))
     return { accepted: false, detail: appraisal.reasons.map(({ code }) => code).join(', ') }
   const { claims } = appraisal
+  assert(claims.machineId !== undefined, 'an accepted quote has a PCK certificate')
   return {
     accepted: true,
     machineId: `0x${claims.machineId}`,

@@ -70,17 +70,23 @@ async function readOwnQuote(quote: Bytes, anchors: readonly Anchor[], startSecon
       'own-evidence-refused',
       `Cannot start: the quote of this machine is not authentic, ${appraisal.reject} (${appraisal.where})`,
     )
+  const { machineId, fmspc } = appraisal.claims
+  if (machineId === undefined || fmspc === undefined)
+    throw new OperationError(
+      'own-evidence-refused',
+      'Cannot start: the quote of this machine carries no PCK certificate',
+    )
   const { report, certificationData } = parseTdxQuote(quote)
   const [rtmr0, rtmr1, rtmr2, rtmr3] = report.rtmrs.map(prefixed)
   if (!rtmr0 || !rtmr1 || !rtmr2 || !rtmr3)
     throw new OperationError('own-evidence-refused', 'Cannot start: a quote without four RTMRs')
   return {
-    machineId: prefixedText(appraisal.claims.machineId),
+    machineId: prefixedText(machineId),
     measurement: tdxMeasurement({
       mrtd: prefixed(report.mrtd),
       rtmrs: [rtmr0, rtmr1, rtmr2, rtmr3],
     }),
-    platform: { fmspc: appraisal.claims.fmspc, ca: issuerOf(certificationData) },
+    platform: { fmspc, ca: issuerOf(certificationData) },
   } as const
 }
 

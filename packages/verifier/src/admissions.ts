@@ -6,6 +6,7 @@ import {
   type TdxClaims,
 } from '@cloister/attest'
 import {
+  assert,
   canonicalJson,
   encodeHex,
   encodeUtf8,
@@ -144,6 +145,7 @@ export class Admissions {
     const problems = [...evidenceProblems(appraisal)]
     if (appraisal.authentic === false) return { admission: undefined, problems }
     const { claims } = appraisal
+    assert(claims.machineId !== undefined, 'a quote judged by collateral has a PCK certificate')
     const measurement: Hex = `0x${claims.measurement}`
     const machineId: Hex = `0x${claims.machineId}`
     problems.push(...(await this.#standingProblems(given, measurement, machineId, block)))

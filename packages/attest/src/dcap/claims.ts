@@ -28,8 +28,8 @@ export type IntelQuotingClaims = {
   }
 }
 
-/** What a PCK certificate and a quoting enclave say about the machine below a quote. */
-export type IntelPlatformClaims = IntelPckClaims & IntelQuotingClaims
+/** How claims name a line of products that nothing at hand tells. */
+export const unknownLine = 'unknown'
 
 /** What Intel's collateral says about that machine. Present only where collateral was given. */
 export type IntelTcbClaims = {

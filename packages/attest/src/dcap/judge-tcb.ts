@@ -13,20 +13,29 @@ export type IntelJudgement = {
 
 /** Everything that `policy` has against a machine's TCB, of which nothing is known where there is no collateral. */
 export function judgeIntelTcb(
-  claims: GraceClaims,
+  claims: GraceClaims & { readonly anchor: string },
   policy: Policy,
   now: UnixSeconds,
 ): IntelJudgement & { readonly chainOnly: readonly Reason[] } {
   const graceUntil = currentGrace(claims, policy, now)
   const known = claims.tcbStatus !== undefined
   return {
-    chainOnly: unless(
-      known,
-      'CHAIN_ONLY',
-      'without collateral nothing is known about revocation and TCB',
-      'no collateral',
-      'collateral',
-    ),
+    chainOnly: [
+      ...unless(
+        known,
+        'CHAIN_ONLY',
+        'without collateral nothing is known about revocation and TCB',
+        'no collateral',
+        'collateral',
+      ),
+      ...unless(
+        claims.anchor !== 'none',
+        'PCK_CERT_UNAVAILABLE',
+        'whether a genuine machine signed this: its PCK certificate is not at hand',
+        'none',
+        'a PCK certificate',
+      ),
+    ],
     reasons: known
       ? [...judgeStatus(claims, policy, graceUntil !== undefined), ...judgeAge(claims, policy)]
       : [],

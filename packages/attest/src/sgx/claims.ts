@@ -4,6 +4,7 @@ import type { PckChain, Vouched } from '../dcap/authenticate.ts'
 import {
   readPckClaims,
   readQuotingClaims,
+  unknownLine,
   type IntelPckClaims,
   type IntelQuotingClaims,
   type IntelTcbClaims,
@@ -39,9 +40,6 @@ export type SgxClaims = CommonClaims &
     readonly isvExtProdId: string
     readonly isvFamilyId: string
   }
-
-/** How claims name a line of products that nothing at hand tells. */
-const unknownLine = 'unknown'
 
 /** The one digest that names what an enclave runs: SHA-256 of a domain and MRENCLAVE (32 bytes), in hexadecimal. */
 export async function sgxMeasurement(report: { readonly mrEnclave: Bytes }): Promise<string> {

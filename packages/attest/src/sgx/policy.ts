@@ -43,13 +43,6 @@ export function judgeSgxClaims(
   return {
     reasons: [
       ...tcb.chainOnly,
-      ...unless(
-        claims.anchor !== 'none',
-        'PCK_CERT_UNAVAILABLE',
-        'whether a genuine machine signed this: its PCK certificate is not at hand',
-        'none',
-        'a PCK certificate',
-      ),
       ...judgeCommonClaims(claims, policy, 'no lists exist'), // Intel's lists are in its collateral.
       ...tcb.reasons,
       ...judgeEnclave(claims, policy.sgx),

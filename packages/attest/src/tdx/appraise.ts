@@ -4,7 +4,7 @@ import { authenticateQuote, findPckChain } from '../dcap/authenticate.ts'
 import { DcapMemory, type Technology } from '../dcap/collateral.ts'
 import { parseTdxTcbInfo, type TdxTcbInfo } from '../dcap/tcb-info.ts'
 import type { TdxEvidence } from '../evidence.ts'
-import { malformedAs, Refusal } from '../reject.ts'
+import { malformedAs } from '../reject.ts'
 import { addTcbClaims, readTdxClaims, type TdxClaims } from './claims.ts'
 import { judgeTdxClaims } from './policy.ts'
 import { parseTdxQuote } from './parse.ts'
@@ -19,7 +19,8 @@ const tdx: Technology<TdxTcbInfo> = {
 /**
  * Appraises a TDX quote. Pure: no network, no clock, and nothing in `memory` changes the answer.
  *
- * Checks are made in the order of `rejectCodes`, and the first that fails is the answer.
+ * Checks are made in the order of `rejectCodes`, and the first that fails is the answer. A quote that only names its
+ * platform (certification types 1 to 3) is at best `chain-only` without its PCK chain, with a reason of its own.
  */
 export function appraiseTdx(
   evidence: TdxEvidence,
@@ -37,12 +38,9 @@ async function appraiseOrRefuse(
   const { policy, now } = given
   const quote = malformedAs('PARSE', () => parseTdxQuote(evidence.quote))
   const pck = findPckChain(quote, given, memory)
-  // Every TD of today's carries its chain: one that does not is not worth a claim that names no machine.
-  if (pck === undefined)
-    throw new Refusal('PCK_CERT_UNAVAILABLE', 'the quote names its platform and carries no chain')
   const vouched = await authenticateQuote(quote, pck, given, tdx, memory)
-  const claims = await readTdxClaims(quote, pck.platform, vouched.anchor)
-  if (vouched.collateral === undefined) {
+  const claims = await readTdxClaims(quote, pck, vouched)
+  if (pck === undefined || vouched.collateral === undefined) {
     const { reasons } = judgeTdxClaims(claims, policy, now)
     return { authentic: 'chain-only', claims, until: vouched.until, reasons }
   }

@@ -1,23 +1,30 @@
 import { encodeHex, type Bytes } from '@cloister/codec'
 import type { CommonClaims } from '../claims.ts'
+import type { PckChain, Vouched } from '../dcap/authenticate.ts'
 import {
   readPckClaims,
   readQuotingClaims,
   readTcbClaims,
-  type IntelPlatformClaims,
+  unknownLine,
+  type IntelPckClaims,
+  type IntelQuotingClaims,
   type IntelTcbClaims,
 } from '../dcap/claims.ts'
 import type { ComponentStatus } from '../dcap/tcb-status.ts'
 import type { VerifiedCollateral } from '../dcap/collateral.ts'
-import type { SgxExtension } from '../dcap/sgx-extension.ts'
+import type { TdxTcbInfo } from '../dcap/tcb-info.ts'
 import { measurementOf } from '../identity.ts'
 import { parseTdAttributes, type TdAttributes } from './attributes.ts'
 import type { TdxQuote } from './parse.ts'
 import type { TdxTcb } from './tcb.ts'
 
-/** What an authentic TDX quote says. The status of the TCB is there only where collateral was given. */
+/**
+ * What an authentic TDX quote says. What its PCK certificate says of the machine is absent where no certificate was at
+ * hand, and the status of the TCB where no collateral was given.
+ */
 export type TdxClaims = CommonClaims &
-  IntelPlatformClaims &
+  Partial<IntelPckClaims> &
+  IntelQuotingClaims &
   IntelTcbClaims & {
     readonly tee: 'tdx'
     readonly quoteVersion: 4 | 5
@@ -61,8 +68,8 @@ export async function tdxMeasurement(report: {
 /** What a quote says, once its signatures hold. */
 export async function readTdxClaims(
   quote: TdxQuote,
-  pck: SgxExtension,
-  anchor: string,
+  pck: PckChain | undefined,
+  vouched: Vouched<TdxTcbInfo>,
 ): Promise<TdxClaims> {
   const { report } = quote
   const tdAttributes = parseTdAttributes(report.tdAttributes, encodeHex(report.tdAttributes))
@@ -70,10 +77,10 @@ export async function readTdxClaims(
   return {
     tee: 'tdx',
     format: `intel-dcap-quote-v${quote.header.version}-tdx`,
-    anchor,
-    productLine: pck.fmspc,
+    anchor: vouched.anchor,
+    productLine: pck?.platform.fmspc ?? unknownLine,
     revocation: 'not-checked',
-    endorsement: 'pinned',
+    endorsement: pck === undefined ? 'supplied' : 'pinned',
     quoteVersion: quote.header.version,
     tdVersion: report.migration === undefined ? '1.0' : '1.5',
     measurement: await tdxMeasurement(report),
@@ -94,7 +101,7 @@ export async function readTdxClaims(
     debug: tdAttributes.debug,
     xfam: encodeHex(report.xfam),
     ...readQuotingClaims(quote.header.userData, quote),
-    ...(await readPckClaims(pck)),
+    ...(pck && (await readPckClaims(pck.platform))),
   }
 }
 
