@@ -32,7 +32,10 @@ export type RecoveryForecast = {
 export type RecoveryTimes = {
   /** When the level that it falls to was set; absent where it is at none. */
   readonly tcbDate?: string
-  /** When the policy's grace period for it ends, counted from the part that is out of date the longest: absent where none is. */
+  /**
+   * When the policy's grace period for it ends, counted from the part that is out of date the longest: absent where none
+   * is, and where the policy grants no grace.
+   */
   readonly graceEnds?: UnixSeconds
   /** When the current set ends: whoever fetches after that may get the newer one, and may before. */
   readonly currentEnds?: UnixSeconds
@@ -109,7 +112,7 @@ function timesOf(before: Appraisal, after: Appraisal, graceSeconds: number): Rec
   const claims = claimsOf(after)
   const intel = claims?.tee === 'sgx' || claims?.tee === 'tdx' ? claims : undefined
   const tcbDate = intel?.tcbDate
-  const graceEnds = intel && graceEnd(intel, graceSeconds)
+  const graceEnds = intel && graceSeconds > 0 ? graceEnd(intel, graceSeconds) : undefined
   const currentEnds = before.authentic === false ? undefined : before.until
   return {
     ...(tcbDate !== undefined && { tcbDate }),
