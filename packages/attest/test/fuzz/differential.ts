@@ -17,9 +17,12 @@ export const differentialFormat: Format = {
     if (bases.length === 0) return undefined
     const judge = createJudge()
     const signers = intelResigners.map(({ open }) => open())
-    const roots = new Map(bases.map((base) => [base, rootOf(base)]))
-    const compare = async (base: Base, root = rootOf(base)): Promise<Judged> =>
-      compared(await judge.warm(base), askThirdParty(base, root), base)
+    // By what a base is judged under: a mutant's own chain may be no chain any more.
+    const roots = new Map(bases.map((base) => [JSON.stringify(base.given.anchors), rootOf(base)]))
+    const compare = async (base: Base): Promise<Judged> => {
+      const root = roots.get(JSON.stringify(base.given.anchors))
+      return compared(await judge.warm(base), askThirdParty(base, root), base)
+    }
     return {
       make: (index, random) => {
         // Each genuine and each patched one first, as it stands.
@@ -27,12 +30,10 @@ export const differentialFormat: Format = {
         const mutant = index < bases.length ? undefined : mutateBase(base, bases, random)
         if (index < bases.length || !random.once(4)) {
           const input = mutant ? withParts(base, mutant.parts) : base
-          return { base: base.name, input, judge: () => compare(input, roots.get(base)) }
+          return { base: base.name, input, judge: () => compare(input) }
         }
         const input = random.pick(signers).make(random)
-        const emulated = bases.find(({ name }) => name.startsWith('emulated'))
-        const root = emulated && roots.get(emulated)
-        return { base: input.name, input, judge: () => compare(input, root) }
+        return { base: input.name, input, judge: () => compare(input) }
       },
       again: (input) => (isBase(input) ? compare(input) : { outcome: 'no evidence' }),
     }
@@ -56,12 +57,11 @@ function patchedBases(): readonly Base[] {
   })
 }
 
-function compared(ours: Appraisal, theirs: ThirdParty, { evidence }: Base): Judged {
+function compared(ours: Appraisal, theirs: ThirdParty, base: Base): Judged {
   if (ours.authentic === false && !theirs.accepts) return { outcome: 'both refuse' }
   if (ours.authentic === true && theirs.accepts && ours.claims.tcbStatus === theirs.status)
     return { outcome: 'both accept' }
-  const quote = 'quote' in evidence ? evidence.quote : new Uint8Array(0)
-  const known = disagreements.find(({ fits }) => fits(ours, theirs, quote))
+  const known = disagreements.find(({ fits }) => fits(ours, theirs, base))
   if (known !== undefined) return { outcome: known.name }
   const said = canonicalJson(ours).slice(0, 3000)
   const detail = `third party: ${JSON.stringify(theirs)}; here: ${said}`

@@ -1,5 +1,6 @@
 import type { Appraisal, SgxClaims, TdxClaims } from '@cloister/attest'
 import type { Bytes } from '@cloister/codec'
+import type { Base } from './case.ts'
 import { qeAuthenticationBytes } from './layouts.ts'
 import type { ThirdParty } from './third-party.ts'
 
@@ -7,7 +8,7 @@ import type { ThirdParty } from './third-party.ts'
 export type Disagreement = {
   readonly name: string
   readonly why: string
-  readonly fits: (ours: Appraisal, theirs: ThirdParty, quote: Bytes) => boolean
+  readonly fits: (ours: Appraisal, theirs: ThirdParty, given: Base) => boolean
 }
 
 type Quoted = SgxClaims | TdxClaims
@@ -49,7 +50,7 @@ export const disagreements: readonly Disagreement[] = [
   {
     name: 'debug-is-a-claim',
     why: 'authentic evidence of a debug enclave or TD: here a claim and a reason, there a refusal',
-    fits: onlyWeAccept(/^Debug mode is enabled$/, ({ debug }) => debug),
+    fits: onlyWeAccept(/^Debug mode is enabled$/, ({ debug }) => debug === true),
   },
   {
     name: 'reserved-debug-bits-are-a-claim',
@@ -98,17 +99,25 @@ export const disagreements: readonly Disagreement[] = [
     ),
   },
   {
+    name: 'levels-are-not-sorted',
+    why: 'TCB levels in another order than the best first: Intel sorts them, the other takes the first that fits',
+    fits: (ours, theirs, given) =>
+      !levelsAreSorted(given) &&
+      (onlyWeAccept(/^TCB status is invalid: Revoked$/)(ours, theirs, given) ||
+        statuses(() => true)(ours, theirs, given)),
+  },
+  {
     name: 'module-components-compared-twice',
     why: 'from SVN[1] > 0 on, Intel compares TDX components from index 2 and the module by its own identity; the other compares all 16, so that it finds a lower level or none',
-    fits: (ours, theirs, quote) =>
+    fits: (ours, theirs, given) =>
       onlyWeAccept(
         /^No matching TCB level found$|^TCB status is invalid: Revoked$/,
         (claims) => isModular(claims) && claims.tcbStatus !== 'Revoked',
-      )(ours, theirs, quote) ||
+      )(ours, theirs, given) ||
       statuses((claims, theirStatus) => isModular(claims) && isBehind(theirStatus))(
         ours,
         theirs,
-        quote,
+        given,
       ),
   },
   {
@@ -132,9 +141,9 @@ export const disagreements: readonly Disagreement[] = [
   {
     name: 'authentication-data-of-another-length',
     why: 'QE authentication data of other than 32 bytes: the other hashes 32 whatever their size',
-    fits: (ours, theirs, quote) =>
-      onlyWeAccept(/^QE report hash mismatch$/)(ours, theirs, quote) &&
-      qeAuthenticationBytes(quote) !== 32,
+    fits: (ours, theirs, given) =>
+      onlyWeAccept(/^QE report hash mismatch$/)(ours, theirs, given) &&
+      qeAuthenticationBytes(quoteOf(given)) !== 32,
   },
   {
     name: 'revocation-lists-are-not-checked',
@@ -211,11 +220,6 @@ export const disagreements: readonly Disagreement[] = [
         (claims.tee === 'tdx' && (claims.tdxModule?.tcbStatus ?? 'UpToDate') !== 'UpToDate'),
     ),
   },
-  {
-    name: 'levels-are-not-sorted',
-    why: 'TCB levels in another order than the best first: Intel sorts them, the other takes the first that fits',
-    fits: statuses(() => false),
-  },
 ]
 
 function isModular(claims: Quoted): boolean {
@@ -224,4 +228,32 @@ function isModular(claims: Quoted): boolean {
 
 function isBehind(status: string): boolean {
   return /OutOfDate|Revoked/.test(status)
+}
+
+function quoteOf({ evidence }: Base): Bytes {
+  return 'quote' in evidence ? evidence.quote : new Uint8Array(0)
+}
+
+/** Whether no TCB level stands before one that is at least as good in everything, and better in something. */
+function levelsAreSorted({ given: { collateral } }: Base): boolean {
+  const text = collateral === 'none' ? undefined : collateral.intel?.tcbInfo
+  const levels: readonly Level[] = JSON.parse(text ?? '{}').tcbLevels ?? []
+  const vectors = levels.map(({ tcb }) => [
+    tcb.pcesvn,
+    ...[...(tcb.sgxtcbcomponents ?? []), ...(tcb.tdxtcbcomponents ?? [])].map(({ svn }) => svn),
+  ])
+  return vectors.every((worse, at) =>
+    vectors.slice(at + 1).every((later) => {
+      const isAtLeast = later.every((svn, index) => svn >= (worse[index] ?? 0))
+      return !isAtLeast || later.every((svn, index) => svn === worse[index])
+    }),
+  )
+}
+
+type Level = {
+  readonly tcb: {
+    readonly pcesvn: number
+    readonly sgxtcbcomponents?: readonly { readonly svn: number }[]
+    readonly tdxtcbcomponents?: readonly { readonly svn: number }[]
+  }
 }

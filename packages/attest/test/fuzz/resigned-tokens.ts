@@ -76,7 +76,7 @@ function openPsa(): OpenResigner {
       const lifecycle = either(2395, -75002)
       return brokenRule({
         'the nonce is told': claims.reportData === hexOf(either(10, -75008)),
-        'lifecycle is told': lifecycleHolds(lifecycle, claims.debug, reasons.length),
+        'lifecycle is told': lifecycleHolds(lifecycle, claims.debug === true, reasons.length),
       })
     },
   }
@@ -107,7 +107,7 @@ function openCca(): OpenResigner {
           isArray(extensible) &&
           extensible.map(hexOf).join() === claims.realm.extensibleMeasurements.join(),
         'personalisation is told': claims.realm.personalisation === hexOf(above.get(44235)),
-        'lifecycle is told': lifecycleHolds(below.get(2395), claims.debug, reasons.length),
+        'lifecycle is told': lifecycleHolds(below.get(2395), claims.debug === true, reasons.length),
         'the implementation is told': claims.productLine === hexOf(below.get(2396)),
       })
     },
@@ -115,7 +115,7 @@ function openCca(): OpenResigner {
 }
 
 /** Secured is 3000 to 30ff. Spec: RFC 9783 section 4.3.1. */
-function lifecycleHolds(lifecycle: Cbor, debug: boolean, reasons: number): boolean {
+function lifecycleHolds(lifecycle: Cbor, debug: boolean | null, reasons: number): boolean {
   const isSecured = typeof lifecycle === 'number' && lifecycle >> 8 === 0x30
   return isSecured !== debug && (isSecured || reasons > 0)
 }
