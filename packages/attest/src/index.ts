@@ -154,8 +154,15 @@ export {
   type Session,
   type SessionAppraisal,
   type SessionGiven,
-  type SessionReason,
 } from './session.ts'
+export {
+  judgeSession,
+  sessionReasonCodes,
+  type SessionMembers,
+  type SessionPart,
+  type SessionReason,
+  type SessionReasonCode,
+} from './session-reasons.ts'
 
 // What others read: EAT Attestation Results.
 export {
@@ -171,6 +178,7 @@ export { earFaults, signEar, verifyEar, type EarFault, type VerifiedEar } from '
 export {
   reasonVectors,
   rejectVectors,
+  sessionVectors,
   trustTiers,
   vectorMembers,
   type TrustTier,
@@ -181,4 +189,5 @@ export {
 // A device vouches for data that it made.
 export { appraiseProvenance, provenanceNonce, type ProvenanceEvidence } from './provenance.ts'
 
-export { unixSeconds, type UnixSeconds } from '@cloister/codec'
+// What callers of the above need to name: bytes, times, and what is thrown for text and bytes out of their format.
+export { MalformedError, unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
