@@ -28,8 +28,8 @@ export type CommonClaims = {
   readonly measurement: string
   /** What the TEE was given to sign: report data, nonce or challenge, in its own length. */
   readonly reportData: string
-  /** Whether somebody outside can look into it. */
-  readonly debug: boolean
+  /** Whether somebody outside can look into it. Null where the evidence has no word on that: GPUs, and TPMs alone. */
+  readonly debug: boolean | null
   /**
    * `good`: a current list of the vendor's was looked at. `not-checked`: none was given, or none exists for this
    * kind (Nitro, Arm tokens and TPMs). A revoked key makes evidence not authentic.

@@ -47,7 +47,7 @@ export function judgeCommonClaims(
       'supplied',
       'pinned',
     ),
-    ...whereSet('DEBUG', 'somebody outside can look into it', claims.debug, policy.allowDebug),
+    ...whereSet('DEBUG', 'somebody outside can look into it', claims.debug === true, policy.allowDebug),
   ]
 }
 

@@ -16,7 +16,7 @@ function judge(
     productLine: 'tpm',
     measurement: '00'.repeat(32),
     reportData: '',
-    debug: false,
+    debug: null,
     revocation: 'not-checked',
     endorsement: 'pinned',
     signature: { scheme: 'rsassa', hash: 'sha256' },

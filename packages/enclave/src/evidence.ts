@@ -1,4 +1,10 @@
-import { isAccepted, type Appraiser, type IntelCollateral, type Policy } from '@cloister/attest'
+import {
+  isAccepted,
+  tierOf,
+  type Appraiser,
+  type IntelCollateral,
+  type Policy,
+} from '@cloister/attest'
 import { assert, unixSeconds, type Bytes } from '@cloister/codec'
 import { tcbRank } from '@cloister/protocol'
 import type { Hex } from 'viem'
@@ -44,6 +50,6 @@ export async function judgeEvidence(
     machineId: `0x${claims.machineId}`,
     measurement: `0x${claims.measurement}`,
     tcb: tcbRank(claims.tcbStatus ?? ''),
-    tier: claims.anchor.startsWith('insecure-devnet') ? 0 : 1,
+    tier: tierOf(claims, { machineLists: [] }),
   }
 }

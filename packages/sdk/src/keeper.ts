@@ -1,4 +1,4 @@
-import { appraise, isAccepted, type Appraisal, type TdxClaims } from '@cloister/attest'
+import { appraise, isAccepted, tierOf, type Appraisal, type TdxClaims } from '@cloister/attest'
 import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
 import {
   addressField,
@@ -205,7 +205,7 @@ function claimProblems(
   claims: TdxClaims,
   demand: KeeperDemand,
 ): readonly string[] {
-  const tier = claims.anchor.startsWith('insecure-devnet:') ? 0 : 1
+  const tier = tierOf(claims, { machineLists: [] })
   const measurement: Hex = `0x${claims.measurement}`
   return [
     ...(tier >= demand.tierMin

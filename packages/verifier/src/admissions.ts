@@ -2,6 +2,7 @@ import {
   isAccepted,
   strictPolicy,
   appraisalDigest,
+  tierOf,
   type Appraisal,
   type TdxClaims,
 } from '@cloister/attest'
@@ -160,7 +161,7 @@ export class Admissions {
       machineId,
       measurement,
       tcb,
-      tier: claims.anchor.startsWith('insecure-devnet:') ? 0 : 1,
+      tier: tierOf(claims, { machineLists: [] }),
       tags: given.tags,
       expiry,
       bundleDigest: digestOf(encodeUtf8(canonicalJson(bundle.encode(given)))),

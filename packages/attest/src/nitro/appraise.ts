@@ -15,7 +15,7 @@ import { judgeNitroClaims } from './policy.ts'
  * Appraises an attestation document of a Nitro enclave. Pure: no network, no clock, and nothing in `memory` changes
  * the answer.
  *
- * A document carries its whole chain, and AWS publishes no revocation lists: there is no collateral to give, and an
+ * A document carries its whole chain, and AWS says that its revocation lists are not to be checked: there is no collateral to give, and an
  * empty one is enough. Spec: AWS Nitro Enclaves Attestation Process, 3.
  */
 export function appraiseNitro(

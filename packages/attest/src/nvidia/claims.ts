@@ -84,7 +84,7 @@ export type Known = {
  *
  * `measurement` is SHA-256 of a domain and the whole measurement record as it was signed. `machineId` is SHA-256 of a
  * domain and the public key of the boot ROM's certificate: the leaf's key changes with the firmware, this one never.
- * `debug` is false: no field of a report says that developer tools are on. What runs in the guest has to say that.
+ * `debug` is null: no field of a report says whether developer tools are on. What runs in the guest has to say that.
  */
 export async function readNvidiaClaims(known: Known): Promise<NvidiaClaims> {
   const { evidence, report, device, opaque, anchor, revocation, rims } = known
@@ -98,7 +98,7 @@ export async function readNvidiaClaims(known: Known): Promise<NvidiaClaims> {
     machineId: await machineIdOf('nvidia', device.identity.spki),
     measurement: await measurementOf(tee, report.record),
     reportData: encodeHex(report.requestNonce),
-    debug: false,
+    debug: null,
     revocation,
     endorsement: 'pinned',
     architecture: architectures[device.productLine.slice(0, 2)] ?? device.productLine,

@@ -23,6 +23,7 @@ export type SgxClaims = CommonClaims &
   IntelQuotingClaims &
   IntelTcbClaims & {
     readonly tee: 'sgx'
+    readonly debug: boolean
     readonly quoteVersion: 3 | 4 | 5
     readonly mrEnclave: string
     readonly mrSigner: string

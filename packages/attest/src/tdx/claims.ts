@@ -27,6 +27,7 @@ export type TdxClaims = CommonClaims &
   IntelQuotingClaims &
   IntelTcbClaims & {
     readonly tee: 'tdx'
+    readonly debug: boolean
     readonly quoteVersion: 4 | 5
     readonly tdVersion: '1.0' | '1.5'
     readonly mrtd: string

@@ -204,7 +204,7 @@ function vouch(spkiSha256: string, { pin, chain, hardware, vm }: Vouchers): Vouc
   const endorsement = anchor === undefined ? 'supplied' : 'pinned'
   const named = { anchor: anchor ?? `supplied:${spkiSha256}`, endorsement } as const
   if (hardware === undefined)
-    return { ...named, productLine: 'tpm', debug: false, revocation: 'not-checked' }
+    return { ...named, productLine: 'tpm', debug: null, revocation: 'not-checked' }
   const { claims } = hardware
   const { productLine, debug, revocation, machineId } = claims
   return {
