@@ -1,5 +1,14 @@
-import { canonicalJson } from '@cloister/codec'
-import { appraise, createAppraiser, type Appraisal, type Tee } from '@cloister/attest'
+import { canonicalJson, MalformedError } from '@cloister/codec'
+import {
+  appraise,
+  createAppraiser,
+  describeAppraisal,
+  detectTee,
+  evidenceFormat,
+  parseEvidence,
+  type Appraisal,
+  type Tee,
+} from '@cloister/attest'
 import { anyPolicy } from '../evidence.ts'
 import { isBase, type Base, type Format, type Input, type Judged, type OpenFormat } from './case.ts'
 import { isWorthLess, manifestsOf } from './worth-less.ts'
@@ -129,6 +138,7 @@ export function createJudge() {
     async mutant(input: Base, mutant: Mutant, compared: boolean): Promise<Judged> {
       const appraisal = await warm(input)
       const text = canonicalJson(appraisal)
+      show(input, appraisal)
       const different = compared ? await differing(input, text) : undefined
       if (different !== undefined) return different
       if (appraisal.authentic === false) return refused(appraisal)
@@ -178,6 +188,18 @@ function firstDifference(a: string, b: string): string {
   while (at < a.length && a[at] === b[at]) at++
   const around = (text: string): string => text.slice(Math.max(0, at - 200), at + 300)
   return `at ${at} ${around(a)} | ${around(b)}`
+}
+
+/** Shows evidence and appraisal as the command line does: nothing but a MalformedError may come of it. */
+function show({ evidence }: Base, appraisal: Appraisal): void {
+  describeAppraisal(appraisal)
+  evidenceFormat(evidence)
+  for (const piece of Object.values(evidence)) if (piece instanceof Uint8Array) detectTee(piece)
+  try {
+    parseEvidence(evidence)
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error
+  }
 }
 
 /** Judges again without memory and on WebCrypto: the bytes have to be the same. */
