@@ -154,15 +154,8 @@ export {
   type Session,
   type SessionAppraisal,
   type SessionGiven,
-} from './session.ts'
-export {
-  judgeSession,
-  sessionReasonCodes,
-  type SessionMembers,
-  type SessionPart,
   type SessionReason,
-  type SessionReasonCode,
-} from './session-reasons.ts'
+} from './session.ts'
 
 // What others read: EAT Attestation Results.
 export {
@@ -178,7 +171,6 @@ export { earFaults, signEar, verifyEar, type EarFault, type VerifiedEar } from '
 export {
   reasonVectors,
   rejectVectors,
-  sessionVectors,
   trustTiers,
   vectorMembers,
   type TrustTier,
