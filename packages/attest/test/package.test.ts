@@ -27,10 +27,10 @@ const installed = join(project, 'node_modules/@cloister/attest')
 const vectors = join(import.meta.dirname, 'vectors/emulator')
 const real = 'tdx/oak-202510-UpToDate'
 
+const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+
 /** README's lines, which judge `quote` with `json` at `seconds`. */
-const example = /```ts\n(.*?)```/s.exec(
-  readFileSync(join(import.meta.dirname, '../README.md'), 'utf8'),
-)![1]!
+const example = /```ts\n(.*?)```/s.exec(readme)![1]!
 
 beforeAll(() => {
   const folder = join(project, 'packed')
@@ -83,6 +83,11 @@ test('it holds JavaScript and types, depends on nothing and may be published', (
   })
   expect(readFileSync(join(installed, 'LICENSE'), 'utf8')).toContain('Apache License')
   expect(existsSync(join(installed, 'schemas/policy.schema.json'))).toBe(true)
+})
+
+test('README tells how to install the tarball that npm makes of it', () => {
+  const [tarball] = globSync('*.tgz', { cwd: project })
+  expect(readme).toContain(`npm install ../cloister/dist/${tarball}\n`)
 })
 
 test('every link of its pages leads into it', () => {
