@@ -1,5 +1,5 @@
 import { encodeHex, unixSeconds, type Bytes } from '@cloister/codec'
-import { issueCertificate, keyIdentifier, type Issuer } from './certificate.ts'
+import { issueCertificate, keyIdentifier, type Issuer, type Validity } from './certificate.ts'
 import { pckExtension, type PckContent } from './pck-extension.ts'
 import { deriveBytes, deriveSigningKey, sha256, type SigningKey } from './signing-key.ts'
 
@@ -13,66 +13,60 @@ export type Authority = {
    * Certifies a machine's provisioning key: by the Platform CA where it has a platform instance, else by the Processor
    * CA. Equal content and seed give an equal serial number.
    */
-  certifyPck(key: SigningKey, content: PckContent): CertifiedPck
+  certifyPck(key: SigningKey, content: PckContent, validity?: Partial<Validity>): CertifiedPck
+  /** Another certificate of an authority's or signer's key: the same but for its validity. */
+  certify(role: AuthorityRole, validity?: Partial<Validity>): CertifiedIssuer
 }
 
-/** A PCK certificate and the authority that issued it. */
+/** A PCK certificate and which authority issued it. */
 export type CertifiedPck = {
   readonly der: Bytes
   readonly serial: Bytes
   readonly ca: PckCa
-  readonly issuer: CertifiedIssuer
 }
 
 /** Which authority certifies a machine. */
 export type PckCa = 'platform' | 'processor'
 
 /** An issuer with the certificate that names it. */
-export type CertifiedIssuer = Issuer & { readonly key: SigningKey; readonly der: Bytes }
+export type CertifiedIssuer = Issuer & {
+  readonly key: SigningKey
+  readonly serial: Bytes
+  readonly der: Bytes
+}
+
+/** Authorities and signers of the tree. */
+export type AuthorityRole = 'root' | 'platformCa' | 'processorCa' | 'tcbSigner'
 
 /** Builds the tree from a seed. Every byte follows from it. */
 export function createAuthority(seed: Uint8Array): Authority {
-  const rootKey = deriveSigningKey(seed, 'root')
-  const rootIssuer: Issuer = { name: `${prefix} SGX Root CA`, key: rootKey }
-  const certify = (
-    name: string,
-    key: SigningKey,
-    pathLength: number | undefined,
-  ): CertifiedIssuer => ({
-    name,
-    key,
-    der: issueCertificate(
-      {
-        subject: name,
-        subjectKey: key,
-        serial: serialOf(key),
-        pathLength,
-        crlUrl: rootCrlUrl,
-        ...lifetime,
-      },
-      rootIssuer,
-    ),
-  })
-  const platformCa = certify(
-    `${prefix} SGX PCK Platform CA`,
-    deriveSigningKey(seed, 'platform-ca'),
-    0,
-  )
-  const processorCa = certify(
-    `${prefix} SGX PCK Processor CA`,
-    deriveSigningKey(seed, 'processor-ca'),
-    0,
-  )
+  const keys = {
+    root: deriveSigningKey(seed, 'root'),
+    platformCa: deriveSigningKey(seed, 'platform-ca'),
+    processorCa: deriveSigningKey(seed, 'processor-ca'),
+    tcbSigner: deriveSigningKey(seed, 'tcb-signer'),
+  }
+  const certify = (role: AuthorityRole, validity: Partial<Validity> = {}): CertifiedIssuer => {
+    const { name, pathLength } = roles[role]
+    const key = keys[role]
+    const serial = serialOf(key)
+    const content = { subject: name, subjectKey: key, serial, pathLength, crlUrl: rootCrlUrl }
+    const issuer = { name: roles.root.name, key: keys.root }
+    return {
+      name,
+      key,
+      serial,
+      der: issueCertificate({ ...content, ...lifetime, ...validity }, issuer),
+    }
+  }
+  const [platformCa, processorCa] = [certify('platformCa'), certify('processorCa')]
   return {
-    root: certify(rootIssuer.name, rootKey, 1),
+    root: certify('root'),
     platformCa,
     processorCa,
-    tcbSigner: certify(
-      `${prefix} SGX TCB Signing`,
-      deriveSigningKey(seed, 'tcb-signer'),
-      undefined,
-    ),
-    certifyPck: (key, content) => {
+    tcbSigner: certify('tcbSigner'),
+    certify,
+    certifyPck: (key, content, validity = {}) => {
       const extra = pckExtension(content)
       const serial = positive(deriveBytes(seed, `serial/${encodeHex(sha256(extra))}`, 20))
       const subject = `${prefix} SGX PCK Certificate`
@@ -87,15 +81,25 @@ export function createAuthority(seed: Uint8Array): Authority {
           crlUrl: pckCrlUrl(ca),
           extraExtensions: [extra],
           ...lifetime,
+          ...validity,
         },
         issuer,
       )
-      return { der, serial, ca, issuer }
+      return { der, serial, ca }
     },
   }
 }
 
 const prefix = 'Cloister Emulator'
+
+const roles: Readonly<
+  Record<AuthorityRole, { readonly name: string; readonly pathLength: number | undefined }>
+> = {
+  root: { name: `${prefix} SGX Root CA`, pathLength: 1 },
+  platformCa: { name: `${prefix} SGX PCK Platform CA`, pathLength: 0 },
+  processorCa: { name: `${prefix} SGX PCK Processor CA`, pathLength: 0 },
+  tcbSigner: { name: `${prefix} SGX TCB Signing`, pathLength: undefined },
+}
 
 // RFC 2606 reserves .invalid: nobody can serve revocation lists in the emulator's name.
 const rootCrlUrl = 'https://emulator.cloister.invalid/sgx/certification/v4/rootcacrl'

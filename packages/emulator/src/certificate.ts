@@ -16,12 +16,10 @@ import {
 import { sha1, type CertificateKey } from './signing-key.ts'
 
 /** What a certificate says. Field order and criticality follow Intel's own certificates. */
-export type CertificateContent = {
+export type CertificateContent = Validity & {
   readonly subject: SubjectName
   readonly subjectKey: CertificateKey
   readonly serial: Bytes
-  readonly notBefore: UnixSeconds
-  readonly notAfter: UnixSeconds
   /** How many CAs may stand below; undefined for an end entity. */
   readonly pathLength: number | undefined
   /** Where the issuer's revocation list is; undefined for none. */
@@ -31,6 +29,9 @@ export type CertificateContent = {
   /** Extensions of the vendor's own, put last. */
   readonly extraExtensions?: readonly Bytes[]
 }
+
+/** When something is valid, both seconds included. */
+export type Validity = { readonly notBefore: UnixSeconds; readonly notAfter: UnixSeconds }
 
 /** A common name, with a serial number where the vendor names devices by one. */
 export type SubjectName = string | { readonly commonName: string; readonly serialNumber: string }

@@ -4,7 +4,7 @@ import { toPem } from './certificate.ts'
 import { evaluationNumbers, type CollateralOptions } from './collateral.ts'
 import type { Manufacturer } from './manufacturer.ts'
 import type { Platform } from './platform.ts'
-import { emulatorFmspc, type IntelTee } from './tcb-documents.ts'
+import type { IntelTee } from './tcb-documents.ts'
 
 /** What a collateral service answers. */
 export type Answer = {
@@ -68,12 +68,12 @@ function answerTcbInfo(service: Service): Answer {
   const fmspc = service.asked.get('fmspc')
   if (fmspc === null || !/^[0-9a-fA-F]{12}$/.test(fmspc))
     return refusal(400, 'fmspc is 12 hexadecimal digits')
-  if (fmspc.toLowerCase() !== encodeHex(emulatorFmspc))
-    return refusal(404, `no TCB info of FMSPC ${fmspc}`)
+  if (!service.manufacturer.makes(fmspc)) return refusal(404, `no TCB info of FMSPC ${fmspc}`)
   const update = chooseUpdate(service)
   if (typeof update !== 'string') return update
   const { tcbInfo, tcbInfoSignature, tcbInfoIssuerChain } = service.manufacturer.collateral({
     ...service.options,
+    fmspc: parseHex(fmspc),
     update,
   })
   // The signed text goes out as it is: writing it anew could break its signature.

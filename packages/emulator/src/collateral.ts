@@ -1,9 +1,10 @@
 import type { IntelCollateral } from '@cloister/attest'
 import { encodeHex, encodeUtf8, unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
-import type { Authority, PckCa } from './authority.ts'
-import { toPem } from './certificate.ts'
+import type { Authority, CertifiedIssuer, PckCa } from './authority.ts'
+import { toPem, type Validity } from './certificate.ts'
 import { issueRevocationList } from './revocation-list.ts'
 import {
+  emulatorFmspc,
   evaluationNumbersText,
   qeIdentityText,
   tcbInfoText,
@@ -29,13 +30,29 @@ export type CollateralOptions = {
   readonly ca?: PckCa
   /** Of which technology TCB info and QE identity are. Default: TDX. */
   readonly tee?: IntelTee
+  /** 6 bytes: of which family TCB info is. Default: the emulator's own. */
+  readonly fmspc?: Bytes
+  /** Of which technology the QE identity is, where it is the wrong one. */
+  readonly qeIdentityOf?: IntelTee
+  /** When single parts are valid, where not as all others. */
+  readonly validity?: Partial<Record<CollateralPart, Partial<Validity>>>
 }
+
+/** What has a beginning and an end of its own: documents, lists, and the certificates of their issuers. */
+export type CollateralPart =
+  | 'tcbInfo'
+  | 'qeIdentity'
+  | 'rootCaCrl'
+  | 'pckCrl'
+  | 'pckCa'
+  | 'tcbSigner'
+  | 'root'
 
 /** How long TCB info, QE identity and CRLs are valid. */
 export const collateralLifetimeSeconds = 30 * 24 * 3600
 
-/** A PCK certificate that its authority has taken back. */
-export type RevokedPck = { readonly ca: PckCa; readonly serial: Bytes }
+/** A certificate that its issuer has taken back. */
+export type Revoked = { readonly by: PckCa | 'root'; readonly serial: Bytes }
 
 /** A signed document as Intel's services send it: the exact text, its signature, and who signed it. */
 export type SignedDocument = {
@@ -57,18 +74,30 @@ export function issueCollateral(
   authority: Authority,
   issuedAt: UnixSeconds,
   options: CollateralOptions,
-  revoked: readonly RevokedPck[],
+  revoked: readonly Revoked[],
 ): IntelCollateral {
-  const { root } = authority
-  const tee = options.tee ?? 'tdx'
+  const { tee = 'tdx', ca = 'platform', fmspc = emulatorFmspc, validity = {} } = options
   const dates = datesOf(issuedAt, options)
-  const ca = options.ca ?? 'platform'
-  const issuer = ca === 'processor' ? authority.processorCa : authority.platformCa
-  const { nextUpdate } = dates
-  const list = { thisUpdate: issuedAt, nextUpdate, crlNumber: options.crlNumber ?? 1 }
-  const revokedSerials = revoked.filter((each) => each.ca === ca).map(({ serial }) => serial)
-  const tcbInfo = signDocument(authority, tcbInfoText(tee, dates))
-  const qeIdentity = signDocument(authority, qeIdentityText(tee, dates))
+  const datesOfPart = (part: CollateralPart): DocumentDates => ({
+    ...dates,
+    validity: { ...dates.validity, ...validity[part] },
+  })
+  const listBy = (by: PckCa | 'root', part: CollateralPart, issuer: CertifiedIssuer): string => {
+    const { notBefore, notAfter } = datesOfPart(part).validity
+    const content = {
+      thisUpdate: notBefore,
+      nextUpdate: notAfter,
+      crlNumber: options.crlNumber ?? 1,
+      revokedSerials: revoked.filter((each) => each.by === by).map(({ serial }) => serial),
+    }
+    return encodeHex(issueRevocationList(content, issuer))
+  }
+  const root = authority.certify('root', validity.root)
+  const issuer = authority.certify(`${ca}Ca`, validity.pckCa)
+  const signer = authority.certify('tcbSigner', validity.tcbSigner)
+  const sign = (text: string): SignedDocument => signText(text, signer, root)
+  const tcbInfo = sign(tcbInfoText(tee, fmspc, datesOfPart('tcbInfo')))
+  const qeIdentity = sign(qeIdentityText(options.qeIdentityOf ?? tee, datesOfPart('qeIdentity')))
   return {
     tcbInfo: tcbInfo.text,
     tcbInfoSignature: tcbInfo.signature,
@@ -76,8 +105,8 @@ export function issueCollateral(
     qeIdentity: qeIdentity.text,
     qeIdentitySignature: qeIdentity.signature,
     qeIdentityIssuerChain: qeIdentity.issuerChain,
-    rootCaCrl: encodeHex(issueRevocationList({ ...list, revokedSerials: [] }, root)),
-    pckCrl: encodeHex(issueRevocationList({ ...list, revokedSerials }, issuer)),
+    rootCaCrl: listBy('root', 'rootCaCrl', root),
+    pckCrl: listBy(ca, 'pckCrl', issuer),
     pckCrlIssuerChain: toPem(issuer.der, root.der),
   }
 }
@@ -95,10 +124,14 @@ export function issueEvaluationNumbers(
 
 /** Signs a text, whatever it says, as TCB info and QE identities are signed. */
 export function signDocument({ tcbSigner, root }: Authority, text: string): SignedDocument {
+  return signText(text, tcbSigner, root)
+}
+
+function signText(text: string, signer: CertifiedIssuer, root: CertifiedIssuer): SignedDocument {
   return {
     text,
-    signature: encodeHex(tcbSigner.key.signRaw(encodeUtf8(text))),
-    issuerChain: toPem(tcbSigner.der, root.der),
+    signature: encodeHex(signer.key.signRaw(encodeUtf8(text))),
+    issuerChain: toPem(signer.der, root.der),
   }
 }
 
@@ -106,8 +139,7 @@ function datesOf(issuedAt: UnixSeconds, options: CollateralOptions): DocumentDat
   const [current, early = current] = evaluationNumbers(options)
   const recovered = options.update === 'early' && early > current
   return {
-    issuedAt,
-    nextUpdate: unixSeconds(issuedAt + collateralLifetimeSeconds),
+    validity: { notBefore: issuedAt, notAfter: unixSeconds(issuedAt + collateralLifetimeSeconds) },
     tcbEvaluationDataNumber: recovered ? early : current,
     recovered,
   }

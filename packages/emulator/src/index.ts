@@ -6,9 +6,12 @@ export {
   type PsaTokenProfile,
   type PsaTokenRequest,
 } from './arm/psa.ts'
+export type { AuthorityRole } from './authority.ts'
+export type { Validity } from './certificate.ts'
 export {
   collateralLifetimeSeconds,
   type CollateralOptions,
+  type CollateralPart,
   type SignedDocument,
 } from './collateral.ts'
 export { serveCollateral, type CollateralService } from './collateral-service.ts'

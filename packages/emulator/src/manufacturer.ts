@@ -1,17 +1,18 @@
 import type { IntelCollateral } from '@cloister/attest'
 import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
-import { createAuthority } from './authority.ts'
+import { createAuthority, type AuthorityRole } from './authority.ts'
 import { subjectPublicKeyInfo } from './certificate.ts'
 import {
   issueCollateral,
   issueEvaluationNumbers,
   signDocument,
   type CollateralOptions,
-  type RevokedPck,
+  type Revoked,
   type SignedDocument,
 } from './collateral.ts'
 import { createPlatform, type Platform, type PlatformOptions } from './platform.ts'
 import { sha256 } from './signing-key.ts'
+import { emulatorFmspc } from './tcb-documents.ts'
 
 /** A manufacturer of emulated SGX and TDX machines. Its evidence proves nothing about hardware. */
 export type Manufacturer = {
@@ -21,8 +22,10 @@ export type Manufacturer = {
   /** Issues collateral as of `issuedAt`, or as of the manufacturer's own `now`. */
   collateral(options?: CollateralOptions): IntelCollateral
   createPlatform(options: PlatformOptions): Platform
-  /** Puts the machine's PCK certificate on every revocation list issued from here on. */
-  revoke(platform: Platform): void
+  /** Puts a machine's PCK certificate, or an authority's or signer's, on every list of its issuer from here on. */
+  revoke(what: Platform | Exclude<AuthorityRole, 'root'>): void
+  /** Whether machines of that family (hexadecimal) were made here; there are always some of the emulator's own. */
+  makes(fmspc: string): boolean
   /** Which evaluation numbers there are, signed. */
   evaluationNumbers(options?: CollateralOptions): SignedDocument
   /** The machine of that name among those created here: by encrypted PPID, or by the id of its quoting enclave. */
@@ -44,10 +47,15 @@ export function createManufacturer(options: {
   const { seed, now } = options
   assert(seed.length === 32, `a manufacturer's seed has 32 bytes, got ${seed.length}`)
   const authority = createAuthority(seed)
-  const revoked = new Map<string, RevokedPck>()
+  const revoked = new Map<string, Revoked>()
   const platforms = new Map<string, Platform>()
-  const revoke = ({ ca, pckSerial }: Platform): void => {
-    revoked.set(encodeHex(pckSerial), { ca, serial: pckSerial })
+  const fmspcs = new Set([encodeHex(emulatorFmspc)])
+  const revoke: Manufacturer['revoke'] = (what) => {
+    const taken: Revoked =
+      typeof what === 'string'
+        ? { by: 'root', serial: authority[what].serial }
+        : { by: what.ca, serial: what.pckSerial }
+    revoked.set(encodeHex(taken.serial), taken)
   }
   return {
     anchorSpkiSha256: encodeHex(sha256(subjectPublicKeyInfo(authority.root.key))),
@@ -57,11 +65,13 @@ export function createManufacturer(options: {
     createPlatform: (chosen) => {
       const platform = createPlatform(seed, authority, chosen)
       if (chosen.revoked === true) revoke(platform)
+      fmspcs.add(encodeHex(platform.fmspc))
       platforms.set(encodeHex(platform.names.encryptedPpid), platform)
       platforms.set(encodeHex(platform.names.qeId), platform)
       return platform
     },
     revoke,
+    makes: (fmspc) => fmspcs.has(fmspc.toLowerCase()),
     evaluationNumbers: (chosen = {}) =>
       issueEvaluationNumbers(authority, chosen.issuedAt ?? now, chosen),
     findPlatform: (name) =>

@@ -1,7 +1,9 @@
 import type { ComponentStatus } from '@cloister/attest'
 import { assert, encodeHex, type Bytes } from '@cloister/codec'
 import type { Authority, PckCa } from './authority.ts'
-import { toPem } from './certificate.ts'
+import { toPem, type Validity } from './certificate.ts'
+import type { EnclaveContent } from './enclave-report.ts'
+import { sized } from './layout.ts'
 import { sealQuote, type ForgedParts } from './quote-envelope.ts'
 import { signQuote, type QuoteRequest, type TdSigner } from './quote.ts'
 import { quotingEnclaves } from './quoting-enclave.ts'
@@ -20,6 +22,14 @@ export type PlatformOptions = {
   readonly revoked?: boolean
   /** Who certifies it: the Platform CA (the default) or, a single-socket machine, the Processor CA. */
   readonly ca?: PckCa
+  /** 6 bytes that name its family: its TCB info has to be asked for by the same. Default: the emulator's own. */
+  readonly fmspc?: Bytes
+  /** 16 bytes that name the machine in evidence, in place of those that follow from its seed. */
+  readonly ppid?: Bytes
+  /** When the certificates of its chain are valid, where not as always. */
+  readonly validity?: Partial<Record<'pck' | 'ca' | 'root', Partial<Validity>>>
+  /** What its quoting enclave reports in place of the genuine: another signer, or a digest of another key. */
+  readonly quotingEnclaveFields?: Partial<EnclaveContent>
 }
 
 /** An emulated machine. */
@@ -70,33 +80,36 @@ export function createPlatform(
   )
   const machine = `machine/${encodeHex(machineSeed)}`
   const svns = platformSvns(options.tcb ?? 'UpToDate', options.module ?? 'UpToDate')
-  const ppid = deriveBytes(seed, `${machine}/ppid`, 16)
+  const fmspc = sized(options.fmspc ?? emulatorFmspc, 6, 'FMSPC').slice()
+  const ppid = sized(options.ppid ?? deriveBytes(seed, `${machine}/ppid`, 16), 16, 'PPID').slice()
   const encryptedPpid = deriveBytes(seed, `${machine}/encrypted-ppid`, 384)
   const pckKey = deriveSigningKey(seed, `${machine}/pck`)
-  const pck = authority.certifyPck(pckKey, {
+  const instanceId = deriveBytes(seed, `${machine}/platform-instance`, 16)
+  const content = {
     ppid,
     components: svns.components,
     pceSvn: svns.pceSvn,
-    fmspc: emulatorFmspc,
-    platformInstanceId:
-      options.ca === 'processor'
-        ? undefined
-        : deriveBytes(seed, `${machine}/platform-instance`, 16),
-  })
+    fmspc,
+    platformInstanceId: options.ca === 'processor' ? undefined : instanceId,
+  }
+  const pck = authority.certifyPck(pckKey, content, options.validity?.pck)
+  const ca = authority.certify(`${pck.ca}Ca`, options.validity?.ca)
+  const root = authority.certify('root', options.validity?.root)
   const signer: TdSigner = {
     pckKey,
     attestationKey: deriveSigningKey(seed, `${machine}/attestation`),
-    pckChainPem: toPem(pck.der, pck.issuer.der, authority.root.der),
+    pckChainPem: toPem(pck.der, ca.der, root.der),
     ppid,
     encryptedPpid,
     cpuSvn: svns.components,
     pceSvn: svns.pceSvn,
     teeTcbSvn: svns.teeTcbSvn,
     quotingEnclaveSvn: quotingEnclaveSvns[options.quotingEnclave ?? 'UpToDate'],
+    ...(options.quotingEnclaveFields && { quotingEnclaveFields: options.quotingEnclaveFields }),
   }
   return {
     ppid,
-    fmspc: emulatorFmspc,
+    fmspc,
     pckSerial: pck.serial,
     ca: pck.ca,
     pckChainPem: signer.pckChainPem,

@@ -1,4 +1,5 @@
 import { concatBytes, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
+import type { EnclaveContent } from './enclave-report.ts'
 import { littleEndian } from './layout.ts'
 import { authData, quotingEnclaveReport, type QuotingEnclave } from './quoting-enclave.ts'
 import type { SigningKey } from './signing-key.ts'
@@ -18,6 +19,7 @@ export type QuoteSigner = {
   readonly cpuSvn: readonly number[]
   readonly pceSvn: number
   readonly quotingEnclaveSvn: number
+  readonly quotingEnclaveFields?: Partial<EnclaveContent>
 }
 
 /** Parts of a quote that take the place of the genuine ones. Everything is signed as it stands, whatever it is. */

@@ -29,6 +29,12 @@ export type QuoteRequest = TdRegisters & {
   /** Version 5: the host has updated the TDX module since the TD started, and not relaunched the TD. */
   readonly moduleUpdatedSince?: boolean
   readonly certificationType?: CertificationType
+  /** MRSEAM, 48 bytes: another TDX module. */
+  readonly mrSeam?: Bytes
+  /** MRSIGNERSEAM, 48 bytes: a module of another signer than Intel, whose is zero. */
+  readonly mrSignerSeam?: Bytes
+  /** SEAMATTRIBUTES: zero for a production module. */
+  readonly seamAttributes?: bigint
 }
 
 /** What a machine signs quotes of TDs with. */
@@ -57,8 +63,9 @@ function reportBody(request: QuoteRequest, signer: TdSigner, version: 4 | 5): re
   const teeTcbSvn = sized(Uint8Array.from(signer.teeTcbSvn), 16, 'TEE TCB SVN')
   const body = concatBytes(
     teeTcbSvn,
-    mrSeam,
-    new Uint8Array(56), // MRSIGNERSEAM and SEAMATTRIBUTES: zero for Intel's module
+    sized(request.mrSeam ?? mrSeam, 48, 'MRSEAM'),
+    sized(request.mrSignerSeam ?? new Uint8Array(48), 48, 'MRSIGNERSEAM'),
+    littleEndian(request.seamAttributes ?? 0n, 8),
     littleEndian(attributes, 8),
     xfam,
     sized(request.mrtd, 48, 'MRTD'),

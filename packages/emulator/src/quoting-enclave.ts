@@ -1,5 +1,5 @@
 import { concatBytes, encodeUtf8, type Bytes } from '@cloister/codec'
-import { enclaveReport } from './enclave-report.ts'
+import { enclaveReport, type EnclaveContent } from './enclave-report.ts'
 import { sha256, type SigningKey } from './signing-key.ts'
 
 /** An enclave that signs quotes: what identifies it. */
@@ -36,6 +36,7 @@ export function quotingEnclaveReport(
     readonly attestationKey: SigningKey
     readonly cpuSvn: readonly number[]
     readonly quotingEnclaveSvn: number
+    readonly quotingEnclaveFields?: Partial<EnclaveContent>
   },
   auth: Bytes,
 ): Bytes {
@@ -46,6 +47,7 @@ export function quotingEnclaveReport(
     mrSigner: quotingEnclaveSigner,
     isvSvn: signer.quotingEnclaveSvn,
     reportData: concatBytes(sha256(signer.attestationKey.point, auth), new Uint8Array(32)),
+    ...signer.quotingEnclaveFields,
   })
 }
 

@@ -1,5 +1,6 @@
 import type { ComponentStatus } from '@cloister/attest'
 import { encodeHex, type Bytes, type Json, type UnixSeconds } from '@cloister/codec'
+import type { Validity } from './certificate.ts'
 import { quotingEnclaves, quotingEnclaveSigner } from './quoting-enclave.ts'
 import {
   moduleSvns,
@@ -12,26 +13,25 @@ import {
 /** Of which technology a document speaks. */
 export type IntelTee = 'sgx' | 'tdx'
 
-/** FMSPC of the emulator's only processor family: 6 bytes that no Intel processor has. */
+/** FMSPC of a machine for which none is chosen: 6 bytes that no Intel processor has. */
 export const emulatorFmspc: Bytes = Uint8Array.of(0xc1, 0x01, 0x57, 0xe0, 0x00, 0x00)
 
 /** What every document says about its own time and age. */
 export type DocumentDates = {
-  readonly issuedAt: UnixSeconds
-  readonly nextUpdate: UnixSeconds
+  readonly validity: Validity
   readonly tcbEvaluationDataNumber: number
   /** Whether the levels are those after a TCB recovery. */
   readonly recovered: boolean
 }
 
 /** TCB info. Spec: Intel PCS API v4, "Get SGX TCB Info" and "Get TDX TCB Info", version 3. */
-export function tcbInfoText(tee: IntelTee, dates: DocumentDates): string {
+export function tcbInfoText(tee: IntelTee, fmspc: Bytes, dates: DocumentDates): string {
   const levels = dates.recovered ? recoveredLevels : tcbLevels
   return JSON.stringify({
     id: tee === 'sgx' ? 'SGX' : 'TDX',
     version: 3,
     ...validity(dates),
-    fmspc: upperHex(emulatorFmspc),
+    fmspc: upperHex(fmspc),
     pceId: '0000',
     tcbType: 0,
     tcbEvaluationDataNumber: dates.tcbEvaluationDataNumber,
@@ -80,8 +80,8 @@ export function evaluationNumbersText(
   })
 }
 
-function validity({ issuedAt, nextUpdate }: DocumentDates) {
-  return { issueDate: isoTime(issuedAt), nextUpdate: isoTime(nextUpdate) }
+function validity({ validity: { notBefore, notAfter } }: DocumentDates) {
+  return { issueDate: isoTime(notBefore), nextUpdate: isoTime(notAfter) }
 }
 
 function modules(): { readonly [key: string]: Json } {

@@ -1,5 +1,11 @@
-import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
-import { issueCertificate, keyIdentifier, type Issuer, type SubjectName } from '../certificate.ts'
+import { unixSeconds, type Bytes } from '@cloister/codec'
+import {
+  issueCertificate,
+  keyIdentifier,
+  type Issuer,
+  type SubjectName,
+  type Validity,
+} from '../certificate.ts'
 import { deriveSigningKey, type SigningKey } from '../signing-key.ts'
 
 /** Chips that are emulated: two generations of GPUs, and the switch. */
@@ -14,9 +20,6 @@ export type Certified = Issuer<SubjectName> & {
 
 /** Certificates from an end to its root. */
 export type CertifiedChain = readonly Certified[]
-
-/** When a certificate is valid. */
-export type Validity = { readonly notBefore: UnixSeconds; readonly notAfter: UnixSeconds }
 
 /** One lifetime for all authorities, so that a root made from one seed is valid for every vector ever committed. */
 export const lifetime: Validity = {

@@ -1,5 +1,5 @@
 import { encodeDer, type Bytes, type UnixSeconds } from '@cloister/codec'
-import { distinguishedName, extension } from '../certificate.ts'
+import { distinguishedName, extension, type Validity } from '../certificate.ts'
 import {
   bitString,
   enumerated,
@@ -10,7 +10,7 @@ import {
   unsignedInteger,
 } from '../der.ts'
 import { sha384 } from '../signing-key.ts'
-import { certify, type Certified, type Validity } from './authority.ts'
+import { certify, type Certified } from './authority.ts'
 
 /** What a responder says of a certificate. */
 export type OcspStatus = 'good' | 'revoked' | 'hold' | 'unknown'
