@@ -154,8 +154,15 @@ export {
   type Session,
   type SessionAppraisal,
   type SessionGiven,
-  type SessionReason,
 } from './session.ts'
+export {
+  judgeSession,
+  sessionReasonCodes,
+  type SessionMembers,
+  type SessionPart,
+  type SessionReason,
+  type SessionReasonCode,
+} from './session-reasons.ts'
 
 // What others read: EAT Attestation Results.
 export {
@@ -171,6 +178,7 @@ export { earFaults, signEar, verifyEar, type EarFault, type VerifiedEar } from '
 export {
   reasonVectors,
   rejectVectors,
+  sessionVectors,
   trustTiers,
   vectorMembers,
   type TrustTier,

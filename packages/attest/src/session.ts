@@ -1,50 +1,48 @@
 import { encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 import { sha256 } from '#crypto'
-import { isDevnetAnchor } from './anchors.ts'
 import type { Appraisal, Given } from './appraisal.ts'
 import { isAccepted } from './appraisal.ts'
 import { createAppraiser, type Appraiser } from './appraise.ts'
-import type { Evidence, NvidiaEvidence } from './evidence.ts'
+import type { Evidence, NvidiaEvidence, TpmEvidence } from './evidence.ts'
 import type { NvidiaClaims } from './nvidia/claims.ts'
-import { judgeDeviceSet, type DeviceCounts, type DeviceSetReason } from './nvidia/device-set.ts'
+import type { DeviceCounts } from './nvidia/device-set.ts'
 import type { Policy } from './policy.ts'
+import { judgeSession, type SessionReason } from './session-reasons.ts'
+import type { TpmClaims } from './tpm/claims.ts'
 
-/** Evidence of a CPU's TEE, and of the devices that are given to it. */
+/** Evidence of a CPU's TEE, of the devices that are given to it, and of its VM's TPM. */
 export type Session = {
   readonly cpu: Exclude<Evidence, NvidiaEvidence>
   readonly devices: readonly NvidiaEvidence[]
+  readonly vtpm?: TpmEvidence
   /** What the verifier sent, 32 bytes of its own, fresh. */
   readonly challenge: Bytes
 }
 
-/** What a session is judged by: the CPU and the devices have a policy each. */
+/** What a session is judged by: the CPU and the others have a policy each. */
 export type SessionGiven = Omit<Given, 'policy'> & {
   readonly cpuPolicy: Policy
-  /** Its report data is not looked at: it has to be the session's nonce. */
+  /** Of devices and vTPM. Its report data is not looked at: it has to be the session's nonce. */
   readonly devicePolicy: Policy
   readonly expected: DeviceCounts
 }
 
 /** What a session concluded. */
 export type SessionAppraisal = {
-  /** Whether CPU and devices are all accepted, and nothing speaks against them together. */
+  /** Whether all parts are accepted, and nothing speaks against them together. */
   readonly accepted: boolean
   readonly cpu: Appraisal
   /** In the order in which they were given. */
   readonly devices: readonly Appraisal<NvidiaClaims>[]
+  readonly vtpm?: Appraisal<TpmClaims>
   readonly reasons: readonly SessionReason[]
 }
-
-/** What speaks against a session, beside what its appraisals say. */
-export type SessionReason =
-  | DeviceSetReason
-  | { readonly code: 'NOT_AUTHENTIC' | 'NOT_BOUND' | 'MIXED_ANCHORS'; readonly detail: string }
 
 const challengeBytes = 32
 const nonceDomain = encodeUtf8('cloister/gpu-nonce/1\0')
 
 /**
- * The nonce that the devices of one session sign: SHA-256 of a domain, SHA-256 of the CPU's evidence, and the
+ * The nonce that the devices and the vTPM of one session sign: SHA-256 of a domain, SHA-256 of the CPU's evidence, and the
  * verifier's challenge (32 bytes).
  *
  * A device's report carries nothing else of the asker's, and PCIe does not say whose device it is. So a GPU is bound to
@@ -68,7 +66,7 @@ export function cpuEvidenceBytes(cpu: Session['cpu']): Bytes {
 }
 
 /**
- * Appraises a CPU's TEE together with its devices.
+ * Appraises a CPU's TEE together with its devices and its VM's TPM.
  *
  * That the CPU's evidence is fresh, its own policy has to say: its report data has to hold the challenge. What remains
  * open is where the devices are: they answered this CPU's TEE, and could stand elsewhere with their owner's help, until
@@ -86,49 +84,11 @@ export async function appraiseSession(
   const policy: Policy = { ...devicePolicy, reportData: nonce }
   const devices: Appraisal<NvidiaClaims>[] = []
   for (const device of session.devices) devices.push(await appraise(device, { ...shared, policy }))
-  const claims = devices.flatMap((device) => (device.authentic === false ? [] : [device.claims]))
-  const reasons = [...judgeMembers(cpu, devices, nonce), ...judgeDeviceSet(claims, expected)]
-  const isEachAccepted = isAccepted(cpu) && devices.every((device) => isAccepted(device))
-  return { accepted: isEachAccepted && reasons.length === 0, cpu, devices, reasons }
-}
-
-function judgeMembers(
-  cpu: Appraisal,
-  devices: readonly Appraisal<NvidiaClaims>[],
-  nonce: string,
-): readonly SessionReason[] {
-  const named: readonly (readonly [string, Appraisal])[] = [
-    ['CPU', cpu],
-    ...devices.map((device, index) => [`device ${index + 1}`, device] as const),
-  ]
-  return [
-    ...named.flatMap(([name, { authentic }]) =>
-      authentic === true ? [] : [{ code: 'NOT_AUTHENTIC' as const, detail: name }],
-    ),
-    ...devices.flatMap((device, index) =>
-      device.authentic === false || device.claims.reportData === nonce
-        ? []
-        : [{ code: 'NOT_BOUND' as const, detail: `device ${index + 1} signed another nonce` }],
-    ),
-    ...judgeAnchors(cpu, devices),
-  ]
-}
-
-/** A devnet's CPU says nothing about whose TEE a vendor's device answered, and the other way round. */
-function judgeAnchors(
-  cpu: Appraisal,
-  devices: readonly Appraisal<NvidiaClaims>[],
-): readonly SessionReason[] {
-  if (cpu.authentic === false) return []
-  const { anchor } = cpu.claims
-  return devices.flatMap((device, index) =>
-    device.authentic === false || isDevnetAnchor(device.claims.anchor) === isDevnetAnchor(anchor)
-      ? []
-      : [
-          {
-            code: 'MIXED_ANCHORS' as const,
-            detail: `the CPU is vouched for by ${anchor}, device ${index + 1} by ${device.claims.anchor}`,
-          },
-        ],
+  const vtpm = session.vtpm && (await appraise(session.vtpm, { ...shared, policy }))
+  const parts = { cpu, devices, ...(vtpm && { vtpm }) }
+  const reasons = judgeSession(parts, { nonce, expected })
+  const isEachAccepted = [cpu, ...devices, ...(vtpm ? [vtpm] : [])].every((part) =>
+    isAccepted(part),
   )
+  return { accepted: isEachAccepted && reasons.length === 0, ...parts, reasons }
 }

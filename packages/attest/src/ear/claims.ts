@@ -2,6 +2,7 @@ import { encodeBase64Url, encodeHex, type Bytes, type UnixSeconds } from '@clois
 import { sha256 } from '#crypto'
 import { appraisalDigest, type Appraisal } from '../appraisal.ts'
 import { policyDigest, type Policy } from '../policy.ts'
+import type { SessionReasonCode } from '../session-reasons.ts'
 import { judgeVector, type TrustTier, type TrustVector } from './vector.ts'
 
 /** The profile that EARs are made by, as implementations name it. */
@@ -16,8 +17,8 @@ export type EarSubmod = {
   readonly 'cloister.verified-at': number
   /** SHA-256 of the appraisal as canonical JSON, in hexadecimal. */
   readonly 'cloister.appraisal-digest': string
-  /** SHA-256 of the evidence's bytes, in hexadecimal. */
-  readonly 'cloister.evidence-digest': string
+  /** SHA-256 of the evidence's bytes, in hexadecimal. Absent where nothing could be read. */
+  readonly 'cloister.evidence-digest'?: string
   readonly 'cloister.tee'?: string
   readonly 'cloister.measurement'?: string
   readonly 'cloister.machine-id'?: string
@@ -26,6 +27,8 @@ export type EarSubmod = {
   readonly 'cloister.reject'?: string
   /** What the policy has against it: codes, each once. */
   readonly 'cloister.reasons'?: readonly string[]
+  /** What speaks against it as a part of its session: codes, each once. Absent where it was judged alone. */
+  readonly 'cloister.session-reasons'?: readonly string[]
 }
 
 /** Claims of an attestation result. Spec: draft-ietf-rats-ear-04, section 3; RFC 9711. */
@@ -34,6 +37,7 @@ export type EarClaims = {
   readonly iat: number
   /** When the first thing that an accepted appraisal rests on ends. */
   readonly exp?: number
+  /** The organization that is responsible for the verifier's build, and the build. */
   readonly 'ear.verifier-id': { readonly developer: string; readonly build: string }
   readonly eat_nonce?: string
   /** Base64url. */
@@ -44,12 +48,14 @@ export type EarClaims = {
 /** One appraisal that goes into an EAR. */
 export type EarInput = {
   readonly appraisal: Appraisal
-  /** The bytes that were appraised, for their digest. */
-  readonly evidence: Bytes
+  /** The bytes that were appraised, for their digest: absent where they could not be read. */
+  readonly evidence?: Bytes
   /** The policy that was appraised under. */
   readonly policy: Policy
   /** Names the policy; absent: by its digest. */
   readonly policyId?: string
+  /** Where it is a part of a session: what speaks against it there. It is not affirmed where anything does. */
+  readonly sessionReasons?: readonly SessionReasonCode[]
 }
 
 /** Most submods of one EAR. */
@@ -97,17 +103,18 @@ export async function createEar(options: {
 }
 
 async function submodOf(
-  { appraisal, evidence, policy, policyId }: EarInput,
+  { appraisal, evidence, policy, policyId, sessionReasons }: EarInput,
   now: UnixSeconds,
 ): Promise<EarSubmod> {
-  const { status, vector } = judgeVector(appraisal, policy)
+  const { status, vector } = judgeVector(appraisal, policy, sessionReasons ?? [])
   return {
     'ear.status': status,
     'ear.trustworthiness-vector': vector,
     'ear.appraisal-policy-id': policyId ?? `sha-256:${await policyDigest(policy)}`,
     'cloister.verified-at': now,
     'cloister.appraisal-digest': encodeHex(await appraisalDigest(appraisal)),
-    'cloister.evidence-digest': encodeHex(await sha256(evidence)),
+    ...(evidence && { 'cloister.evidence-digest': encodeHex(await sha256(evidence)) }),
+    ...(sessionReasons && { 'cloister.session-reasons': [...new Set(sessionReasons)] }),
     ...(appraisal.authentic === false
       ? { 'cloister.reject': appraisal.reject }
       : {

@@ -4,6 +4,7 @@ import { tierOf } from '../judge-claims.ts'
 import type { Policy } from '../policy.ts'
 import type { ReasonCode } from '../reasons.ts'
 import type { RejectCode } from '../reject.ts'
+import type { SessionReasonCode } from '../session-reasons.ts'
 
 /** What a trustworthiness vector can speak of. Spec: draft-ietf-rats-ar4si, section 2.3. */
 export const vectorMembers = [
@@ -148,6 +149,18 @@ export const reasonVectors: Readonly<Record<ReasonCode, TrustVector>> = {
   HARDWARE: unknownHardware,
 }
 
+/** What each reason against a session says about a part that it speaks of. */
+export const sessionVectors: Readonly<Record<SessionReasonCode, TrustVector>> = {
+  NOT_AUTHENTIC: { 'instance-identity': values.noClaim },
+  NOT_BOUND: unknownMachine,
+  MIXED_ANCHORS: unknownMachine,
+  DEVICE_COUNT: unsafeConfiguration,
+  DUPLICATE_DEVICE: unknownMachine,
+  MIXED_FIRMWARE: unsafeConfiguration,
+  MIXED_MODE: unsafeConfiguration,
+  TOPOLOGY: badConfiguration,
+}
+
 /** Kinds of evidence whose vendor encrypts the memory of what is attested. */
 const encryptsMemory: Readonly<Record<Tee, boolean>> = {
   sgx: true,
@@ -165,18 +178,20 @@ const encryptsMemory: Readonly<Record<Tee, boolean>> = {
  * The vector of an appraisal, and its status.
  *
  * What a policy leaves open is not claimed: executables only where it lists measurements, identity only where it lists
- * machines. `affirming` exactly where the appraisal is accepted; where nothing worse is said it is `none`.
+ * machines. `affirming` exactly where the appraisal is accepted and nothing speaks against its place in a session; where
+ * nothing worse is said it is `none`.
  */
 export function judgeVector(
   appraisal: Appraisal,
   policy: Policy,
+  sessionReasons: readonly SessionReasonCode[] = [],
 ): { readonly status: TrustTier; readonly vector: TrustVector } {
   const vector =
     appraisal.authentic === false
       ? rejectVectors[appraisal.reject]
-      : authenticVector(appraisal, policy)
+      : authenticVector(appraisal, policy, sessionReasons)
   const worst = worstTier(vector)
-  if (isAccepted(appraisal)) return { status: 'affirming', vector }
+  if (isAccepted(appraisal) && sessionReasons.length === 0) return { status: 'affirming', vector }
   return { status: worst === 'affirming' ? 'none' : worst, vector }
 }
 
@@ -196,6 +211,7 @@ export function worstTier(vector: TrustVector): TrustTier {
 function authenticVector(
   { authentic, claims, reasons }: AuthenticAppraisal,
   policy: Policy,
+  sessionReasons: readonly SessionReasonCode[],
 ): TrustVector {
   const recognized = policy.machineIds !== 'any' || tierOf(claims, policy) >= 2
   const vector: { [M in VectorMember]?: number } = {
@@ -206,7 +222,12 @@ function authenticVector(
     ...(encryptsMemory[claims.tee] && { 'runtime-opaque': values.approved }),
   }
   const revoked = claims.tcbStatus === 'Revoked' ? [badHardware] : []
-  for (const says of [...reasons.map(({ code }) => reasonVectors[code]), ...revoked])
+  const said = [
+    ...reasons.map(({ code }) => reasonVectors[code]),
+    ...sessionReasons.map((code) => sessionVectors[code]),
+    ...revoked,
+  ]
+  for (const says of said)
     for (const member of vectorMembers) {
       const value = says[member]
       if (value !== undefined) vector[member] = worse(vector[member], value)

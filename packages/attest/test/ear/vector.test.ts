@@ -3,6 +3,8 @@ import {
   reasonVectors,
   rejectCodes,
   rejectVectors,
+  sessionReasonCodes,
+  sessionVectors,
   type Appraisal,
   type TdxClaims,
 } from '@cloister/attest'
@@ -45,7 +47,11 @@ test('nothing that is rejected is affirmed, and nothing with a reason is', () =>
     )
   for (const code of reasonCodes)
     expect(judgeVector(withReason(code), given.policy).status).not.toBe('affirming')
+  expect(Object.keys(sessionVectors).toSorted()).toEqual([...sessionReasonCodes].toSorted())
+  for (const code of sessionReasonCodes)
+    expect(judgeVector(accepted, given.policy, [code]).status).not.toBe('affirming')
   expect(judgeVector(accepted, given.policy).status).toBe('affirming')
+  expect(judgeVector(accepted, given.policy, []).status).toBe('affirming')
 })
 
 test('a status is as bad as the worst claim', () => {

@@ -10,6 +10,7 @@ import {
   productionAnchors,
   reasonCodes,
   rejectCodes,
+  sessionReasonCodes,
   strictPolicy,
   tees,
   trustTiers,
@@ -34,7 +35,7 @@ function enumsIn(value: unknown): readonly (readonly unknown[])[] {
 test('the schemas list exactly the codes, kinds and members that there are', () => {
   const lists = {
     appraisal: [tees, rejectCodes, reasonCodes],
-    ear: [tees, rejectCodes, reasonCodes, trustTiers],
+    ear: [tees, rejectCodes, reasonCodes, sessionReasonCodes, trustTiers],
   }
   for (const [name, expected] of Object.entries(lists)) {
     const found = enumsIn(readSchema(name)).map((list) => new Set(list))
