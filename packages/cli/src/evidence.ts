@@ -8,6 +8,7 @@ import { earAnswer, earOptions, earVerifyAnswer, earVerifyOptions } from './evid
 import { fetchAnswer, fetchOptions } from './evidence/fetch.ts'
 import { judgeNamed, judgeOptions, readNamed } from './evidence/judge.ts'
 import { earlyOption, recoveryOf } from './evidence/recovery.ts'
+import { nonceAnswer, nonceOptions, sessionAnswer, sessionOptions } from './evidence/session.ts'
 import { showAnswer } from './evidence/show.ts'
 
 /** `cloister evidence`. */
@@ -51,7 +52,19 @@ export const evidenceCommands: readonly CommandSpec[] = [
     usage: 'fetch <PATH>',
     about: "the vendors' documents for evidence whose own signatures hold",
     options: fetchOptions,
-    run: async (given) => await fetchAnswer(given),
+    run: async (given, run) => await fetchAnswer(given, run),
+  },
+  {
+    usage: 'session <CPU>',
+    about: "judge a CPU's evidence, its devices' and its vTPM's as one",
+    options: sessionOptions,
+    run: async (given, run) => await sessionAnswer(given, run),
+  },
+  {
+    usage: 'nonce <CPU>',
+    about: "what devices and a vTPM have to sign to be bound to a CPU's evidence",
+    options: nonceOptions,
+    run: async (given) => await nonceAnswer(given),
   },
   {
     usage: 'ear <PATH>',

@@ -10,7 +10,7 @@ import {
   nvidiaService,
 } from '@cloister/io'
 
-import type { Answer, Given, OptionSpec } from '../command.ts'
+import type { Answer, Given, OptionSpec, Run } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { refuseExisting, writeOutput } from '../files.ts'
 import { forceOption, outOption, writeRule } from '../output-options.ts'
@@ -36,7 +36,7 @@ export const fetchOptions: readonly OptionSpec[] = [
 ]
 
 /** `cloister evidence fetch`: the vendors' documents for evidence whose own signatures hold. */
-export async function fetchAnswer(given: Given): Promise<Answer> {
+export async function fetchAnswer(given: Given, run: Run): Promise<Answer> {
   const out = given.needed('out')
   const rule = writeRule(given, 'collateral')
   refuseExisting(out, rule)
@@ -50,23 +50,25 @@ export async function fetchAnswer(given: Given): Promise<Answer> {
     anchors,
     now: nowOf(given),
     known: named.collateral,
-    update: given.flag('early') ? 'early' : 'standard',
+    ...(given.flag('early') && { update: 'early' }),
   })
   if (fetched.kind === 'refused') {
     const { reject, where } = fetched.appraisal
     return {
       schema: 'cloister.evidence.fetch/1',
       value: { fetched: false, reject, where },
-      text: `Nothing was asked for: the evidence is not authentic (${reject}: ${where})`,
+      text: `Nothing was written: the evidence is not authentic (${reject}: ${where})`,
       exit: exitCodes.refused,
     }
   }
+  const { warnings } = fetched
+  for (const warning of warnings) run.say(warning)
   const text = encodeCollateral(fetched.collateral)
   writeOutput(out, text, rule)
   const kinds = Object.keys(fetched.collateral)
   return {
     schema: 'cloister.evidence.fetch/1',
-    value: { fetched: true, kinds, path: out, bytes: text.length },
+    value: { fetched: true, kinds, path: out, bytes: text.length, warnings },
     text: `${out}: ${kinds.join(', ') || 'nothing is needed'}`,
   }
 }

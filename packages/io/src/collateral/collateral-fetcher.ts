@@ -32,9 +32,14 @@ export type CollateralServices = {
   readonly nvidia?: NvidiaService
 }
 
-/** What a fetch gives: documents that nobody has verified yet, or why the evidence is not worth a request. */
+/** What a fetch gives: documents to appraise by, or why the evidence is not authentic whatever documents say. */
 export type FetchedCollateral =
-  | { readonly kind: 'fetched'; readonly collateral: Collateral }
+  | {
+      readonly kind: 'fetched'
+      readonly collateral: Collateral
+      /** What could not be had, and what is wrong with what was: sentences for people. */
+      readonly warnings: readonly string[]
+    }
   | { readonly kind: 'refused'; readonly appraisal: RejectedAppraisal }
 
 /** Fetches collateral for evidence whose signatures hold. One instance is shared: it spaces requests out and remembers. */
@@ -53,7 +58,8 @@ export class CollateralFetcher {
   /**
    * Fetches what the evidence is judged by.
    *
-   * What needs no document is checked first, and evidence that fails is refused without a request.
+   * What needs no document is checked first, and evidence that fails is refused without a request; so is evidence that
+   * fails under the documents that were fetched. Documents that do not hold themselves come with a warning.
    * Nothing that comes back is verified for the caller: appraise it.
    *
    * @throws {OperationError} `collateral-unavailable`, `collateral-busy`, `collateral-too-large`,
@@ -71,9 +77,12 @@ export class CollateralFetcher {
         `Cannot use the collateral that was fetched: it has more than ${collateralCharactersMax} characters`,
       )
     const appraisal = await judge(evidence, given, collateral)
-    if (appraisal.authentic === false && blamesDocument(appraisal))
-      await this.#fetching.client.forget(part.documents)
-    return { kind: 'fetched', collateral }
+    if (appraisal.authentic !== false)
+      return { kind: 'fetched', collateral, warnings: part.warnings }
+    if (!blamesDocument(appraisal)) return { kind: 'refused', appraisal }
+    await this.#fetching.client.forget(part.documents)
+    const fault = `The documents do not hold: ${appraisal.reject} (${appraisal.where})`
+    return { kind: 'fetched', collateral, warnings: [...part.warnings, fault] }
   }
 
   /**
@@ -113,9 +122,19 @@ function fetchFor(
     case 'arm-cca':
     case 'arm-psa':
     default:
-      // What these are judged by comes with them, or from whoever vouches for the device.
-      return Promise.resolve(nothingNeeded)
+      return judgeAlone(evidence, given)
   }
+}
+
+/** What these are judged by comes with them, or from whoever vouches for the device: only such a key can be missing. */
+async function judgeAlone(
+  evidence: Evidence,
+  given: FetchGiven,
+): Promise<FetchedPart | RejectedAppraisal> {
+  const appraisal = await judge(evidence, given, given.known ?? 'none')
+  return appraisal.authentic === false && appraisal.reject !== 'COLLATERAL_MISSING'
+    ? appraisal
+    : nothingNeeded
 }
 
 async function withDeadline<T>(timeoutMs: number, act: () => Promise<T>): Promise<T> {

@@ -1,16 +1,17 @@
 import {
   amdNeeds,
-  type AmdCollateral,
   type AmdKeyName,
+  type ClaimsByTee,
   type RejectedAppraisal,
   type SnpEvidence,
 } from '@cloister/attest'
 import { OperationError } from '@cloister/codec'
 import { fetchAmdAuthorities, fetchAmdRevocationList, fetchVcek } from './amd.ts'
+import type { FetchedDocument } from './document-client.ts'
 import {
   blamesDocument,
   judge,
-  nothingNeeded,
+  orFailure,
   type FetchedPart,
   type FetchGiven,
   type Fetching,
@@ -21,7 +22,7 @@ import {
  *
  * A report carries no certificate, so one request has to come before its signature can be checked: for the VCEK, at
  * the one address made of product line, chip and TCB. Only then authorities and revocation list are asked for.
- * Where the machine gave VCEK or VLEK along (`known`), its signature is checked before any request.
+ * Where a VCEK or VLEK is at hand (`known`), the signature is checked by it before any request.
  *
  * @throws {OperationError} `collateral-not-served` where AMD's service has no certificate for such a report.
  */
@@ -30,53 +31,77 @@ export async function fetchForReport(
   evidence: SnpEvidence,
   given: FetchGiven,
 ): Promise<FetchedPart | RejectedAppraisal> {
-  const known = given.known?.amd
-  if (known?.crl !== undefined) return nothingNeeded
-  const before = await judge(evidence, given, given.known ?? {})
-  if (known !== undefined)
-    return before.authentic === false
-      ? before
-      : await withRevocationList(fetching, evidence, given, {
-          value: { amd: known },
-          documents: [],
-        })
-  if (before.authentic === false && before.reject !== 'COLLATERAL_MISSING') return before
-  const vcek = vcekOf(amdNeeds(evidence, given.productLine))
-  const { client, amd } = fetching
+  const bare = await judge(evidence, given, {})
+  if (bare.authentic === false && bare.reject !== 'COLLATERAL_MISSING') return bare
+  const found = await findChain(fetching, evidence, given)
+  return 'authentic' in found ? found : await withRevocationList(fetching, evidence, given, found)
+}
+
+/** Certificates that the report's signature holds under. */
+type FoundChain = {
+  readonly certificateChain: string
+  readonly documents: readonly FetchedDocument[]
+  /** What the report says, its signature having been checked. */
+  readonly claims: ClaimsByTee['sev-snp']
+}
+
+/** Finds them at hand or at AMD's. A report that is forged by the certificate at hand costs nothing. */
+async function findChain(
+  { client, amd }: Fetching,
+  evidence: SnpEvidence,
+  given: FetchGiven,
+): Promise<FoundChain | RejectedAppraisal> {
+  const needs = amdNeeds(evidence, given.productLine)
+  if (given.known?.amd !== undefined) {
+    const { certificateChain } = given.known.amd
+    const appraisal = await judge(evidence, given, { amd: { certificateChain } })
+    if (appraisal.authentic !== false)
+      return { certificateChain, documents: [], claims: appraisal.claims }
+    if (!blamesDocument(appraisal) || needs.key !== 'VCEK') return appraisal
+  }
+  const vcek = vcekOf(needs)
   const leaf = await fetchVcek(client, amd, vcek, given.now)
   const above = await fetchAmdAuthorities(client, amd, 'VCEK', vcek.productLine, given.now)
   const certificateChain = `${leaf.value}${above.value}`
   const documents = [...leaf.documents, ...above.documents]
-  return await withRevocationList(fetching, evidence, given, {
-    value: { amd: { certificateChain } },
-    documents,
-  })
+  const appraisal = await judge(evidence, given, { amd: { certificateChain } })
+  if (appraisal.authentic !== false)
+    return { certificateChain, documents, claims: appraisal.claims }
+  if (blamesDocument(appraisal)) await client.forget(documents)
+  return appraisal
 }
 
-/** Adds the revocation list of a product line, once the report's signature holds. */
+/**
+ * Adds the revocation list of a product line, once the report's signature holds. Without it the report is still
+ * authentic, and says that revocation was not checked: a service that fails is a warning.
+ */
 async function withRevocationList(
   { client, amd }: Fetching,
   evidence: SnpEvidence,
   given: FetchGiven,
-  part: FetchedPart & { readonly value: { readonly amd: AmdCollateral } },
-): Promise<FetchedPart | RejectedAppraisal> {
-  const appraisal = await judge(evidence, given, part.value)
-  if (appraisal.authentic === false) {
-    if (blamesDocument(appraisal)) await client.forget(part.documents)
-    return appraisal
-  }
-  const { claims } = appraisal
-  if (claims.tee !== 'sev-snp') return part
-  const list = await fetchAmdRevocationList(
-    client,
-    amd,
-    claims.signingKey,
-    claims.productLine,
-    given.now,
+  { certificateChain, documents, claims }: FoundChain,
+): Promise<FetchedPart> {
+  const crl = given.known?.amd?.crl
+  const known = { certificateChain, ...(crl !== undefined && { crl }) }
+  const appraisal = await judge(evidence, given, { amd: known })
+  const isRevoked = appraisal.authentic === false && appraisal.reject === 'CERT_REVOKED'
+  if (appraisal.authentic !== false && appraisal.claims.revocation === 'good')
+    return { value: { amd: known }, documents, warnings: [] }
+  const { signingKey, productLine } = claims
+  const list = await orFailure(
+    fetchAmdRevocationList(client, amd, signingKey, productLine, given.now),
   )
+  if (list instanceof OperationError)
+    return {
+      // A list that names the key is not let go for want of another.
+      value: { amd: isRevoked ? known : { certificateChain } },
+      documents,
+      warnings: [`Whether AMD revoked this chip's certificate is unknown. ${list.message}`],
+    }
   return {
-    value: { amd: { ...part.value.amd, crl: list.value } },
-    documents: [...part.documents, ...list.documents],
+    value: { amd: { certificateChain, crl: list.value } },
+    documents: [...documents, ...list.documents],
+    warnings: [],
   }
 }
 

@@ -18,7 +18,8 @@ export async function fetchForTpm(
   evidence: TpmEvidence,
   given: FetchGiven,
 ): Promise<FetchedPart | RejectedAppraisal> {
-  const before = await judge(evidence, given, given.known ?? 'none')
+  const deviceKeys = given.known?.deviceKeys
+  const before = await judge(evidence, given, { ...(deviceKeys && { deviceKeys }) })
   if (before.authentic === false) return before
   const hardware = hardwareBelow(evidence)
   if (hardware === undefined) return nothingNeeded

@@ -64,7 +64,7 @@ test('documents that came with the evidence are not fetched', async () => {
   const service = await startService((_, response) => response.end())
   const known = { intel: manufacturer.collateral({ issuedAt: now }) }
   const answer = await fetcher(service.url).fetch(evidence(), { anchors, now, known })
-  expect(answer).toEqual({ kind: 'fetched', collateral: known })
+  expect(answer).toEqual({ kind: 'fetched', collateral: known, warnings: [] })
   expect(service.asked).toEqual([])
 })
 
@@ -99,7 +99,7 @@ test.for([
   })
 })
 
-test('documents that do not verify are given out, and not kept', async () => {
+test('documents that do not verify are given out with a warning, and not kept', async () => {
   const stranger = createManufacturer({ seed: new Uint8Array(32).fill(8), now })
   let maker = stranger
   const real = await serve()
@@ -116,7 +116,8 @@ test('documents that do not verify are given out, and not kept', async () => {
   const verdict = async () => {
     const answer = await shared.fetch(evidence(), { anchors, now })
     if (answer.kind !== 'fetched') throw new Error(answer.appraisal.where)
-    const { collateral } = answer
+    const { collateral, warnings } = answer
+    expect(warnings).toEqual(maker === stranger ? [expect.stringContaining('UNTRUSTED_ROOT')] : [])
     return await appraise(evidence(), { collateral, anchors, policy: anything, now })
   }
   expect(await verdict()).toMatchObject({ authentic: false, reject: 'UNTRUSTED_ROOT' })

@@ -138,6 +138,6 @@ test('a GPU is authentic, its manifests match and none of its certificates is re
   })
   const [identity] = device.identityChain
   nvidia.setStatus(identity!.serial, 'revoked')
-  const revoked = await judged(evidence, services, { anchors, now })
-  expect(revoked.appraisal).toMatchObject({ authentic: false, reject: 'CERT_REVOKED' })
+  const revoked = await new CollateralFetcher(services).fetch(evidence, { anchors, now })
+  expect(revoked).toMatchObject({ kind: 'refused', appraisal: { reject: 'CERT_REVOKED' } })
 })
