@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { unixSeconds } from '@cloister/codec'
-import { createManufacturer, serveCollateral } from '@cloister/emulator'
+import { createManufacturer, createTpmManufacturer, serveCollateral } from '@cloister/emulator'
 import { writeEvidence } from '@cloister/io'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -136,6 +137,12 @@ test.for(['ES256', 'EdDSA'])(
       ear: { submods: { cpu: { 'ear.status': 'none' } } },
     })
     expect((await here([...verify, '--nonce', 'another nonce'])).code).toBe(6)
+    // A result is believed for five minutes, or for as long as is said.
+    const later = ['--at', String(now + 301)]
+    const verifyLater = ['evidence', 'ear-verify', token, '--key', known, ...later, '--json']
+    expect(lastJson(await here(verifyLater))).toMatchObject({ valid: false, fault: 'EXPIRED' })
+    expect((await here([...verifyLater, '--max-age', '301'])).code).toBe(0)
+    expect((await here([...verifyLater, '--max-age', 'x'])).code).toBe(2)
     writeFileSync(
       token,
       String(jwt).replace(/.$/, (last) => (last === 'A' ? 'Q' : 'A')),
@@ -143,6 +150,37 @@ test.for(['ES256', 'EdDSA'])(
     expect((await here(verify)).code).toBe(6)
   },
 )
+
+test('a result says which bytes were judged, and of none where nothing could be read', async () => {
+  const pair = await crypto.subtle.generateKey({ name: 'Ed25519' }, true, ['sign', 'verify'])
+  if (!('privateKey' in pair)) throw new Error('A pair of keys was asked for')
+  const key = join(folder, 'digest.jwk')
+  const jwk = await crypto.subtle.exportKey('jwk', pair.privateKey)
+  writeFileSync(key, JSON.stringify(jwk), { mode: 0o600 })
+  const submod = async (path: string): Promise<Record<string, unknown>> => {
+    const made = lastJson(await here(['evidence', 'ear', path, ...at, '--key', key, '--json']))
+    return Object(made['claims']).submods.cpu
+  }
+  const digest = (...parts: readonly Uint8Array[]): string =>
+    createHash('sha256').update(Buffer.concat(parts)).digest('hex')
+  expect(await submod(evidenceAt('digest'))).toMatchObject({
+    'cloister.evidence-digest': digest(quote()),
+  })
+  const tpm = createTpmManufacturer({ seed: new Uint8Array(32).fill(3) })
+    .createTpm({ tpmSeed: new Uint8Array(16) })
+    .evidence({ nonce: new Uint8Array(32) })
+  const quoted = join(folder, 'digest-tpm')
+  writeEvidence(quoted, tpm, {})
+  expect(await submod(quoted)).toMatchObject({
+    'cloister.evidence-digest': digest(tpm.quote, tpm.signature),
+  })
+  const garbage = join(folder, 'garbage.bin')
+  writeFileSync(garbage, 'garbage')
+  const unread = await submod(garbage)
+  expect(unread).toMatchObject({ 'ear.status': 'none', 'cloister.reject': 'PARSE' })
+  expect(unread).not.toHaveProperty(['cloister.evidence-digest'])
+  expect(unread).not.toHaveProperty(['cloister.session-reasons'])
+})
 
 test('where no device is, collecting says where it looked, and writes nothing', async () => {
   const out = join(folder, 'collected')

@@ -77,10 +77,23 @@ export function judgeNamed(given: Given, run: Run): Promise<Judged> {
   return judgePath(given.argument(0), given, run)
 }
 
+/** What else one part of a session is judged by. */
+export type Part = {
+  /** What it has to have signed, in place of what the command line and the policy say. */
+  readonly reportData?: Bytes
+  /** Documents of other parts, where none of that kind lies beside its own evidence. */
+  readonly beside?: Collateral
+}
+
 /** Judges the evidence at `path` like {@link judgeNamed}. */
-export async function judgePath(path: string, given: Given, run: Run): Promise<Judged> {
+export async function judgePath(
+  path: string,
+  given: Given,
+  run: Run,
+  part: Part = {},
+): Promise<Judged> {
   const now = nowOf(given)
-  const reportData = given.read('reportData', reportDataOf)
+  const reportData = part.reportData ?? given.read('reportData', reportDataOf)
   const named = readPath(path)
   const tee = named instanceof MalformedError ? undefined : named.evidence.tee
   const { anchors, deviceKeys } = await trustedOf(given, tee)
@@ -94,7 +107,7 @@ export async function judgePath(path: string, given: Given, run: Run): Promise<J
   const format = evidenceFormat(evidence)
   const bad = chosen instanceof MalformedError ? chosen : named.malformed
   if (bad !== undefined) return { evidence, format, given: unread, appraisal: rejected(bad) }
-  const beside = named.collateral
+  const beside = { ...part.beside, ...named.collateral }
   if (chosen === 'none') {
     const chain = { ...base, collateral: withKeys(beside, deviceKeys) }
     return { evidence, format, given: unread, appraisal: await appraiseChainOnly(evidence, chain) }
