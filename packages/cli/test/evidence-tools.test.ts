@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import type { Collateral } from '@cloister/attest'
 import { unixSeconds } from '@cloister/codec'
 import { createManufacturer, createTpmManufacturer, serveCollateral } from '@cloister/emulator'
 import { writeEvidence } from '@cloister/io'
@@ -30,9 +31,9 @@ const quote = (): Uint8Array<ArrayBuffer> =>
     .createPlatform({ machineSeed: new Uint8Array(16).fill(9) })
     .quote({ ...registers, reportData: new Uint8Array(64).fill(7) })
 
-function evidenceAt(name: string, bytes = quote()): string {
+function evidenceAt(name: string, bytes = quote(), known: Collateral = {}): string {
   const path = join(folder, name)
-  writeEvidence(path, { tee: 'tdx', quote: bytes }, {})
+  writeEvidence(path, { tee: 'tdx', quote: bytes }, known)
   return path
 }
 
@@ -93,10 +94,36 @@ test('a TCB recovery that is announced is told ahead', async () => {
   expect((await here(explain)).stdout).toMatch(/newer documents \(evaluation data 20 to 21\)/)
 })
 
-test('nothing is asked for where the evidence is forged', async () => {
+test('what is fetched early is the newer set, and what is over is replaced, though the folder has documents', async () => {
+  const service = await serveCollateral(manufacturer, () => ({
+    tcbEvaluationDataNumber: 18,
+    earlyTcbEvaluationDataNumber: 19,
+  }))
+  try {
+    const trust = ['--anchors', rootAt('root-4.der'), ...at]
+    const appraised = async (name: string, known: Collateral, ...more: readonly string[]) => {
+      const [evidence, out] = [evidenceAt(name, quote(), known), join(folder, `${name}.json`)]
+      const fetching = ['evidence', 'fetch', evidence, ...trust, '--pccs', service.url, ...more]
+      expect((await here([...fetching, '--out', out])).code).toBe(0)
+      const judging = ['evidence', 'appraise', evidence, ...trust, '--collateral', out, '--json']
+      return lastJson(await here(judging))
+    }
+    const current = { intel: manufacturer.collateral({ tcbEvaluationDataNumber: 18 }) }
+    expect(await appraised('ahead', current, '--early')).toMatchObject({ tcbStatus: 'OutOfDate' })
+    const over = { intel: manufacturer.collateral({ issuedAt: unixSeconds(now - 60 * 86_400) }) }
+    expect(await appraised('over', over)).toMatchObject({ accepted: true })
+  } finally {
+    await service.close()
+  }
+})
+
+test.for<[string, Collateral]>([
+  ['forged', {}],
+  ['forged-with-documents', { intel: manufacturer.collateral() }],
+])('nothing is asked for where the evidence is %s', async ([name, known]) => {
   const forged = quote()
   forged[300]! ^= 1
-  const args = ['evidence', 'fetch', evidenceAt('forged', forged), ...at, '--json']
+  const args = ['evidence', 'fetch', evidenceAt(name, forged, known), ...at, '--json']
   const ended = await here([
     ...args,
     ...['--anchors', rootAt('root-2.der'), '--out', join(folder, 'none.json')],
