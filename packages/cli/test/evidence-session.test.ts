@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -269,11 +270,11 @@ test("a TD that repeats another machine's report data has not got its vTPM", asy
   const binding = bindToTd(tpm.key, { platform: elsewhere, registers })
   const reportData = binding.hardwareQuote!.slice(48 + 520, 48 + 584)
   const { certificateChain: _, ...quoted } = tpm.evidence({ nonce: new Uint8Array(0) })
-  for (const [name, mrtd] of [
-    ['another machine', filled(1)],
-    ['other software', filled(7)],
+  for (const [name, on, mrtd] of [
+    ['another machine', platform, filled(1)],
+    ['other software', elsewhere, filled(7)],
   ] as const) {
-    const quote = platform.quote({ ...registers, mrtd, reportData })
+    const quote = on.quote({ ...registers, mrtd, reportData })
     const repeating = evidenceAt(name, { tee: 'tdx', quote }, { intel: intel.collateral() })
     const signed = tpm.evidence({ nonce: await nonceFor(repeating) })
     const { quote: tpmQuote, signature } = signed
@@ -288,14 +289,13 @@ test("a TD that repeats another machine's report data has not got its vTPM", asy
 })
 
 /** A new signer's private key in a file. */
-async function signerAt(name: string): Promise<string> {
-  const pair = await crypto.subtle.generateKey({ name: 'Ed25519' }, true, ['sign', 'verify'])
-  if (!('privateKey' in pair)) throw new Error('A pair of keys was asked for')
-  return fileAt(name, JSON.stringify(await crypto.subtle.exportKey('jwk', pair.privateKey)))
+function signerAt(name: string): string {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  return fileAt(name, JSON.stringify(privateKey.export({ format: 'jwk' })))
 }
 
 test('an attestation result of several parts affirms only what belongs together', async () => {
-  const key = ['--key', await signerAt('signer.jwk')]
+  const key = ['--key', signerAt('signer.jwk')]
   const good = deviceAt('ear-good', gpu!)
   const stray = deviceAt('ear-stray', secondGpu!, new Uint8Array(32).fill(1))
   const base = ['evidence', 'ear', cpu, ...trust, ...key, '--json']
