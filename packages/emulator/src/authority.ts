@@ -14,7 +14,7 @@ export type Authority = {
    * CA. Equal content and seed give an equal serial number.
    */
   certifyPck(key: SigningKey, content: PckContent, validity?: Partial<Validity>): CertifiedPck
-  /** Another certificate of an authority's or signer's key: the same but for its validity. */
+  /** Another certificate of an authority's or signer's key: the same but for its validity, where that is given. */
   certify(role: AuthorityRole, validity?: Partial<Validity>): CertifiedIssuer
 }
 
@@ -59,19 +59,22 @@ export function createAuthority(seed: Uint8Array): Authority {
       der: issueCertificate({ ...content, ...lifetime, ...validity }, issuer),
     }
   }
-  const [platformCa, processorCa] = [certify('platformCa'), certify('processorCa')]
-  return {
+  const standard = {
     root: certify('root'),
-    platformCa,
-    processorCa,
+    platformCa: certify('platformCa'),
+    processorCa: certify('processorCa'),
     tcbSigner: certify('tcbSigner'),
-    certify,
+  }
+  return {
+    ...standard,
+    certify: (role, validity) =>
+      validity === undefined ? standard[role] : certify(role, validity),
     certifyPck: (key, content, validity = {}) => {
       const extra = pckExtension(content)
       const serial = positive(deriveBytes(seed, `serial/${encodeHex(sha256(extra))}`, 20))
       const subject = `${prefix} SGX PCK Certificate`
       const ca = content.platformInstanceId === undefined ? 'processor' : 'platform'
-      const issuer = ca === 'platform' ? platformCa : processorCa
+      const issuer = standard[`${ca}Ca`]
       const der = issueCertificate(
         {
           subject,

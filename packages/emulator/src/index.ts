@@ -1,5 +1,5 @@
 export { createCcaPlatform, type CcaPlatform, type CcaTokenRequest } from './arm/cca.ts'
-export type { ArmDeviceOptions } from './arm/device.ts'
+export type { ArmDeviceOptions, ArmSoftware } from './arm/device.ts'
 export {
   createPsaDevice,
   type PsaDevice,

@@ -1,4 +1,6 @@
 // One seed, two manufacturers that know nothing of one another: every byte is the same.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { unixSeconds, type Bytes } from '@cloister/codec'
 import { expect, test } from 'vitest'
 import {
@@ -13,6 +15,7 @@ import {
   sampleBoot,
   type TpmKeyScheme,
 } from '../src/index.ts'
+import { vectorFiles, vectorFolder } from './emulator-vectors.ts'
 import { machineSeed, now, sampleEnclave, sampleRequest } from './verifier.ts'
 
 const seed = new Uint8Array(32).fill(0x5e)
@@ -86,3 +89,11 @@ test.for(Object.entries(issued))(
     expect(issue(seed.slice())).toEqual(issue(seed.slice()))
   },
 )
+
+test('committed vectors hold what the emulator issues today', () => {
+  // Only white space is the formatter's.
+  for (const [name, text] of Object.entries(vectorFiles())) {
+    const committed = readFileSync(join(import.meta.dirname, vectorFolder, name), 'utf8')
+    expect(JSON.parse(committed), name).toEqual(JSON.parse(text))
+  }
+})

@@ -1,9 +1,15 @@
 import { CborTag, encodeCbor, type Bytes, type Cbor } from '@cloister/codec'
 import { signCose } from '../cose.ts'
-import { deriveBytes, deriveSigningKey, sha256, type SigningKey } from '../signing-key.ts'
+import {
+  deriveBytes,
+  deriveSigningKey,
+  sha256,
+  type SigningCurve,
+  type SigningKey,
+} from '../signing-key.ts'
 import {
   createArmDevice,
-  softwareComponent,
+  softwareComponents,
   type ArmDevice,
   type ArmDeviceOptions,
 } from './device.ts'
@@ -25,12 +31,17 @@ export type CcaTokenRequest = {
   readonly measurements?: readonly [Bytes, Bytes, Bytes, Bytes, Bytes]
   /** A platform token that was made for another realm's key. */
   readonly binding?: 'matching' | 'mismatched'
+  /** 64 bytes that the owner of the realm chose: zeros where nothing is said. */
+  readonly personalization?: Bytes
+  /** Which part another key than its own signs: that of another device, or of another realm. */
+  readonly wrongKey?: 'platform' | 'realm'
 }
 
 /** Makes a CCA platform. Spec: draft-ffm-rats-cca-token; Arm DEN0137 A7.2. */
 export function createCcaPlatform(seed: Bytes, options: ArmDeviceOptions): CcaPlatform {
   const device = createArmDevice(seed, 'cca', options)
   const realmKey = deriveSigningKey(seed, 'arm/cca/realm', 'P-384')
+  const stranger = (curve: SigningCurve) => deriveSigningKey(seed, 'arm/cca/stranger', curve)
   const genuine = { challenge: new Uint8Array(64) }
   return {
     deviceKey: device.deviceKey,
@@ -38,8 +49,16 @@ export function createCcaPlatform(seed: Bytes, options: ArmDeviceOptions): CcaPl
     instanceId: device.instanceId,
     token: (request) =>
       encodeToken(
-        signCose(platformClaims(device, realmKey, request), device.key, 'tagged'),
-        signCose(realmClaims(seed, realmKey, request), realmKey, 'tagged'),
+        signCose(
+          platformClaims(device, realmKey, request),
+          request.wrongKey === 'platform' ? stranger(device.key.curve) : device.key,
+          'tagged',
+        ),
+        signCose(
+          realmClaims(seed, realmKey, request),
+          request.wrongKey === 'realm' ? stranger(realmKey.curve) : realmKey,
+          'tagged',
+        ),
       ),
     signPayload: (part, payload) =>
       encodeToken(
@@ -72,9 +91,6 @@ function encodeToken(platform: Bytes, realm: Bytes): Bytes {
 function platformClaims(device: ArmDevice, realmKey: SigningKey, request: CcaTokenRequest): Bytes {
   const { profile = 'newer', binding = 'matching' } = request
   const bound = sha256(encodeRealmKey(realmKey, profile))
-  const components: Cbor = ['AP_BL2', 'AP_BL31', 'RMM'].map((name) =>
-    softwareComponent(name, 'sha-256'),
-  )
   return encodeCbor(
     new Map<number, Cbor>([
       [
@@ -90,7 +106,7 @@ function platformClaims(device: ArmDevice, realmKey: SigningKey, request: CcaTok
       [2395, device.lifecycle],
       [2402, 'sha-256'],
       [2400, 'https://emulator.cloister.invalid/cca'],
-      [2399, components],
+      [2399, softwareComponents(device, 'sha-256')],
     ]),
   )
 }
@@ -103,7 +119,7 @@ function realmClaims(seed: Bytes, realmKey: SigningKey, request: CcaTokenRequest
     new Map<number, Cbor>([
       ...(profile === 'newer' ? [[265, 'tag:arm.com,2023:realm#1.0.0'] as const] : []),
       [10, challenge],
-      [44235, new Uint8Array(64)],
+      [44235, request.personalization ?? new Uint8Array(64)],
       [44236, 'sha-256'],
       [44237, encodeRealmKey(realmKey, profile)],
       [44238, rim],

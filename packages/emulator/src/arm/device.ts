@@ -1,4 +1,4 @@
-import { assert, concatBytes, encodeHex, type Bytes } from '@cloister/codec'
+import { assert, concatBytes, encodeHex, encodeUtf8, type Bytes } from '@cloister/codec'
 import type { DeviceKey } from '@cloister/attest'
 import { subjectPublicKeyInfo } from '../certificate.ts'
 import {
@@ -18,6 +18,20 @@ export type ArmDeviceOptions = {
   readonly lifecycle?: number
   /** 33 bytes, where it shall not be 01 and SHA-256 of the device's key. */
   readonly instanceId?: Bytes
+  /** 32 bytes, where it shall not follow from the manufacturer's seed. */
+  readonly implementationId?: Bytes
+  /** What its tokens list as started, in place of the emulator's own firmware. */
+  readonly software?: readonly ArmSoftware[]
+}
+
+/** A piece of firmware as tokens list it. */
+export type ArmSoftware = {
+  readonly name: string
+  /** 32, 48 or 64 bytes. */
+  readonly measurement: Bytes
+  /** 32, 48 or 64 bytes: a digest of the key that signed it. */
+  readonly signerId: Bytes
+  readonly version?: string
 }
 
 /** Who a device is: its key, and what all its tokens say of it. */
@@ -30,6 +44,7 @@ export type ArmDevice = {
   readonly lifecycle: number
   readonly instanceId: Bytes
   readonly implementationId: Bytes
+  readonly software: readonly ArmSoftware[]
 }
 
 /** The state `secured`. */
@@ -52,21 +67,36 @@ export function createArmDevice(
     keySpkiSha256: encodeHex(sha256(subjectPublicKeyInfo(key))),
     lifecycle,
     instanceId: options.instanceId ?? concatBytes(Uint8Array.of(1), sha256(key.publicKey)),
-    implementationId: deriveBytes(seed, `arm/${kind}/implementation`, 32),
+    implementationId:
+      options.implementationId ?? deriveBytes(seed, `arm/${kind}/implementation`, 32),
+    software: options.software ?? firmware[kind].map(standardSoftware),
   }
 }
 
-/** A piece of firmware by its name in `description`s and tokens, and a key that signed it. */
-export function softwareComponent(
-  name: string,
-  description: string,
-): ReadonlyMap<number, string | Bytes> {
-  const text = new TextEncoder()
-  return new Map<number, string | Bytes>([
-    [1, name],
-    [2, sha256(text.encode(`emulated ${name}`))],
-    [4, '1.0.0'],
-    [5, sha256(text.encode('emulated signer'))],
-    [6, description],
-  ])
+/** What devices start where nothing else is chosen. */
+const firmware = { cca: ['AP_BL2', 'AP_BL31', 'RMM'], psa: ['SPE', 'NSPE'] }
+
+function standardSoftware(name: string): ArmSoftware {
+  return {
+    name,
+    measurement: sha256(encodeUtf8(`emulated ${name}`)),
+    signerId: sha256(encodeUtf8('emulated signer')),
+  }
+}
+
+/** The software components of a token; `hash` is the name that its profile has for SHA-256. */
+export function softwareComponents(
+  { software }: ArmDevice,
+  hash: string,
+): readonly ReadonlyMap<number, string | Bytes>[] {
+  return software.map(
+    ({ name, measurement, signerId, version = '1.0.0' }) =>
+      new Map<number, string | Bytes>([
+        [1, name],
+        [2, measurement],
+        [4, version],
+        [5, signerId],
+        [6, hash],
+      ]),
+  )
 }

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { CborTag, encodeCbor, type Bytes, type Cbor } from '@cloister/codec'
 import { signCose } from '../cose.ts'
-import { deriveBytes } from '../signing-key.ts'
+import { deriveBytes, deriveSigningKey } from '../signing-key.ts'
 import {
   createArmDevice,
-  softwareComponent,
+  softwareComponents,
   type ArmDevice,
   type ArmDeviceOptions,
 } from './device.ts'
@@ -24,6 +24,10 @@ export type PsaTokenRequest = {
   readonly nonce: Bytes
   readonly profile?: PsaTokenProfile
   readonly clientId?: number
+  /** 8 to 32 bytes that change with each start. */
+  readonly bootSeed?: Bytes
+  /** Signed by another device's key. */
+  readonly wrongKey?: boolean
 }
 
 /** Profiles that devices write, as tokens name them. */
@@ -40,7 +44,14 @@ export function createPsaDevice(seed: Bytes, options: ArmDeviceOptions): PsaDevi
     deviceKey: device.deviceKey,
     keySpkiSha256: device.keySpkiSha256,
     instanceId: device.instanceId,
-    token: (request) => signCose(payload(request), device.key, 'tagged'),
+    token: (request) =>
+      signCose(
+        payload(request),
+        request.wrongKey === true
+          ? deriveSigningKey(seed, 'arm/psa/stranger', device.key.curve)
+          : device.key,
+        'tagged',
+      ),
     macToken: (request) =>
       macCose(payload(request), deriveBytes(seed, 'arm/psa/symmetric-key', 32)),
     signPayload: (bytes) => signCose(bytes, device.key, 'tagged'),
@@ -50,16 +61,15 @@ export function createPsaDevice(seed: Bytes, options: ArmDeviceOptions): PsaDevi
 function encodeClaims(seed: Bytes, device: ArmDevice, request: PsaTokenRequest): Bytes {
   const { nonce, profile = 'http://arm.com/psa/2.0.0', clientId = 3002 } = request
   const keys = profile === 'PSA_IOT_PROFILE_1' ? legacyKeys : standardKeys
-  const components: Cbor = ['SPE', 'NSPE'].map((name) => softwareComponent(name, 'SHA256'))
   return encodeCbor(
     new Map<number, Cbor>([
       [keys.profile, profile],
       [keys.clientId, clientId],
       [keys.lifecycle, device.lifecycle],
       [keys.implementationId, device.implementationId],
-      [keys.bootSeed, deriveBytes(seed, 'arm/psa/boot-seed', 32)],
+      [keys.bootSeed, request.bootSeed ?? deriveBytes(seed, 'arm/psa/boot-seed', 32)],
       [keys.certificationReference, '0000000000000-00000'],
-      [keys.softwareComponents, components],
+      [keys.softwareComponents, softwareComponents(device, 'SHA256')],
       [keys.nonce, nonce],
       [keys.instanceId, device.instanceId],
       [keys.verificationService, 'https://emulator.cloister.invalid/psa'],

@@ -1,5 +1,5 @@
 import { unixSeconds, type Bytes, type UnixSeconds } from '@cloister/codec'
-import { issueCertificate, keyIdentifier, type Issuer } from '../certificate.ts'
+import { issueCertificate, keyIdentifier, type Issuer, type Validity } from '../certificate.ts'
 import { deriveSigningKey, type CertificateKey, type SigningKey } from '../signing-key.ts'
 
 /** The emulator's certificates above all instances, as AWS has them: root, region, zone. */
@@ -8,7 +8,14 @@ export type NitroAuthority = {
   /** DER, from the root to the zone. */
   readonly bundle: readonly [root: Bytes, region: Bytes, zone: Bytes]
   readonly zone: Issuer
+  /** The bundle with other validities, where they are chosen. */
+  bundleOf(validity: NitroValidity): readonly Bytes[]
 }
+
+/** When certificates above an enclave's are valid, where not as always. */
+export type NitroValidity = Partial<
+  Record<'root' | 'region' | 'zone' | 'instance', Partial<Validity>>
+>
 
 /** In front of every common name; AWS's own names follow, cut where 64 characters are not enough for both. */
 const prefix = 'Cloister Emulator '
@@ -28,6 +35,11 @@ export function createNitroAuthority(seed: Uint8Array): NitroAuthority {
       certifyAuthority(zone, 1, regional),
     ],
     zone,
+    bundleOf: (validity) => [
+      certifyAuthority(root, 3, root, validity.root),
+      certifyAuthority(regional, 2, root, validity.region),
+      certifyAuthority(zone, 1, regional, validity.zone),
+    ],
   }
 }
 
@@ -36,22 +48,29 @@ export function certifyInstance(
   seed: Uint8Array,
   instanceId: string,
   zone: Issuer,
+  validity?: Partial<Validity>,
 ): { readonly der: Bytes; readonly issuer: Issuer } {
   const issuer = issuerNamed(seed, `${instanceId}.${partition}`)
-  return { der: certifyAuthority(issuer, 0, zone), issuer }
+  return { der: certifyAuthority(issuer, 0, zone, validity), issuer }
 }
 
 function issuerNamed(seed: Uint8Array, name: string): Issuer & { readonly key: SigningKey } {
   return { name: `${prefix}${name}`, key: deriveSigningKey(seed, `nitro/${name}`, 'P-384') }
 }
 
-function certifyAuthority({ name, key }: Issuer, pathLength: number, issuer: Issuer): Bytes {
+function certifyAuthority(
+  { name, key }: Issuer,
+  pathLength: number,
+  issuer: Issuer,
+  validity: Partial<Validity> = {},
+): Bytes {
   return issueCertificate(
     {
       subject: name,
       subjectKey: key,
       serial: serialOf(key),
       ...lifetime,
+      ...validity,
       pathLength,
       crlUrl: undefined,
     },

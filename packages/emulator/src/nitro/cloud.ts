@@ -7,6 +7,7 @@ import {
   certifyInstance,
   createNitroAuthority,
   type NitroAuthority,
+  type NitroValidity,
 } from './authority.ts'
 import { encodeDocument, type DocumentForm } from './document.ts'
 
@@ -48,6 +49,9 @@ export type DocumentRequest = {
   readonly envelope?: 'tagged' | 'untagged'
   /** How many seconds ago the signer's certificate was issued; after three hours it has expired. */
   readonly certificateAgeSeconds?: number
+  readonly validity?: NitroValidity
+  /** Signed by another enclave's key. */
+  readonly wrongKey?: boolean
 }
 
 const pcrBytes = 48
@@ -82,17 +86,24 @@ function startEnclave(
   const pcrs = new Map([...derivedPcrs(seed, label, debug), ...(options.pcrs ?? [])])
   return {
     moduleId,
-    document({ now, form, envelope, certificateAgeSeconds = 1, ...data }) {
+    document({ now, form, envelope, certificateAgeSeconds = 1, validity, wrongKey, ...data }) {
       const issuedAt = unixSeconds(now - certificateAgeSeconds)
       const content = {
         moduleId,
         timestampMilliseconds: now * 1000,
         pcrs,
         certificate: certifyEnclave(moduleId, key, issuedAt, instance.issuer),
-        cabundle: [...authority.bundle, instance.der],
+        cabundle:
+          validity === undefined
+            ? [...authority.bundle, instance.der]
+            : [
+                ...authority.bundleOf(validity),
+                certifyInstance(seed, instanceId, authority.zone, validity.instance).der,
+              ],
         ...data,
       }
-      return signCose(encodeDocument(content, form ?? 'indefinite'), key, envelope ?? 'untagged')
+      const signer = wrongKey === true ? deriveSigningKey(seed, 'nitro/stranger', 'P-384') : key
+      return signCose(encodeDocument(content, form ?? 'indefinite'), signer, envelope ?? 'untagged')
     },
     signPayload: (payload, form = 'untagged') => signCose(payload, key, form),
   }

@@ -8,12 +8,13 @@ import {
   parseHex,
   type Bytes,
 } from '@cloister/codec'
-import { extension, subjectPublicKeyInfo, toPem } from '../certificate.ts'
+import { extension, subjectPublicKeyInfo, toPem, type Validity } from '../certificate.ts'
 import { integer, objectIdentifier, octetString, sequence } from '../der.ts'
 import { deriveBytes } from '../signing-key.ts'
 import {
   certify,
   deviceAuthorities,
+  lifetime,
   type Certified,
   type CertifiedChain,
   type NvidiaChip,
@@ -33,6 +34,8 @@ export type DeviceOptions = {
   readonly chip: NvidiaChip
   /** Names the device: equal seeds, equal device. At least 16 bytes. */
   readonly deviceSeed: Bytes
+  /** When the certificates of the device are valid, where not as always. */
+  readonly validity?: Partial<Record<'leaf' | 'identity', Partial<Validity>>>
 }
 
 /** What a device is asked to sign, and what state it is in. */
@@ -80,7 +83,8 @@ export const defaultFirmware: Readonly<Record<NvidiaChip, Readonly<Record<Firmwa
   }
 
 /** Makes a device. Keys, serial numbers, measurements and signatures follow from the seeds. */
-export function createDevice(seed: Bytes, { chip, deviceSeed }: DeviceOptions): NvidiaDevice {
+export function createDevice(seed: Bytes, options: DeviceOptions): NvidiaDevice {
+  const { chip, deviceSeed, validity } = options
   assert(deviceSeed.length >= 16, `a device's seed has 16 bytes or more, got ${deviceSeed.length}`)
   const label = `nvidia/device/${chip}/${encodeHex(deviceSeed)}`
   const pdi = encodeHex(deriveBytes(seed, `${label}/pdi`, 8))
@@ -93,6 +97,7 @@ export function createDevice(seed: Bytes, { chip, deviceSeed }: DeviceOptions): 
     `${label}/identity`,
     { commonName: `${chipName} A01 ${processor} BROM`, serialNumber: `41${pdi}`.toUpperCase() },
     provisioner,
+    { validity: { ...lifetime, ...validity?.identity } },
   )
   const leaves = new Map<string, Certified>()
   const leafOf = (vbiosVersion: string): Certified => {
@@ -104,7 +109,11 @@ export function createDevice(seed: Bytes, { chip, deviceSeed }: DeviceOptions): 
       `${label}/leaf/${firmwareLabel(id)}`,
       `${chipName} A01 ${processor} FMC LF`,
       identity,
-      { end: true, extensions: [firmwareExtension(chip, identity, id)] },
+      {
+        end: true,
+        extensions: [firmwareExtension(chip, identity, id)],
+        validity: { ...lifetime, ...validity?.leaf },
+      },
     )
     leaves.set(vbiosVersion, leaf)
     return leaf

@@ -7,6 +7,7 @@ import {
   keyIdentifier,
   subjectPublicKeyInfo,
   type Issuer,
+  type Validity,
 } from '../certificate.ts'
 import {
   bitString,
@@ -29,7 +30,12 @@ export type SnpAuthority = {
   readonly ark: SnpIssuer
   readonly ask: SnpIssuer
   readonly asvk: SnpIssuer
+  /** Another certificate of one of their keys: the same but for its validity, where that is given. */
+  certify(role: SnpRole, validity?: Partial<Validity>): SnpIssuer
 }
+
+/** Issuers of a line. */
+export type SnpRole = 'ark' | 'ask' | 'asvk'
 
 /** AMD's own serial numbers. Genoa's first authority, 020001, was taken back before it was used. */
 const serials: Readonly<Record<ProductLine, { ark: string; ask: string; asvk: string }>> = {
@@ -54,7 +60,11 @@ export function createSnpAuthority(seed: Uint8Array, line: ProductLine): SnpAuth
   let ask: SnpIssuer | undefined
   let asvk: SnpIssuer | undefined
   const root = (): SnpIssuer => (ark ??= certify(seed, line, 'ark', undefined))
-  return {
+  const authority: SnpAuthority = {
+    certify: (role, validity) =>
+      validity === undefined
+        ? authority[role]
+        : certify(seed, line, role, role === 'ark' ? undefined : root(), validity),
     get ark() {
       return root()
     },
@@ -65,6 +75,7 @@ export function createSnpAuthority(seed: Uint8Array, line: ProductLine): SnpAuth
       return (asvk ??= certify(seed, line, 'asvk', root()))
     },
   }
+  return authority
 }
 
 const names = { ark: 'ARK-', ask: 'SEV-', asvk: 'SEV-VLEK-' }
@@ -72,20 +83,22 @@ const names = { ark: 'ARK-', ask: 'SEV-', asvk: 'SEV-VLEK-' }
 function certify(
   seed: Uint8Array,
   line: ProductLine,
-  role: keyof typeof names,
+  role: SnpRole,
   root: SnpIssuer | undefined,
+  validity: Partial<Validity> = {},
 ): SnpIssuer {
   const name = `${names[role]}${line}`
   const serial = parseHex(serials[line][role], 'serial')
   const key = deriveRsaKey(seed, `snp/${line}/${role}`)
   const issuer = root ?? { name, key }
   const { signatureAlgorithm } = issuer.key
+  const { notBefore, notAfter } = { ...lifetime, ...validity }
   const tbs = sequence(
     explicit(0, integer(2)),
     unsignedInteger(serial),
     signatureAlgorithm,
     distinguishedName(issuer.name),
-    sequence(utcTime(lifetime.notBefore), utcTime(lifetime.notAfter)),
+    sequence(utcTime(notBefore), utcTime(notAfter)),
     distinguishedName(name),
     subjectPublicKeyInfo(key),
     explicit(3, sequence(...extensions(key, root, line))),

@@ -1,6 +1,6 @@
 import type { AmdCollateral, ProductLine, SnpTcb } from '@cloister/attest'
 import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec'
-import { toPem } from '../certificate.ts'
+import { toPem, type Validity } from '../certificate.ts'
 import { deriveBytes, deriveSigningKey, type SigningKey } from '../signing-key.ts'
 import type { SnpAuthority } from './authority.ts'
 import { endorsementEnd, issueEndorsement, type EndorsementContent } from './endorsement-key.ts'
@@ -17,6 +17,8 @@ export type SnpPlatformOptions = {
   /** Names the machine: equal seeds, equal machine. At least 16 bytes. */
   readonly machineSeed: Bytes
   readonly line: ProductLine
+  /** What names the chip in place of bytes that follow from its seed: 64 of them, 8 on Turin. */
+  readonly hardwareId?: Bytes
   /** What reports say and keys are derived for. The others follow it unless they are chosen. */
   readonly reportedTcb?: SnpTcb
   readonly committedTcb?: SnpTcb
@@ -41,7 +43,10 @@ export type SnpCertificateOptions = Partial<
     EndorsementContent,
     'tcb' | 'hardwareId' | 'productName' | 'cspId' | 'notBefore' | 'notAfter' | 'kind'
   >
->
+> & {
+  /** When the certificates above are valid, where not as always. */
+  readonly authorityValidity?: Partial<Record<'authority' | 'root', Partial<Validity>>>
+}
 
 /** An emulated machine. */
 export type SnpPlatform = {
@@ -91,7 +96,12 @@ export function createSnpPlatform(
     `a machine's seed has 16 bytes or more, got ${machineSeed.length}`,
   )
   const machine = `snp/${line}/${encodeHex(machineSeed)}`
-  const hardwareId = deriveBytes(seed, `${machine}/chip`, line === 'Turin' ? 8 : 64)
+  const idBytes = line === 'Turin' ? 8 : 64
+  const hardwareId = options.hardwareId ?? deriveBytes(seed, `${machine}/chip`, idBytes)
+  assert(
+    hardwareId.length === idBytes,
+    `a hardware id of ${line} has ${idBytes} bytes, got ${hardwareId.length}`,
+  )
   const chipId = new Uint8Array(64)
   chipId.set(hardwareId)
   const state = machineState(options, chipId)
@@ -131,9 +141,11 @@ export function createSnpPlatform(
     certificate,
     vcek: (tcb) => certify({ kind: 'VCEK', tcb }, keyAt('VCEK', tcb)),
     collateral: (crl, chosen = {}) => {
-      const issuer = (chosen.kind ?? signingKey) === 'VCEK' ? authority.ask : authority.asvk
+      const role = (chosen.kind ?? signingKey) === 'VCEK' ? 'ask' : 'asvk'
+      const { authority: middle, root } = chosen.authorityValidity ?? {}
+      const above = [authority.certify(role, middle), authority.certify('ark', root)]
       return {
-        certificateChain: toPem(certificate(chosen), issuer.der, authority.ark.der),
+        certificateChain: toPem(certificate(chosen), ...above.map(({ der }) => der)),
         ...(crl && { crl: encodeHex(crl) }),
       }
     },

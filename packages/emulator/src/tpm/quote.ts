@@ -11,6 +11,9 @@ export type TpmState = {
   readonly clock: bigint
   readonly resetCount: number
   readonly restartCount: number
+  /** Whether the clock was never set back. */
+  readonly safe: boolean
+  /** 8 bytes. */
   readonly firmwareVersion: Bytes
 }
 
@@ -30,7 +33,7 @@ export function writeQuote(
     bigEndian(state.clock, 8),
     bigEndian(state.resetCount, 4),
     bigEndian(state.restartCount, 4),
-    Uint8Array.of(1), // The clock was never set back.
+    Uint8Array.of(state.safe ? 1 : 0),
     state.firmwareVersion,
     bigEndian(banks.length, 4),
     ...banks.map(([bank, indices]) =>

@@ -6,9 +6,10 @@ import {
   subjectPublicKeyInfo,
   toPem,
   type Issuer,
+  type Validity,
 } from '../certificate.ts'
 import { objectIdentifier, sequence } from '../der.ts'
-import { deriveBytes, deriveSigningKey, sha256, type SigningKey } from '../signing-key.ts'
+import { deriveBytes, deriveSigningKey, sha256, type CertificateKey } from '../signing-key.ts'
 import {
   deriveAttestationKey,
   type AttestationKeyOptions,
@@ -17,7 +18,7 @@ import {
 import { bigEndian } from './big-endian.ts'
 import { eventDigest, writeAgileLog, writeSha1Log, type BootEvent } from './boot-log.ts'
 import { tpmHashes, type TpmHashName } from './hashes.ts'
-import { banksOf, writeQuote, type Selection } from './quote.ts'
+import { banksOf, writeQuote, type Selection, type TpmState } from './quote.ts'
 
 /** A manufacturer of emulated TPMs, with a root of its own. Its evidence proves nothing about hardware. */
 export type TpmManufacturer = {
@@ -32,6 +33,8 @@ export type TpmOptions = {
   readonly tpmSeed: Bytes
   /** RSASSA with SHA-256 unless chosen. */
   readonly key?: AttestationKeyOptions
+  /** When the certificates of its attestation key are valid, where not as always. */
+  readonly validity?: Partial<Record<'key' | 'authority' | 'root', Partial<Validity>>>
 }
 
 /** What a quote is asked for. */
@@ -43,6 +46,8 @@ export type TpmQuoteRequest = {
   readonly bare?: boolean
   /** The form of the event log: crypto agile unless chosen. */
   readonly log?: 'crypto-agile' | 'sha1'
+  /** What it says of its own time and firmware, in place of what stays the same from quote to quote. */
+  readonly state?: Partial<Omit<TpmState, 'qualifiedSigner'>>
 }
 
 /** An emulated TPM: PCRs, an attestation key with a certificate, quotes. */
@@ -69,11 +74,11 @@ export function createTpmManufacturer(options: { readonly seed: Bytes }): TpmMan
   const authority = createAuthority(seed)
   return {
     anchorSpkiSha256: encodeHex(sha256(subjectPublicKeyInfo(authority.root.key))),
-    createTpm: ({ tpmSeed, key = { scheme: 'rsassa' } }) => {
+    createTpm: ({ tpmSeed, key = { scheme: 'rsassa' }, validity }) => {
       assert(tpmSeed.length >= 16, `a TPM's seed has 16 bytes or more, got ${tpmSeed.length}`)
       const label = `tpm/${encodeHex(tpmSeed)}`
       const attestationKey = deriveAttestationKey(seed, label, key)
-      return startTpm(seed, label, attestationKey, authority.certify(attestationKey))
+      return startTpm(seed, label, attestationKey, authority.certify(attestationKey, validity))
     },
   }
 }
@@ -104,6 +109,7 @@ function startTpm(
     clock: 1_000_000n,
     resetCount: 3,
     restartCount: 0,
+    safe: true,
     firmwareVersion: deriveBytes(seed, `${label}/firmware`, 8),
   }
   return {
@@ -123,13 +129,19 @@ function startTpm(
     extend: (pcr, what) => {
       for (const bank of bankNames) extendBank(bank, pcr, tpmHashes[bank].digest(what))
     },
-    evidence: ({ nonce, selection = { sha256: allPcrs }, bare = false, log = 'crypto-agile' }) => {
+    evidence: (request) => {
+      const { nonce, selection = { sha256: allPcrs }, bare = false, log = 'crypto-agile' } = request
       const selected = banksOf(selection).map(
         ([bank, indices]) =>
           [bank, indices.map((pcr) => [String(pcr), valueOf(bank, pcr)] as const)] as const,
       )
       const parts = selected.flatMap(([, values]) => values.map(([, value]) => value))
-      const quote = writeQuote(state, nonce, selection, tpmHashes[key.hash].digest(...parts))
+      const quote = writeQuote(
+        { ...state, ...request.state },
+        nonce,
+        selection,
+        tpmHashes[key.hash].digest(...parts),
+      )
       return {
         tee: 'tpm2',
         quote,
@@ -167,9 +179,10 @@ function createAuthority(seed: Bytes) {
   }
   const certify = (
     subject: string,
-    subjectKey: SigningKey | EmulatedKey['certificateKey'],
+    subjectKey: CertificateKey,
     issuer: Issuer,
     pathLength: number | undefined,
+    validity: Partial<Validity> = {},
   ): Bytes =>
     issueCertificate(
       {
@@ -181,6 +194,7 @@ function createAuthority(seed: Bytes) {
         nonRepudiation: false,
         ...(pathLength === undefined && { extraExtensions: [purpose] }),
         ...lifetime,
+        ...validity,
       },
       issuer,
     )
@@ -190,16 +204,13 @@ function createAuthority(seed: Bytes) {
   }
   const issuing = deriveSigningKey(seed, 'tpm/ak-ca', 'P-384')
   const issuer: Issuer = { name: 'Cloister Emulator TPM AK CA', key: issuing }
-  const authorities = [
-    certify(issuer.name, issuing, root, 0),
-    certify(root.name, deriveSigningKey(seed, 'tpm/root', 'P-384'), root, 1),
-  ]
   return {
     root,
-    certify: (key: EmulatedKey): string =>
+    certify: (key: EmulatedKey, validity: TpmOptions['validity'] = {}): string =>
       toPem(
-        certify('Cloister Emulator TPM AK', key.certificateKey, issuer, undefined),
-        ...authorities,
+        certify('Cloister Emulator TPM AK', key.certificateKey, issuer, undefined, validity.key),
+        certify(issuer.name, issuing, root, 0, validity.authority),
+        certify(root.name, root.key, root, 1, validity.root),
       ),
   }
 }
