@@ -50,7 +50,7 @@ export const disagreements: readonly Disagreement[] = [
   {
     name: 'debug-is-a-claim',
     why: 'authentic evidence of a debug enclave or TD: here a claim and a reason, there a refusal',
-    fits: onlyWeAccept(/^Debug mode is enabled$/, ({ debug }) => debug === true),
+    fits: onlyWeAccept(/^Debug mode is enabled$/, ({ debug }) => debug),
   },
   {
     name: 'reserved-debug-bits-are-a-claim',
