@@ -6,7 +6,7 @@ const noAction = 3
 
 /**
  * Which bytes of a crypto agile event log PCRs of one bank bear out, or its form depends on: digests of that bank in
- * events that are extended, and the fields that say where things are.
+ * events that are extended, and how many digests there are.
  *
  * Read independently of the package's own parser.
  * Spec: TCG PC Client Platform Firmware Profile, 10.2.
@@ -17,9 +17,10 @@ export function bornOutBytes(log: Bytes, algorithm: number): readonly boolean[] 
   const mark = (from: number, size: number): void => {
     bornOut.fill(true, from, from + size)
   }
-  // The first event is of the older form, and lists the algorithms. Its digest, and what platform it is, say nothing.
+  // The first event is of the older form, and lists the algorithms. Its PCR, its digest, and what
+  // platform it is, say nothing.
   const first = 32 + view.getUint32(28, true)
-  mark(0, 8)
+  mark(4, 4)
   mark(28, 20)
   mark(56, first - 56)
   for (let at = first; at + 12 <= log.length && view.getUint32(at + 4, true) !== 0;) {
@@ -35,7 +36,7 @@ export function bornOutBytes(log: Bytes, algorithm: number): readonly boolean[] 
       if (isExtended && id === algorithm) mark(at + 2, size)
       at += 2 + size
     }
-    mark(at, 4)
+    // How long the data are is borne out as little as they are: their end may read as events that extend nothing.
     at += 4 + view.getUint32(at, true)
   }
   return bornOut
