@@ -151,6 +151,10 @@ describe('Arm', () => {
     for (const wrongKey of ['platform', 'realm'] as const) {
       const token = cca.token({ challenge: nonce, wrongKey })
       expect(await judged({ tee: 'arm-cca', token })).toMatchObject({ reject: 'REPORT_SIGNATURE' })
+      const unsigned = cca.token({ challenge: nonce, mac: wrongKey })
+      expect(await judged({ tee: 'arm-cca', token: unsigned })).toMatchObject({
+        reject: 'SYMMETRIC_TOKEN_NOT_SUPPORTED',
+      })
     }
     const token = psa.token({ nonce, wrongKey: true })
     expect(await judged({ tee: 'arm-psa', token }, psa)).toMatchObject({

@@ -1,12 +1,6 @@
 import { CborTag, encodeCbor, type Bytes, type Cbor } from '@cloister/codec'
-import { signCose } from '../cose.ts'
-import {
-  deriveBytes,
-  deriveSigningKey,
-  sha256,
-  type SigningCurve,
-  type SigningKey,
-} from '../signing-key.ts'
+import { macCose, signCose } from '../cose.ts'
+import { deriveBytes, deriveSigningKey, sha256, type SigningKey } from '../signing-key.ts'
 import {
   createArmDevice,
   softwareComponents,
@@ -35,13 +29,24 @@ export type CcaTokenRequest = {
   readonly personalization?: Bytes
   /** Which part another key than its own signs: that of another device, or of another realm. */
   readonly wrongKey?: 'platform' | 'realm'
+  /** Which part has a MAC in the place of a signature: only who has the key could check it. */
+  readonly mac?: 'platform' | 'realm'
 }
 
 /** Makes a CCA platform. Spec: draft-ffm-rats-cca-token; Arm DEN0137 A7.2. */
 export function createCcaPlatform(seed: Bytes, options: ArmDeviceOptions): CcaPlatform {
   const device = createArmDevice(seed, 'cca', options)
   const realmKey = deriveSigningKey(seed, 'arm/cca/realm', 'P-384')
-  const stranger = (curve: SigningCurve) => deriveSigningKey(seed, 'arm/cca/stranger', curve)
+  const protect = (
+    part: 'platform' | 'realm',
+    payload: Bytes,
+    key: SigningKey,
+    { wrongKey, mac }: CcaTokenRequest,
+  ): Bytes => {
+    if (mac === part) return macCose(payload, deriveBytes(seed, 'arm/cca/symmetric-key', 32))
+    const stranger = () => deriveSigningKey(seed, 'arm/cca/stranger', key.curve)
+    return signCose(payload, wrongKey === part ? stranger() : key, 'tagged')
+  }
   const genuine = { challenge: new Uint8Array(64) }
   return {
     deviceKey: device.deviceKey,
@@ -49,16 +54,8 @@ export function createCcaPlatform(seed: Bytes, options: ArmDeviceOptions): CcaPl
     instanceId: device.instanceId,
     token: (request) =>
       encodeToken(
-        signCose(
-          platformClaims(device, realmKey, request),
-          request.wrongKey === 'platform' ? stranger(device.key.curve) : device.key,
-          'tagged',
-        ),
-        signCose(
-          realmClaims(seed, realmKey, request),
-          request.wrongKey === 'realm' ? stranger(realmKey.curve) : realmKey,
-          'tagged',
-        ),
+        protect('platform', platformClaims(device, realmKey, request), device.key, request),
+        protect('realm', realmClaims(seed, realmKey, request), realmKey, request),
       ),
     signPayload: (part, payload) =>
       encodeToken(

@@ -1,6 +1,5 @@
-import { createHmac } from 'node:crypto'
-import { CborTag, encodeCbor, type Bytes, type Cbor } from '@cloister/codec'
-import { signCose } from '../cose.ts'
+import { encodeCbor, type Bytes, type Cbor } from '@cloister/codec'
+import { macCose, signCose } from '../cose.ts'
 import { deriveBytes, deriveSigningKey } from '../signing-key.ts'
 import {
   createArmDevice,
@@ -101,12 +100,4 @@ const legacyKeys = {
   nonce: -75008,
   instanceId: -75009,
   verificationService: -75010,
-}
-
-/** COSE_Mac0 with HMAC 256/256. Spec: RFC 9052 section 6.2. */
-function macCose(payload: Bytes, key: Bytes): Bytes {
-  const header = encodeCbor(new Map([[1, 5]]))
-  const covered = encodeCbor(['MAC0', header, new Uint8Array(0), payload])
-  const tag = new Uint8Array(createHmac('sha256', key).update(covered).digest())
-  return encodeCbor(new CborTag(17, [header, new Map(), payload, tag]))
 }
