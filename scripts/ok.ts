@@ -8,7 +8,7 @@ const checks: readonly (readonly [name: string, command: string, ...arguments_: 
   ['types', 'tsc', '-p', '.'],
   ['browser types', 'tsc', '-p', 'tsconfig.web.json'],
   ['layers and sizes', 'node', 'scripts/tidy.ts'],
-  ['unused code', 'knip'],
+  ['unused code', 'knip', '--no-config-hints'],
   ['contract format', 'forge', 'fmt', '--check'],
   ['generated code is fresh', 'node', 'scripts/generate.ts', '--check'],
   ['mutations fit the source', 'node', 'scripts/mutants.ts', '--check'],
