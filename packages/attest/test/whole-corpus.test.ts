@@ -23,10 +23,14 @@ test.skipIf(!here)(
 test.skipIf(!here)('all 23 mutations are refused for what was mutated', async () => {
   const cases = readMutatedCorpus()
   expect(cases).toHaveLength(23)
-  await expectAll(cases)
+  // A mutation names a class of codes: NOT_YET_VALID, CRL_INVALID.
+  await expectAll(cases, (got, name) => got.includes(name))
 })
 
-async function expectAll(cases: readonly Case[]): Promise<void> {
+async function expectAll(
+  cases: readonly Case[],
+  fits: (got: string, name: string) => boolean,
+): Promise<void> {
   const rows: string[] = []
   const wrong: string[] = []
   for (const sample of cases) {
@@ -35,7 +39,7 @@ async function expectAll(cases: readonly Case[]): Promise<void> {
     const names = expected.rejectAnyOf ?? [expected.reject]
     const holds =
       got.authentic === expected.authentic &&
-      names.some((name) => (got.reject ?? '').includes(name ?? '')) &&
+      names.some((name) => fits(got.reject ?? '', name ?? '')) &&
       (got.reject === null) === (expected.reject === null) &&
       (expected.tcbStatus === null || got.tcbStatus === expected.tcbStatus) &&
       (expected.debug === null || got.authentic === false || got.debug === expected.debug)
