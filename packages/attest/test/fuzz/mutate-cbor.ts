@@ -1,5 +1,6 @@
 import {
   CborTag,
+  concatBytes,
   encodeCbor,
   isCborArray,
   isCborMap,
@@ -33,9 +34,10 @@ export function mutateCbor(
   random: Random,
   inside: (bytes: Bytes, random: Random) => Bytes,
 ): Bytes {
-  const changed = changeOne(value, random, inside, 0)
+  const changed = random.once(8) ? value : changeOne(value, random, inside, 0)
   try {
-    const encoded = encodeCbor(changed)
+    const encoded =
+      random.once(6) || changed === value ? encodeLoosely(changed, random) : encodeCbor(changed)
     return random.once(6) ? spoilEncoding(encoded, random) : encoded
   } catch (refusal) {
     if (!(refusal instanceof RangeError)) throw refusal
@@ -135,6 +137,32 @@ function nested(value: Cbor, random: Random): Cbor {
   for (let level = 0; level < depth; level++)
     inner = level % 2 === 0 ? [inner] : new CborTag(24, inner)
   return inner
+}
+
+/** Writes maps with an entry twice, or out of order: the outermost ones, and those in arrays and tags above. */
+function encodeLoosely(value: Cbor, random: Random): Bytes {
+  if (value instanceof CborTag)
+    return concatBytes(headOf(6, Number(value.tag)), encodeLoosely(value.value, random))
+  if (isCborArray(value))
+    return concatBytes(headOf(4, value.length), ...value.map((item) => encodeLoosely(item, random)))
+  if (!isCborMap(value) || value.size === 0) return encodeCbor(value)
+  const entries = [...value].map(([key, item]) => ({
+    key: encodeCbor(key),
+    item: encodeCbor(item),
+  }))
+  const [one, other] = [random.pick(entries), random.pick(entries)]
+  const twice = { key: one.key, item: random.once(2) ? one.item : other.item }
+  const loose = random.once(3)
+    ? entries.toReversed()
+    : entries.toSpliced(random.below(entries.length + 1), 0, twice)
+  return concatBytes(headOf(5, loose.length), ...loose.flatMap(({ key, item }) => [key, item]))
+}
+
+function headOf(major: number, argument: number): Bytes {
+  const first = major << 5
+  return argument < 24
+    ? Uint8Array.of(first | argument)
+    : Uint8Array.of(first | 25, argument >> 8, argument & 0xff)
 }
 
 /** Heads that the deterministic encoding does not have. */
