@@ -11,6 +11,7 @@ import { OperationError } from '@cloister/codec'
 import { readBases } from '../packages/attest/test/fuzz/bases.ts'
 import { encodeFinding, parseFinding, type Finding } from '../packages/attest/test/fuzz/finding.ts'
 import { formatNamed, formats } from '../packages/attest/test/fuzz/formats.ts'
+import { Random } from '../packages/attest/test/fuzz/random.ts'
 import { runCampaign, type Tally } from '../packages/attest/test/fuzz/runner.ts'
 
 const { values: options } = parseArgs({
@@ -60,11 +61,13 @@ async function run(): Promise<number> {
 }
 
 async function replay(path: string): Promise<number> {
-  const { format, input } = parseFinding(readFileSync(path, 'utf8'))
+  const { format, seed, index, input } = parseFinding(readFileSync(path, 'utf8'))
   const open = await formatNamed(format)?.open(await readBases())
-  if (open === undefined || input === undefined)
-    throw new OperationError('USAGE', `Cannot replay ${path}: no input, or nothing of ${format}`)
-  const judged = await open.again(input)
+  if (open === undefined)
+    throw new OperationError('USAGE', `Cannot replay ${path}: nothing of ${format} to start from`)
+  // Who was lost over a case could not hand it out: it is made again.
+  const made = input === undefined && open.make(index, new Random(`${seed}/${format}/${index}`))
+  const judged = await (made ? made.judge() : open.again(input ?? ''))
   console.log(JSON.stringify(judged))
   return judged.problem ? 1 : 0
 }

@@ -18,7 +18,7 @@ export function encodeFinding(finding: object): string {
 }
 
 /** Reads what {@link encodeFinding} writes. Only for files that somebody names: they are as trusted as source. */
-export function parseFinding(text: string): Pick<Finding, 'format' | 'input'> {
+export function parseFinding(text: string): Pick<Finding, 'format' | 'seed' | 'index' | 'input'> {
   return JSON.parse(text, fromHex)
 }
 

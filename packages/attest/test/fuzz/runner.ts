@@ -94,6 +94,7 @@ class Seat {
   readonly #queue: Queue
   readonly #tallies: readonly Tally[]
   readonly #beats = new Float64Array(new SharedArrayBuffer(16))
+  #worker: Worker | undefined
 
   constructor(campaign: Campaign, queue: Queue, tallies: readonly Tally[]) {
     this.#campaign = campaign
@@ -102,21 +103,22 @@ class Seat {
   }
 
   async work(): Promise<void> {
-    let worker: Worker | undefined
-    for (let run = this.#queue.next(); run !== undefined; run = this.#queue.next()) {
-      let rest: Run | undefined = run
-      while (rest !== undefined) {
-        worker ??= this.#start()
-        const lost = await this.#judge(worker, rest)
-        if (lost === undefined) break
-        await worker.terminate()
-        worker = undefined
-        const after: number = lost + 1
-        const left: number = rest.from + rest.count - after
-        rest = left > 0 ? { format: rest.format, from: after, count: left } : undefined
-      }
-    }
-    await worker?.terminate()
+    for (let run = this.#queue.next(); run !== undefined; run = this.#queue.next())
+      for (let rest: Run | undefined = run; rest !== undefined;) rest = await this.#runOn(rest)
+    await this.#worker?.terminate()
+  }
+
+  /** Judges a run as far as a worker gets. What is left of it behind the case at which one was lost. */
+  async #runOn(run: Run): Promise<Run | undefined> {
+    const lost = await this.#judge(run)
+    if (lost === undefined) return undefined
+    // A machine that stood still looks like a case that does: only who is stuck twice is.
+    const one = { format: run.format, from: lost.index, count: 1 }
+    const again = lost.kind === 'hang' ? await this.#judge(one) : lost
+    if (again !== undefined) this.#record(run.format, again)
+    const from = lost.index + 1
+    const count = run.from + run.count - from
+    return count > 0 ? { format: run.format, from, count } : undefined
   }
 
   #start(): Worker {
@@ -132,25 +134,32 @@ class Seat {
     })
   }
 
-  /** Has a run judged. The number of the case at which the worker was lost, or undefined where it was not. */
-  #judge(worker: Worker, run: Run): Promise<number | undefined> {
+  /** Has a run judged by a worker, who is gone where it was lost. */
+  async #judge(run: Run): Promise<Lost | undefined> {
+    const worker = (this.#worker ??= this.#start())
     const tally = this.#tallies.find(({ format }) => format === run.format)
     const began = Date.now()
+    const lost = await this.#watch(worker, run, tally)
+    worker.removeAllListeners('message')
+    worker.removeAllListeners('error')
+    if (tally) tally.milliseconds += Date.now() - began
+    if (lost === undefined) return undefined
+    await worker.terminate()
+    this.#worker = undefined
+    // Those before the lost one were judged: their outcomes are not known.
+    if (tally) tally.cases += lost.index - run.from
+    return lost
+  }
+
+  #watch(worker: Worker, run: Run, tally: Tally | undefined): Promise<Lost | undefined> {
     const stuck = this.#campaign.stuckMilliseconds ?? stuckAfter
     return new Promise((resolve) => {
-      const settle = (lost: number | undefined): void => {
+      const settle = (lost: Lost | undefined): void => {
         clearInterval(watch)
-        worker.removeAllListeners('message')
-        worker.removeAllListeners('error')
-        if (tally) tally.milliseconds += Date.now() - began
         resolve(lost)
       }
-      const lose = (kind: 'hang' | 'memory' | 'crash', detail: string): void => {
-        const index = this.#beats[0] ?? run.from
-        if (tally) tally.cases += index - run.from + 1
-        this.#record({ ...run, seed: this.#campaign.seed, index }, kind, detail)
-        settle(index)
-      }
+      const lose = (kind: Lost['kind'], detail: string): void =>
+        settle({ index: this.#beats[0] ?? run.from, kind, detail })
       const watch = setInterval(() => {
         const since = this.#beats[1] ?? 0
         if (since > 0 && Date.now() - since > stuck) lose('hang', `no answer within ${stuck} ms`)
@@ -186,15 +195,21 @@ class Seat {
   }
 
   /** A worker that is lost can't tell what it was given: the case follows from seed and number. */
-  #record(
-    at: { readonly format: string; readonly seed: string; readonly index: number },
-    kind: 'hang' | 'memory' | 'crash',
-    detail: string,
-  ): void {
-    const tally = this.#tallies.find(({ format }) => format === at.format)
-    if (tally) tally.findings++
+  #record(format: string, { index, kind, detail }: Lost): void {
+    const tally = this.#tallies.find((each) => each.format === format)
+    if (tally) {
+      tally.findings++
+      tally.cases++
+    }
     const problem = { kind, detail: detail.slice(0, 2000) }
-    const { format, seed, index } = at
+    const { seed } = this.#campaign
     this.#campaign.onFinding?.({ format, seed, index, base: '', problem, input: undefined })
   }
+}
+
+/** The case at which a worker was lost, and how. */
+type Lost = {
+  readonly index: number
+  readonly kind: 'hang' | 'memory' | 'crash'
+  readonly detail: string
 }
