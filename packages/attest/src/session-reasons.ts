@@ -9,6 +9,7 @@ import type { HardwareClaims } from './tpm/hardware.ts'
 export const sessionReasonCodes = [
   'NOT_AUTHENTIC',
   'NOT_BOUND',
+  'NOT_FRESH',
   'MIXED_ANCHORS',
   ...deviceSetCodes,
 ] as const
@@ -35,15 +36,22 @@ export type SessionMembers = {
   readonly vtpm?: Appraisal
 }
 
+/** What the parts of one session have to answer: see {@link judgeSession}. */
+type SessionExpected = {
+  readonly nonce: string | undefined
+  readonly challenge: string
+  readonly expected: DeviceCounts
+}
+
 /**
  * Everything that speaks against appraisals as a session. Whether each is accepted by itself is not looked at.
  *
  * `nonce` is what all but the CPU have to have signed, in hexadecimal; undefined where there is none, because the CPU's
- * evidence can't be read: then nothing is bound to it.
+ * evidence can't be read: then nothing is bound to it. `challenge` is what the verifier sent, in hexadecimal.
  */
 export function judgeSession(
   members: SessionMembers,
-  { nonce, expected }: { readonly nonce: string | undefined; readonly expected: DeviceCounts },
+  { nonce, challenge, expected }: SessionExpected,
 ): readonly SessionReason[] {
   const { cpu, devices, vtpm } = members
   const named = devices.map((device, index) => [`device ${index + 1}` as const, device] as const)
@@ -54,6 +62,7 @@ export function judgeSession(
   const set = named.map(([name]) => name)
   return [
     ...judgeAuthentic(cpu, others),
+    ...(others.length > 0 ? [] : judgeFreshness(cpu, challenge)),
     ...others.flatMap(([name, member]) =>
       member.authentic === false ? [] : judgeBinding(cpu, name, member, nonce),
     ),
@@ -81,6 +90,24 @@ function judgeAuthentic(cpu: Appraisal, others: readonly Named[]): readonly Sess
           } as const,
         ],
   )
+}
+
+/**
+ * A CPU alone has to have signed the challenge itself, wherever in its report data it stands: beside it nothing answers,
+ * and its evidence may be a recording. Devices and a vTPM have signed the challenge where they are bound.
+ */
+function judgeFreshness(cpu: Appraisal, challenge: string): readonly SessionReason[] {
+  if (cpu.authentic === false || signed(cpu.claims).some((text) => text.includes(challenge)))
+    return []
+  const detail = `no part signed the challenge: the CPU's report data is ${said(cpu.claims.reportData)}`
+  return [{ code: 'NOT_FRESH', detail, parts: ['cpu'] }]
+}
+
+/** What the asker chose, in hexadecimal. A Nitro enclave signs user data and a nonce. */
+function signed(claims: Claims): readonly string[] {
+  return claims.tee === 'aws-nitro' && claims.nonce !== undefined
+    ? [claims.reportData, claims.nonce]
+    : [claims.reportData]
 }
 
 function judgeBinding(

@@ -68,7 +68,8 @@ export function cpuEvidenceBytes(cpu: Session['cpu']): Bytes {
 /**
  * Appraises a CPU's TEE together with its devices and its VM's TPM.
  *
- * That the CPU's evidence is fresh, its own policy has to say: its report data has to hold the challenge. What remains
+ * That the CPU's evidence is fresh, its own policy has to say: its report data has to hold the challenge. A CPU alone that
+ * does not is `NOT_FRESH`, whatever the policy says. What remains
  * open is where the devices are: they answered this CPU's TEE, and could stand elsewhere with their owner's help, until
  * PCIe itself is attested (TDISP).
  */
@@ -86,7 +87,11 @@ export async function appraiseSession(
   for (const device of session.devices) devices.push(await appraise(device, { ...shared, policy }))
   const vtpm = session.vtpm && (await appraise(session.vtpm, { ...shared, policy }))
   const parts = { cpu, devices, ...(vtpm && { vtpm }) }
-  const reasons = judgeSession(parts, { nonce, expected })
+  const reasons = judgeSession(parts, {
+    nonce,
+    challenge: encodeHex(session.challenge),
+    expected,
+  })
   const isEachAccepted = [cpu, ...devices, ...(vtpm ? [vtpm] : [])].every((part) =>
     isAccepted(part),
   )

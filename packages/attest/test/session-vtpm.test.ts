@@ -33,7 +33,7 @@ function against(cpu: AuthenticAppraisal, vtpm: AuthenticAppraisal) {
   const { reportData: nonce } = vtpm.claims
   const reasons = judgeSession(
     { cpu, devices: [], vtpm },
-    { nonce, expected: { gpus: 0, switches: 0 } },
+    { nonce, challenge: '', expected: { gpus: 0, switches: 0 } },
   )
   return reasons.map(({ code, detail }) => `${code} ${detail}`)
 }

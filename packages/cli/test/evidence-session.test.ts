@@ -194,6 +194,28 @@ test("another CPU's device, another challenge and forged evidence are refused", 
   })
 })
 
+test('a CPU alone that has not signed the challenge is no session, whatever is wanted of it', async () => {
+  expect(await judge(cpu)).toMatchObject({ code: 0, against: [] })
+  const open = { measurements: 'any', reportData: 'any', machineIds: 'any' }
+  const policy = ['--policy', fileAt('open.json', JSON.stringify(open))]
+  const another = ['--challenge', '11'.repeat(32)]
+  const recorded = ['--report-data', encodeHex(padded(challenge))]
+  for (const wanted of [policy, recorded])
+    expect(await judge(cpu, ...wanted, ...another)).toEqual({
+      code: 6,
+      accepted: false,
+      against: ['NOT_FRESH cpu'],
+      parts: ['cpu'],
+    })
+  const said = await here(['evidence', 'session', cpu, ...trust, ...policy, ...another])
+  expect(said.stderr).toMatch(/nothing has signed the challenge.*--report-data/)
+  // A GPU signs what anybody asks: the session holds, and the CPU's evidence may be old.
+  const asked = deviceAt('asked', gpu!, await nonceFor(cpu, new Uint8Array(32).fill(0x11)))
+  const beside = [...policy, ...another, '--device', asked]
+  const session = await here(['evidence', 'session', cpu, ...trust, ...beside])
+  expect([session.code, session.stderr]).toEqual([0, expect.stringMatching(/does not hold the/)])
+})
+
 test('what cannot be read is refused, and what has no place there is wrong usage', async () => {
   const device = deviceAt('fine', gpu!)
   const garbage = fileAt('garbage.bin', new Uint8Array(100).fill(0xee))

@@ -153,6 +153,7 @@ export const reasonVectors: Readonly<Record<ReasonCode, TrustVector>> = {
 export const sessionVectors: Readonly<Record<SessionReasonCode, TrustVector>> = {
   NOT_AUTHENTIC: { 'instance-identity': values.noClaim },
   NOT_BOUND: unknownMachine,
+  NOT_FRESH: unknownMachine,
   MIXED_ANCHORS: unknownMachine,
   DEVICE_COUNT: unsafeConfiguration,
   DUPLICATE_DEVICE: unknownMachine,

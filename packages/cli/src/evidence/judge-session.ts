@@ -91,7 +91,11 @@ export async function judgeSessionNamed(
       devices: ofDevices.map(({ appraisal }) => appraisal),
       ...(ofVtpm && { vtpm: ofVtpm }),
     },
-    { nonce: nonce && encodeHex(nonce), expected: counts ?? countOf(ofDevices) },
+    {
+      nonce: nonce && encodeHex(nonce),
+      challenge: encodeHex(challenge),
+      expected: counts ?? countOf(ofDevices),
+    },
   )
   const accepted =
     reasons.length === 0 && parts.every(({ judged: { appraisal } }) => isAccepted(appraisal))

@@ -1,5 +1,5 @@
 import { evidenceFormat, gpuNonce, type SessionReasonCode } from '@cloister/attest'
-import { encodeHex, MalformedError } from '@cloister/codec'
+import { encodeHex, MalformedError, type Bytes } from '@cloister/codec'
 
 import type { Answer, Given, OptionSpec, Run } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -41,6 +41,12 @@ export async function sessionAnswer(given: Given, run: Run): Promise<Answer> {
   const session = await judgeSessionNamed(given, run, { devices: given.texts('device'), challenge })
   const { accepted, nonce, parts, reasons } = session
   const said = await Promise.all(parts.map(sayPart))
+  if (reasons.some(({ code }) => code === 'NOT_FRESH'))
+    run.say(`nothing has signed the challenge, so this may be a recording: ${advice.NOT_FRESH}`)
+  else if (parts.length > 1 && !holdsChallenge(parts, challenge))
+    run.say(
+      "the CPU's evidence does not hold the challenge: that it is no recording, only --report-data or the policy's reportData shows; a device answers anybody",
+    )
   return {
     schema: 'cloister.evidence.session/1',
     value: {
@@ -78,6 +84,16 @@ export async function nonceAnswer(given: Given): Promise<Answer> {
   }
 }
 
+/** Whether the CPU's evidence shows that it is new: by itself, or by its vTPM. Nothing has to be said of what is refused. */
+function holdsChallenge(parts: readonly JudgedPart[], challenge: Bytes): boolean {
+  const cpu = parts.find(({ name }) => name === 'cpu')?.judged.appraisal
+  if (cpu === undefined || cpu.authentic === false) return true
+  return (
+    cpu.claims.reportData.includes(encodeHex(challenge)) ||
+    parts.some(({ name }) => name === 'vtpm')
+  )
+}
+
 function neededChallenge(given: Given): ReturnType<typeof challengeOf> {
   const challenge = given.read('challenge', challengeOf)
   if (challenge === undefined) throw usageError('Cannot go on: --challenge is missing; see --help')
@@ -94,6 +110,8 @@ async function sayPart({ name, path, judged }: JudgedPart) {
 const advice: Readonly<Record<SessionReasonCode, string>> = {
   NOT_AUTHENTIC: 'see what is said of this part',
   NOT_BOUND: "collect it anew for this CPU's evidence and this challenge (evidence nonce)",
+  NOT_FRESH:
+    "collect it anew with --report-data of this challenge, then 32 zero bytes; or name a device or vTPM that signed the session's nonce",
   MIXED_ANCHORS: "use machines of vendors, or those of a devnet, and not one beside the other's",
   DEVICE_COUNT: 'name every device, or say how many are right with --expect',
   DUPLICATE_DEVICE: 'name each device once',
