@@ -23,14 +23,18 @@ const rejectAdvice: Readonly<Record<RejectCode, string>> = {
     'ask for a token with a signature (COSE_Sign1): only its maker can verify one with a MAC',
   PCK_CERT_UNAVAILABLE:
     'give the PCK chain with the collateral, or ask the machine for a quote that carries it (type 5)',
-  COLLATERAL_MISSING: refetch,
+  COLLATERAL_MISSING:
+    'give the documents or keys that lie beside it (name the folder, or --collateral), or fetch them',
   CHAIN_INVALID: 'check that the certificates are those of the vendor, from leaf to root',
   UNTRUSTED_ROOT: 'pass the anchor of the root that you trust; a devnet has a root of its own',
-  CHAIN_SIGNATURE: forged,
-  CERT_EXPIRED_OR_NOT_YET_VALID: clock,
+  CHAIN_SIGNATURE:
+    'give the certificates of this very machine and product line; if they are, evidence or chain is forged',
+  CERT_EXPIRED_OR_NOT_YET_VALID:
+    'check the time that was given (Unix seconds); for what was recorded give the time of its making',
   CERT_MISMATCH: 'give the certificate of this very device and of the TCB that it reports',
   CRL_MISSING: refetch,
-  CRL_INVALID_OR_EXPIRED: clock,
+  CRL_INVALID_OR_EXPIRED:
+    'give the list that the issuer itself signed, of the time that was given; fetch it anew',
   OCSP_INVALID_OR_EXPIRED: 'ask the vendor for a new OCSP answer',
   CERT_REVOKED: 'do not trust this machine: its vendor has revoked a key that this rests on',
   TCB_INFO_SIGNATURE: refetch,
@@ -55,45 +59,53 @@ const rejectAdvice: Readonly<Record<RejectCode, string>> = {
 }
 
 const updateMachine = "update the machine's firmware and modules, then ask for new evidence"
-const startAnew = 'start it without that, or allow it in the policy'
+
+/** What to do about something that the policy can allow by `member`. */
+function startAnew(member: string): string {
+  return `start it without that, or allow it (${member})`
+}
 
 const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   CHAIN_ONLY: 'give collateral',
-  MEASUREMENT: 'run software that the policy lists, or list this measurement',
+  MEASUREMENT:
+    'run software that the policy lists, or list its measurement (measurements; for what lies below a TPM tpm.hardwareMeasurements)',
   REPORT_DATA: 'ask for evidence over the report data that is expected',
-  MACHINE: 'use a machine that the policy lists, or list this one',
-  TIER: 'use a machine that is on a list of this tier, or lower the least tier',
+  MACHINE: 'use a machine that the policy lists, or list this one (machineIds)',
+  TIER: 'use a machine that is on a list of this tier, or lower the least tier (minTier)',
   PRODUCT_LINE:
-    'use another product line: the policy denies this one, or its keys can be extracted',
-  REVOCATION_UNKNOWN: "give the vendor's current revocation list or OCSP answer",
-  ENDORSEMENT: "pin the device's key: pass an anchor for it",
-  DEBUG: 'start it without debugging, or allow that in the policy',
+    'use another product line; or allow this one (deniedProductLines, allowExtractableKeys)',
+  REVOCATION_UNKNOWN:
+    "give the vendor's current list or OCSP answer, where one is read for this kind; or allow that it is not known (allowUnknownRevocation)",
+  ENDORSEMENT:
+    "pin the device's key: pass an anchor for it (allowSuppliedKeys lets any key through)",
+  DEBUG: 'start it without debugging, or allow it (allowDebug)',
   TCB_STATUS: `${updateMachine}; or allow the status (tcbStatuses) or some time to update (graceSeconds)`,
   SGX_TCB_REVOKED: updateMachine,
   ADVISORY: `${updateMachine}; or allow the advisory by its id (advisories)`,
   TCB_EVALUATION_DATA_NUMBER: 'fetch newer TCB info and QE identity',
   ROOT_CRL_NUMBER: 'fetch a newer revocation list of the root',
   PCK_CRL_NUMBER: 'fetch a newer revocation list of the PCK authority',
-  MIGRATABLE: startAnew,
-  SERVICE_TD: startAnew,
-  SEPT_VE_ENABLED: 'start the TD with SEPT_VE_DISABLE, or allow it in the policy',
-  PKS: startAnew,
-  KEY_LOCKER: startAnew,
-  PERFMON: startAnew,
+  MIGRATABLE: startAnew('tdx.allowMigratable'),
+  SERVICE_TD: startAnew('tdx.allowServiceTd'),
+  SEPT_VE_ENABLED: 'start the TD with SEPT_VE_DISABLE, or allow it (tdx.allowSeptVeEnabled)',
+  PKS: startAnew('tdx.allowPks'),
+  KEY_LOCKER: startAnew('tdx.allowKeyLocker'),
+  PERFMON: startAnew('tdx.allowPerfmon'),
   RESERVED_ATTRIBUTES: 'start it without attributes that have no name here',
-  PROVISION_KEY: startAnew,
+  PROVISION_KEY: startAnew('sgx.allowProvisionKey'),
   PCK_CERT_UNAVAILABLE: "give the machine's PCK chain with the collateral",
   MRSIGNER: 'run an enclave of a signer that the policy lists, or list this one',
   ISV_PROD_ID: 'run a product that the policy lists, or list this one',
   ISV_SVN: 'run a newer version of the enclave',
   CONFIG_ID: 'start the enclave with a configuration that the policy lists, or list this one',
-  MIN_TCB: updateMachine,
+  MIN_TCB: `${updateMachine}; or want less (snp.minTcb)`,
   TCB_ORDER: updateMachine,
-  VLEK: 'ask for a report signed by a VCEK, or allow the VLEK, which names no chip',
-  VMPL: 'ask for a report from a level that the policy allows',
-  MIGRATION_AGENT: startAnew,
-  SMT: 'start the guest with a policy that excludes SMT, or allow it',
-  ALIAS_CHECK: "update the machine's firmware so that it checks memory for aliases",
+  VLEK: 'ask for a report signed by a VCEK, or allow the VLEK, which names no chip (snp.allowVlek)',
+  VMPL: 'ask for a report from a level that the policy allows (snp.vmplMax)',
+  MIGRATION_AGENT: startAnew('snp.allowMigrationAgent'),
+  SMT: 'start the guest with a policy that excludes SMT, or allow it (snp.allowSmt)',
+  ALIAS_CHECK:
+    "update the machine's firmware so that it checks memory for aliases, or do without (snp.requireAliasCheck)",
   RESERVED_POLICY: 'start the guest without policy bits that have no name here',
   POLICY_ABI: 'start the guest with a policy that demands a newer firmware interface',
   ID_KEY: 'start the guest with an identity block signed by a key that the policy lists',
@@ -106,8 +118,10 @@ const reasonAdvice: Readonly<Record<ReasonCode, string>> = {
   FIRMWARE_ID:
     'update the firmware of the device, so that it reports the identity in its certificate',
   DOCUMENT_AGE: 'ask the enclave for a new document, and check the time that was given',
-  LIFECYCLE: 'use a device in its secured state: this one can be opened or is not provisioned',
-  INSTANCE_ID: 'check which device this is: its instance id is not the digest of its key',
+  LIFECYCLE:
+    'use a device in its secured state: this one can be opened or is not provisioned (arm.allowUnsecuredLifecycle)',
+  INSTANCE_ID:
+    'check which device this is: its instance id is not the digest of its key (arm.requireInstanceIdOfKey)',
   WEAK_HASH: 'quote a SHA-256 bank with SHA-256, or allow SHA-1 in the policy',
   PCR_MISSING: 'give the values of the PCRs that the policy names',
   AK_ATTRIBUTES:

@@ -36,6 +36,12 @@ export type AuthenticAppraisal<C extends Claims = Claims> = {
   readonly reasons: readonly Reason[]
 }
 
+/** Authentic in full, and nothing speaks against it. */
+export type AcceptedAppraisal<C extends Claims = Claims> = AuthenticAppraisal<C> & {
+  readonly authentic: true
+  readonly reasons: readonly []
+}
+
 /** Something does not hold. */
 export type RejectedAppraisal = {
   readonly authentic: false
@@ -47,7 +53,9 @@ export type RejectedAppraisal = {
 }
 
 /** Whether evidence is authentic in full and nothing speaks against it. */
-export function isAccepted(appraisal: Appraisal): boolean {
+export function isAccepted<C extends Claims>(
+  appraisal: Appraisal<C>,
+): appraisal is AcceptedAppraisal<C> {
   return appraisal.authentic === true && appraisal.reasons.length === 0
 }
 

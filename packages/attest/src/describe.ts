@@ -1,5 +1,6 @@
 import { adviseReason, adviseReject } from './advice.ts'
 import { isAccepted, type Appraisal } from './appraisal.ts'
+import { sayTime } from './say-time.ts'
 
 /** The end of certificates that have none: 9999-12-31. Spec: RFC 5280 section 4.1.2.5. */
 const endless = 253_402_300_799
@@ -8,12 +9,11 @@ const endless = 253_402_300_799
 export function describeAppraisal(appraisal: Appraisal): string {
   if (appraisal.authentic === false)
     return `Not authentic: ${appraisal.reject} (${appraisal.where}); ${adviseReject(appraisal.reject)}`
-  const { tcbStatus, productLine } = appraisal.claims
+  const { tee, tcbStatus, productLine } = appraisal.claims
   const status = tcbStatus === undefined ? '' : `, TCB ${tcbStatus}`
-  const until = new Date(appraisal.until * 1000).toISOString()
-  const end = appraisal.until >= endless ? '' : `, valid until ${until}`
+  const end = appraisal.until >= endless ? '' : `, valid until ${sayTime(appraisal.until)}`
   return [
-    `${verdict(appraisal)}: ${productLine}${status}${end}`,
+    `${verdict(appraisal)}: ${tee} of ${productLine}${status}${end}`,
     ...appraisal.reasons.map(
       ({ code, detail, actual, expected }) =>
         `- ${code}: ${detail}; got ${actual}, expected ${expected}; ${adviseReason(code)}`,

@@ -20,6 +20,7 @@ export {
   appraisalDigest,
   encodeAppraisal,
   isAccepted,
+  type AcceptedAppraisal,
   type Appraisal,
   type AuthenticAppraisal,
   type Given,

@@ -33,7 +33,7 @@ export async function appraiseProvenance(
   evidence: ProvenanceEvidence,
   assetDigest: Bytes,
   given: Given,
-): Promise<Appraisal<PsaClaims> | Appraisal<TpmClaims>> {
+): Promise<Appraisal<PsaClaims | TpmClaims>> {
   const reportData = encodeHex(await provenanceNonce(assetDigest))
   const asked: Given = { ...given, policy: { ...given.policy, reportData } }
   return evidence.tee === 'arm-psa'

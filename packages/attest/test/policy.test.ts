@@ -325,7 +325,7 @@ test('a policy digest is of its canonical JSON, and depends on no order', async 
 
 test('an appraisal in words names the verdict, the end and each reason', async () => {
   expect(describeAppraisal(genuine)).toMatch(
-    /^Accepted: [0-9a-f]{12}, TCB UpToDate, valid until \d{4}-/,
+    /^Accepted: tdx of [0-9a-f]{12}, TCB UpToDate, valid until \d{4}-/,
   )
   const refused = await appraise(
     { tee: 'tdx', quote },

@@ -159,10 +159,9 @@ async function evidenceFact(
   return {
     name: 'evidence',
     state: accepted ? 'proved' : 'not-proved',
-    detail:
-      accepted && appraisal.authentic !== false
-        ? `${evidence.tee}, ${appraisal.claims.endorsement} key, measurement ${appraisal.claims.measurement}`
-        : oneLine(appraisal),
+    detail: accepted
+      ? `${evidence.tee}, ${appraisal.claims.endorsement} key, measurement ${appraisal.claims.measurement}`
+      : oneLine(appraisal),
   }
 }
 

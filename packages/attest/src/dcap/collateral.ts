@@ -19,6 +19,7 @@ import type { IntelCollateral } from './collateral-documents.ts'
 import { parseQeIdentity, type QeIdentity } from './qe-identity.ts'
 import { parseSgxExtension, type SgxExtension } from './sgx-extension.ts'
 import type { SgxTcbInfo, TcbInfo, TdxTcbInfo } from './tcb-info.ts'
+import { sayTime } from '../say-time.ts'
 
 /** Collateral whose chains, revocation lists, signatures and times hold. */
 export type VerifiedCollateral<I extends TcbInfo = TcbInfo> = {
@@ -314,7 +315,8 @@ async function verifyList(
   refuseUnless(
     list.thisUpdate <= now && now <= list.nextUpdate,
     'CRL_INVALID_OR_EXPIRED',
-    () => `${what}: valid from ${list.thisUpdate} to ${list.nextUpdate}, now is ${now}`,
+    () =>
+      `${what}: valid from ${sayTime(list.thisUpdate)} to ${sayTime(list.nextUpdate)}, now is ${sayTime(now)}`,
   )
   const { number } = list
   if (number === undefined) throw new Refusal('CRL_INVALID_OR_EXPIRED', `${what}: no number`)
@@ -361,6 +363,14 @@ function requireCurrent(
   early: RejectCode,
   late: RejectCode,
 ): void {
-  refuseUnless(issueDate <= now, early, () => `issued at ${issueDate}, now is ${now}`)
-  refuseUnless(now <= nextUpdate, late, () => `next update at ${nextUpdate}, now is ${now}`)
+  refuseUnless(
+    issueDate <= now,
+    early,
+    () => `issued at ${sayTime(issueDate)}, now is ${sayTime(now)}`,
+  )
+  refuseUnless(
+    now <= nextUpdate,
+    late,
+    () => `next update at ${sayTime(nextUpdate)}, now is ${sayTime(now)}`,
+  )
 }

@@ -12,6 +12,7 @@ import {
 import type { EarClaims } from './claims.ts'
 import { parseEarClaims, type ReadEar } from './parse.ts'
 import { algorithmOf, verifyEarSignature, type EarKey, type EarSigner } from './signature.ts'
+import { sayTime } from '../say-time.ts'
 
 /** Most characters of an EAR as a token. */
 export const earCharactersMax = 256 * 1024
@@ -95,11 +96,23 @@ function checkExpected(
     return { valid: false, fault: 'NONCE', where: `got ${nonce ?? 'none'}` }
   // Said of what holds: no comparison with a time or an age that is no number does.
   if (!(iat <= now + leewaySeconds))
-    return { valid: false, fault: 'NOT_YET_VALID', where: `issued at ${iat}, now is ${now}` }
+    return {
+      valid: false,
+      fault: 'NOT_YET_VALID',
+      where: `issued at ${sayTime(iat)}, now is ${sayTime(now)}`,
+    }
   if (!(now <= iat + ageSecondsMax))
-    return { valid: false, fault: 'EXPIRED', where: `issued at ${iat}, now is ${now}` }
+    return {
+      valid: false,
+      fault: 'EXPIRED',
+      where: `issued at ${sayTime(iat)}, now is ${sayTime(now)}`,
+    }
   if (exp !== undefined && !(now <= exp))
-    return { valid: false, fault: 'EXPIRED', where: `valid until ${exp}, now is ${now}` }
+    return {
+      valid: false,
+      fault: 'EXPIRED',
+      where: `valid until ${sayTime(exp)}, now is ${sayTime(now)}`,
+    }
   return undefined
 }
 

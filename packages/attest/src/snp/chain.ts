@@ -12,6 +12,7 @@ import { earliest, type CertificateMemory, type Chain } from '../x509/chain.ts'
 import { keyUsageBits, mayUse } from '../x509/extensions.ts'
 import { findAuthority, rootOf, type Authority } from './authority.ts'
 import { amdRoots, productLines, type ProductLine } from './product.ts'
+import { sayTime } from '../say-time.ts'
 
 /** A chain whose names, root, signatures and times hold. */
 export type VerifiedChain = {
@@ -59,7 +60,7 @@ export async function verifySnpChain(
       each.notBefore <= now && now <= each.notAfter,
       'CERT_EXPIRED_OR_NOT_YET_VALID',
       () =>
-        `${what}: ${quoted(each)} is valid from ${each.notBefore} to ${each.notAfter}, now is ${now}`,
+        `${what}: ${quoted(each)} is valid from ${sayTime(each.notBefore)} to ${sayTime(each.notAfter)}, now is ${sayTime(now)}`,
     )
   const until = earliest([leaf.notAfter, authority.notAfter, root.notAfter])
   return { kind, line, leaf, authority, root, anchor, until }

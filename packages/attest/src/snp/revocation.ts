@@ -4,6 +4,7 @@ import type { CertificateMemory } from '../x509/chain.ts'
 import { keyUsageBits, mayUse } from '../x509/extensions.ts'
 import { parseRevocationList } from '../x509/revocation-list.ts'
 import type { VerifiedChain } from './chain.ts'
+import { sayTime } from '../say-time.ts'
 
 /** Most characters of a list, in hexadecimal. AMD's have fewer than 2000. */
 const listCharactersMax = 256 * 1024
@@ -55,7 +56,8 @@ export async function verifyRevocation(
   refuseUnless(
     list.thisUpdate <= now && now <= list.nextUpdate,
     'CRL_INVALID_OR_EXPIRED',
-    () => `${field}: valid from ${list.thisUpdate} to ${list.nextUpdate}, now is ${now}`,
+    () =>
+      `${field}: valid from ${sayTime(list.thisUpdate)} to ${sayTime(list.nextUpdate)}, now is ${sayTime(now)}`,
   )
   for (const { serial, commonName } of [root, authority])
     refuseUnless(

@@ -15,6 +15,7 @@ import { keyUsageBits, mayUse } from '../x509/extensions.ts'
 import { objectIds } from '../x509/object-ids.ts'
 import { isSignedBy } from '../x509/signed.ts'
 import { authorityKeys, type AuthorityKey } from './authority-keys.ts'
+import { sayTime } from '../say-time.ts'
 
 /** What a chain of certificates says about an attestation key. */
 export type AttestationKeyChain = {
@@ -138,7 +139,7 @@ async function verifyToKnownAuthority(
     refuseUnless(
       notBefore <= now && now <= notAfter,
       'CERT_EXPIRED_OR_NOT_YET_VALID',
-      `${what}: a certificate in it, or that of ${known.name}, is valid from ${notBefore} to ${notAfter}, now is ${now}`,
+      `${what}: a certificate in it, or that of ${known.name}, is valid from ${sayTime(notBefore)} to ${sayTime(notAfter)}, now is ${sayTime(now)}`,
     )
   return { anchor: anchorName(anchor), until: earliest(times.map(({ notAfter }) => notAfter)) }
 }

@@ -6,6 +6,7 @@ import type { Certificate } from './certificate.ts'
 import { earliest, type CertificateMemory, type Chain } from './chain.ts'
 import { keyUsageBits, mayUse } from './extensions.ts'
 import type { OcspAnswer, OcspResponse } from './ocsp.ts'
+import { sayTime } from '../say-time.ts'
 
 /** What responders say of one certificate of a chain, and how long they say so. */
 export type CertificateStatus =
@@ -96,7 +97,8 @@ function requireCurrent(
   refuseUnless(
     from <= now && now <= to,
     'OCSP_INVALID_OR_EXPIRED',
-    () => `${what} about ${quoted(certificate)} is valid from ${from} to ${to}, now is ${now}`,
+    () =>
+      `${what} about ${quoted(certificate)} is valid from ${sayTime(from)} to ${sayTime(to)}, now is ${sayTime(now)}`,
   )
 }
 

@@ -15,6 +15,7 @@ import { parseCertificate, type Certificate } from './certificate.ts'
 import { keyUsageBits, mayUse } from './extensions.ts'
 import type { RevocationList } from './revocation-list.ts'
 import { isSignedBy } from './signed.ts'
+import { sayTime } from '../say-time.ts'
 
 /** How many certificates and characters one chain may have. */
 export const chainLimits = { blocksMax: 10, charactersMax: 64 * 1024 }
@@ -142,7 +143,7 @@ function requireValid(certificate: Certificate, what: string, now: UnixSeconds):
   if (notBefore <= now && now <= notAfter) return
   throw new Refusal(
     'CERT_EXPIRED_OR_NOT_YET_VALID',
-    `${what}: ${quoted(certificate)} is valid from ${notBefore} to ${notAfter}, now is ${now}`,
+    `${what}: ${quoted(certificate)} is valid from ${sayTime(notBefore)} to ${sayTime(notAfter)}, now is ${sayTime(now)}`,
   )
 }
 
