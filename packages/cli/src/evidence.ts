@@ -4,6 +4,7 @@ import { evidenceFormat } from '@cloister/attest'
 import type { CommandSpec } from './command.ts'
 import { appraiseAnswer, explainAnswer } from './evidence/appraise.ts'
 import { collectAnswer, collectOptions, driversAnswer } from './evidence/collect.ts'
+import { earKeyAnswer, earKeyOptions } from './evidence/ear-key.ts'
 import { earAnswer, earOptions, earVerifyAnswer, earVerifyOptions } from './evidence/ear.ts'
 import { fetchAnswer, fetchOptions } from './evidence/fetch.ts'
 import { judgeNamed, judgeOptions, readNamed } from './evidence/judge.ts'
@@ -76,6 +77,12 @@ export const evidenceCommands: readonly CommandSpec[] = [
     usage: 'ear-verify <FILE>',
     about: "whether an attestation result is its signer's, and what it says",
     options: earVerifyOptions,
-    run: async (given) => await earVerifyAnswer(given),
+    run: async (given, run) => await earVerifyAnswer(given, run),
+  },
+  {
+    usage: 'ear-key',
+    about: 'make a key that signs attestation results, and its public half',
+    options: earKeyOptions,
+    run: async (given) => await earKeyAnswer(given),
   },
 ]

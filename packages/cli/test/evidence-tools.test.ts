@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -177,6 +177,46 @@ test.for(['ES256', 'EdDSA'])(
     expect((await here(verify)).code).toBe(6)
   },
 )
+
+test.for(['p256', 'ed25519'])('ear-key makes a %s key that signs results', async (type) => {
+  const [secret, known, token] = ['key', 'pub', 'jwt'].map((end) => join(folder, `${type}.${end}`))
+  const make = ['evidence', 'ear-key', '--out', secret!, '--public', known!, '--type', type]
+  expect((await here([...make.slice(0, 4), '--public', secret!])).code).toBe(2)
+  expect(lastJson(await here([...make, '--json']))).toMatchObject({ type, path: secret })
+  expect(statSync(secret!).mode & 0o777).toBe(0o600)
+  expect(JSON.parse(readFileSync(known!, 'utf8'))).not.toHaveProperty('d')
+  const written = readFileSync(secret!)
+  const again = await here(make)
+  expect(again.code).not.toBe(0)
+  expect(again.stderr).toMatch(/there is one already; choose another path$/m)
+  expect(readFileSync(secret!)).toEqual(written)
+  const made = await here(['evidence', 'ear', evidenceAt(`own-${type}`), ...at, '--key', secret!])
+  writeFileSync(token!, made.stdout)
+  const verify = ['evidence', 'ear-verify', token!, ...at, '--key']
+  expect(await here([...verify, known!])).toMatchObject({ code: 0, stderr: '' })
+  const careless = await here([...verify, secret!])
+  expect([careless.code, careless.stderr]).toEqual([0, expect.stringContaining('is a private key')])
+})
+
+test('a key in another format is refused by the name of its file', async () => {
+  const pem = join(folder, 'k8.pem')
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  writeFileSync(pem, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
+  const publicOnly = join(folder, 'public-only.jwk')
+  writeFileSync(publicOnly, JSON.stringify(publicKey.export({ format: 'jwk' })), { mode: 0o600 })
+  for (const path of [pem, publicOnly]) {
+    const made = await here([
+      'evidence',
+      'ear',
+      evidenceAt(`${path}-ear`.split('/').at(-1)!),
+      ...at,
+      '--key',
+      path,
+    ])
+    expect(made.code).not.toBe(0)
+    expect(made.stderr).toContain(`${path}: expected a private JWK (JSON, not PEM)`)
+  }
+})
 
 test('a result says which bytes were judged, and of none where nothing could be read', async () => {
   const { privateKey } = generateKeyPairSync('ed25519')

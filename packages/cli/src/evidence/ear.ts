@@ -5,23 +5,16 @@ import {
   signEar,
   verifyEar,
   type EarInput,
-  type EarKey,
   type Evidence,
 } from '@cloister/attest'
-import {
-  concatBytes,
-  MalformedError,
-  OperationError,
-  parseJson,
-  type Bytes,
-  type Json,
-} from '@cloister/codec'
+import { concatBytes, MalformedError, type Bytes } from '@cloister/codec'
 
 import type { Answer, Given, OptionSpec, Run } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { readInput, readText } from '../files.ts'
+import { readText } from '../files.ts'
 import { usageError } from '../usage-error.ts'
 import { wholeNumber } from '../values.ts'
+import { readPrivateKey, readPublicKey } from './ear-key.ts'
 import { judgeNamed, judgeOptions, nowOf, type Judged } from './judge.ts'
 import { challengeOf, judgeSessionNamed, sessionSetOptions } from './judge-session.ts'
 
@@ -30,7 +23,7 @@ export const earOptions: readonly OptionSpec[] = [
   ...judgeOptions,
   {
     flags: '--key <FILE>',
-    about: 'who signs: a private JWK on P-256 or Ed25519, in a file of mode 600',
+    about: 'who signs: a private JWK on P-256 or Ed25519, in a file of mode 600; ear-key makes one',
     required: true,
   },
   {
@@ -52,7 +45,11 @@ export const earOptions: readonly OptionSpec[] = [
 
 /** Options of `cloister evidence ear-verify`. */
 export const earVerifyOptions: readonly OptionSpec[] = [
-  { flags: '--key <FILE>', about: "the signer's public JWK", required: true },
+  {
+    flags: '--key <FILE>',
+    about: "the signer's public JWK, as ear-key --public writes it",
+    required: true,
+  },
   { flags: '--at <TIME>', about: 'judge as of this time; now unless said' },
   { flags: '--max-age <SECONDS>', about: 'how old it may be; 300 unless said' },
   { flags: '--nonce <TEXT>', about: 'what has to stand in it; any unless said' },
@@ -60,7 +57,7 @@ export const earVerifyOptions: readonly OptionSpec[] = [
 
 /** `cloister evidence ear`: judges evidence and signs what came out as an attestation result. */
 export async function earAnswer(given: Given, run: Run): Promise<Answer> {
-  const key = await readKey(given.needed('key'), 'private')
+  const key = await readPrivateKey(given.needed('key'))
   const nonce = given.read('nonce', nonceOf)
   const developer = given.read('developer', developerOf) ?? 'cloister'
   const { accepted, appraisals } = await judgeForEar(given, run)
@@ -112,8 +109,8 @@ async function judgeForEar(given: Given, run: Run): Promise<ForEar> {
 const ageSecondsUsual = 300
 
 /** `cloister evidence ear-verify`: whether an attestation result is its signer's, and what it says. */
-export async function earVerifyAnswer(given: Given): Promise<Answer> {
-  const key = await readKey(given.needed('key'), 'public')
+export async function earVerifyAnswer(given: Given, run: Run): Promise<Answer> {
+  const key = await readPublicKey(given.needed('key'), run)
   const token = readText(given.argument(0), { what: 'EAR', bytesMax: 1 << 20 }).trim()
   const verified = await verifyEar(token, key, {
     now: nowOf(given),
@@ -154,39 +151,4 @@ function developerOf(text: string): string {
 function textOf(text: string, what: string, min: number, max: number): string {
   if (text.length >= min && text.length <= max) return text
   throw new MalformedError(what, 0, `got ${text.length} characters, expected ${min} to ${max}`)
-}
-
-async function readKey(path: string, kind: 'private' | 'public'): Promise<EarKey> {
-  const secret = kind === 'private' ? ({ secret: true } as const) : {}
-  const bytes = readInput(path, { what: `${kind} key`, bytesMax: 1 << 16, ...secret })
-  const members = membersOf(parseJson(new TextDecoder().decode(bytes), 'key', keyLimits))
-  const text = (name: string): string => {
-    const member = members.get(name)
-    return typeof member === 'string' ? member : ''
-  }
-  const isEdwards = text('kty') === 'OKP'
-  const jwk = {
-    kty: text('kty'),
-    crv: text('crv'),
-    x: text('x'),
-    ...(isEdwards ? {} : { y: text('y') }),
-    ...(kind === 'private' && { d: text('d') }),
-  }
-  const algorithm = isEdwards ? { name: 'Ed25519' } : { name: 'ECDSA', namedCurve: 'P-256' }
-  try {
-    const usage = kind === 'private' ? 'sign' : 'verify'
-    return await crypto.subtle.importKey('jwk', jwk, algorithm, false, [usage])
-  } catch (cause) {
-    throw new OperationError(
-      'key-file-malformed',
-      `Cannot use the ${kind} key ${path}: expected a ${kind} JWK on P-256 (EC) or Ed25519 (OKP)`,
-      { cause },
-    )
-  }
-}
-
-const keyLimits = { charactersMax: 1 << 16, depthMax: 4 }
-
-function membersOf(value: Json): ReadonlyMap<string, Json> {
-  return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : [])
 }
