@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import {
   anchorName,
   anchorSpkiSha256,
@@ -8,6 +8,7 @@ import {
   encodeAppraisal,
   insecureDevnetAnchor,
   intelMachineId,
+  parseAnchorFile,
   parseCollateral,
   parseTdxQuote,
   productionAnchor,
@@ -18,6 +19,7 @@ import {
 import { concatBytes, encodeHex, encodeUtf8, parseUtf8, unixSeconds } from '@cloister/codec'
 import { expect, test } from 'vitest'
 import { findAnchor } from '../src/anchors.ts'
+import { pckChainText } from '../src/dcap/certification.ts'
 import { Recall } from '../src/memory.ts'
 import { keyPair } from './keys.ts'
 import { emulated } from './vectors.ts'
@@ -217,4 +219,24 @@ test('recall keeps 64 entries and 8 Mi characters, and lets the oldest go', () =
   expect([get(`${big}1`), get(`${big}1`), get(`${big}2`), get(`${big}1`)]).toEqual([67, 67, 68, 69])
   const huge = 'x'.repeat(9 * 1024 * 1024)
   expect([get(huge), get(huge)]).toEqual([70, 71])
+})
+
+test('a file of anchors holds roots or keys, and what is no root is refused by its name', async () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const spki = Uint8Array.from(publicKey.export({ format: 'der', type: 'spki' }))
+  const pem = Uint8Array.from(Buffer.from(publicKey.export({ format: 'pem', type: 'spki' })))
+  const jwk = Uint8Array.from(Buffer.from(JSON.stringify(publicKey.export({ format: 'jwk' }))))
+  const expected = [{ kind: 'device-key', tee: 'arm-psa', spkiSha256: sha256(spki) }]
+  for (const file of [spki, pem, jwk])
+    expect((await parseAnchorFile(file, 'arm-psa')).anchors).toEqual(expected)
+  // A key signs no TDX quote: there it is no anchor.
+  expect((await parseAnchorFile(spki, 'tdx')).anchors).toEqual([])
+  const { quote, given } = emulated('up-to-date')
+  const chain = pckChainText(parseTdxQuote(quote)) ?? ''
+  const blocks = chain.split(/(?=-----BEGIN)/)
+  const root = Uint8Array.from(Buffer.from(blocks.at(-1)!))
+  expect((await parseAnchorFile(root, 'tdx')).anchors).toEqual(given.anchors)
+  await expect(parseAnchorFile(Uint8Array.from(Buffer.from(chain)), 'tdx')).rejects.toThrow(
+    /is not a root/,
+  )
 })

@@ -28,11 +28,27 @@ const productLines = listField<string>(
   1024,
 )
 
+/** Measurements and machine ids are 32 bytes: anything else would match nothing. */
+const digest: Field<string> = {
+  parse(value, path) {
+    if (typeof value === 'string' && /^(?:0x)?[0-9a-f]{64}$/i.test(value)) return value
+    throw new MalformedError(path, 0, 'expected 64 hexadecimal digits')
+  },
+  encode: (value) => value,
+}
+
+const digests = listField(digest, 1024)
+
+const digestsOrAny: Field<readonly string[] | 'any'> = {
+  parse: (value, path) => (value === any ? any : digests.parse(value, path)),
+  encode: (value) => value,
+}
+
 const policy = objectField({
-  measurements: textsOrAny,
+  measurements: digestsOrAny,
   reportData: textField(2048, 2),
-  machineIds: textsOrAny,
-  machineLists: listField(objectField({ tier: tierField(2, 3), machineIds: texts }), 64),
+  machineIds: digestsOrAny,
+  machineLists: listField(objectField({ tier: tierField(2, 3), machineIds: digests }), 64),
   minTier: tierField(0, 1, 2, 3),
   deniedProductLines: productLines,
   allowExtractableKeys: productLines,

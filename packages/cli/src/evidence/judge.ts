@@ -28,18 +28,19 @@ import type { Given, OptionSpec, Run } from '../command.ts'
 import { anonymousPolicy, readPolicy } from '../evidence-policy.ts'
 import { readInput } from '../files.ts'
 import { optionalDeploymentOption, readDeployment } from '../session.ts'
+import { usageError } from '../usage-error.ts'
 import { parseTime } from '../values.ts'
 
 /** Options that say who is trusted, and at what time. */
 export const anchorOptions: readonly OptionSpec[] = [
   {
     flags: '--at <TIME>',
-    about: 'judge as of this time, such as 2026-03-05T10:50:03Z; now unless said',
+    about: 'judge as of this time, 2026-03-05T10:50:03Z or Unix seconds; now unless said',
   },
   {
     flags: '--anchors <NAME>',
     about:
-      "production: every vendor's root; or a FILE with a root certificate or a device's key (JWK); may be given again",
+      "production: every vendor's root, or one by its name; or a FILE with a root certificate or a device's key (JWK, SPKI); may be given again",
     many: true,
   },
   { ...optionalDeploymentOption, about: 'a manifest whose anchors are trusted' },
@@ -170,13 +171,16 @@ function withKeys(collateral: Collateral, keys: AnchorFile['deviceKeys']): Colla
 /** Whom a command trusts to vouch for evidence of `tee`: a device's key that it names is pinned for that alone. */
 export async function trustedOf(given: Given, tee: Tee | undefined): Promise<AnchorFile> {
   const named = given.texts('anchors')
-  const paths = named.filter((name) => name !== production)
+  const vendors = productionAnchors().filter(({ name }) => named.includes(name))
+  const paths = named.filter(
+    (name) => name !== production && !vendors.some((each) => each.name === name),
+  )
   const files = await Promise.all(paths.map((path) => readAnchors(path, tee)))
   const isProduction =
     named.includes(production) || (named.length === 0 && given.text('deployment') === undefined)
   return {
     anchors: [
-      ...(isProduction ? productionAnchors() : []),
+      ...(isProduction ? productionAnchors() : vendors),
       ...files.flatMap(({ anchors }) => anchors),
       ...(given.text('deployment') === undefined ? [] : readDeployment(given).anchors),
     ],
@@ -187,7 +191,13 @@ export async function trustedOf(given: Given, tee: Tee | undefined): Promise<Anc
 const production = 'production'
 
 async function readAnchors(path: string, tee: Tee | undefined): Promise<AnchorFile> {
-  return await parseAnchorFile(readInput(path, { what: 'anchors', bytesMax: 1 << 20 }), tee)
+  const bytes = readInput(path, { what: 'anchors', bytesMax: 1 << 20 })
+  try {
+    return await parseAnchorFile(bytes, tee)
+  } catch (cause) {
+    if (!(cause instanceof MalformedError)) throw cause
+    throw usageError(`Cannot use the anchors ${path}: ${cause.message}`, cause)
+  }
 }
 
 /** What a command wants of evidence; `reportData` counts before the policy file's. */
