@@ -7,8 +7,9 @@ import type { Collateral } from '@cloister/attest'
 import { unixSeconds } from '@cloister/codec'
 import { createManufacturer, createTpmManufacturer, serveCollateral } from '@cloister/emulator'
 import { writeEvidence } from '@cloister/io'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
+import { withProgress } from '../src/evidence/fetch-progress.ts'
 import { here, lastJson } from './cli.ts'
 
 let folder: string
@@ -132,6 +133,46 @@ test.for<[string, Collateral]>([
   ])
   expect(ended.code).toBe(6)
   expect(lastJson(ended)).toMatchObject({ fetched: false, reject: 'QUOTE_SIGNATURE' })
+})
+
+test('a service that cannot be reached is named once, with what to do and what is waited for', async () => {
+  const service = await serveCollateral(manufacturer)
+  const { url } = service
+  await service.close()
+  const ended = await here([
+    ...['evidence', 'fetch', evidenceAt('offline'), ...at, '--anchors', rootAt('root-5.der')],
+    ...['--out', join(folder, 'offline.json'), '--pccs', url],
+  ])
+  expect(ended.code).not.toBe(0)
+  const lines = ended.stderr.trim().split('\n')
+  const last = lines.at(-1)!
+  expect(last.split(url)).toHaveLength(2)
+  expect(last).toMatch(
+    /cannot reach it: nothing listens there \(ECONNREFUSED\); check the network or proxy, or name another.*--pccs/,
+  )
+}, 30_000)
+
+test('a fetch that takes longer says what it waits for', async () => {
+  vi.useFakeTimers()
+  try {
+    const said: string[] = []
+    const run = { json: false, say: (line: string) => said.push(line), emit: () => {} }
+    const { promise, resolve } = Promise.withResolvers<number>()
+    const waiting = withProgress(run, async (log) => {
+      log.debug('A service is asked', { url: 'https://kds.example', attempt: 2, attemptsMax: 4 })
+      return await promise
+    })
+    await vi.advanceTimersByTimeAsync(2_900)
+    expect(said).toEqual([])
+    await vi.advanceTimersByTimeAsync(200)
+    expect(said).toEqual(['waiting for https://kds.example, attempt 2 of 4 (3 s)'])
+    resolve(1)
+    expect(await waiting).toBe(1)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(said).toHaveLength(1)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test.for(['ES256', 'EdDSA'])(

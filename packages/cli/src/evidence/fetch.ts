@@ -14,6 +14,7 @@ import type { Answer, Given, OptionSpec, Run } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { refuseExisting, writeOutput } from '../files.ts'
 import { forceOption, outOption, writeRule } from '../output-options.ts'
+import { withProgress } from './fetch-progress.ts'
 import { anchorOptions, nowOf, readNamed, trustedOf } from './judge.ts'
 
 /** Options of `cloister evidence fetch`. */
@@ -45,12 +46,14 @@ export async function fetchAnswer(given: Given, run: Run): Promise<Answer> {
   const { anchors } = await trustedOf(given, named.evidence.tee)
   const folder = given.text('cache')
   const cache = folder === undefined ? new MemoryCache() : await FolderCache.open(folder)
-  const fetcher = new CollateralFetcher(servicesOf(given), new DocumentClient({ cache }))
-  const fetched = await fetcher.fetch(named.evidence, {
-    anchors,
-    now: nowOf(given),
-    known: named.collateral,
-    ...(given.flag('early') && { update: 'early' }),
+  const fetched = await withProgress(run, async (log) => {
+    const client = new DocumentClient({ cache, log })
+    return await new CollateralFetcher(servicesOf(given), client).fetch(named.evidence, {
+      anchors,
+      now: nowOf(given),
+      known: named.collateral,
+      ...(given.flag('early') && { update: 'early' }),
+    })
   })
   if (fetched.kind === 'refused') {
     const { reject, where } = fetched.appraisal

@@ -12,6 +12,7 @@ import { silentLog, type Log } from '../log.ts'
 import { retryDelayMs, type RetryPlan } from '../retry.ts'
 import { MemoryCache, type CacheEntry, type CollateralCache } from './cache.ts'
 import { Gate, Pace, type Clock } from './pace.ts'
+import { sayServiceFault } from './service-fault.ts'
 
 /** One document that a vendor's service is asked for. */
 export type DocumentRequest = {
@@ -171,7 +172,7 @@ export class DocumentClient {
       if (!(cause instanceof OperationError || cause instanceof MalformedError)) throw cause
       throw new OperationError(
         'collateral-unavailable',
-        `Cannot get ${request.what} from ${request.url}: ${cause.message}`,
+        `Cannot get ${request.what} from ${request.url}: ${sayServiceFault(cause, request.url)}`,
         { cause, retryable: cause instanceof OperationError && cause.retryable },
       )
     }
@@ -182,6 +183,11 @@ export class DocumentClient {
     const { name, intervalMs } = request.lane
     const lane = `${hostOf(request)} ${name}`
     for (let attempt = 1; ; attempt++) {
+      this.#options.log.debug('A service is asked, in its turn', {
+        url: request.url,
+        attempt,
+        attemptsMax: retry.attemptsMax,
+      })
       await this.#pace.turn(lane, intervalMs)
       try {
         return await this.#gate.run(() => this.#ask(request))
