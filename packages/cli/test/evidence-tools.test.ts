@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -287,6 +287,25 @@ test('a result says which bytes were judged, and of none where nothing could be 
   expect(unread).not.toHaveProperty(['cloister.evidence-digest'])
   expect(unread).not.toHaveProperty(['cloister.session-reasons'])
 })
+
+test.skipIf(existsSync('/dev/tpmrm0'))(
+  'where no TPM is, the device that is missing is named',
+  async () => {
+    const asked = [
+      '--driver',
+      'tpm',
+      '--report-data',
+      '00'.repeat(32),
+      '--out',
+      join(folder, 'tpm'),
+    ]
+    const ended = await here(['evidence', 'collect', ...asked])
+    expect([ended.code, ended.stderr]).toEqual([
+      3,
+      expect.stringContaining('there is no /dev/tpmrm0;'),
+    ])
+  },
+)
 
 test('where no device is, collecting says where it looked, and writes nothing', async () => {
   const out = join(folder, 'collected')

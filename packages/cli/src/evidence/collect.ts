@@ -21,7 +21,8 @@ const drivers = [
 export const collectOptions: readonly OptionSpec[] = [
   {
     flags: '--report-data <HEX>',
-    about: 'what the machine signs over: 64 bytes for most, 32 for a GPU',
+    about:
+      'what the machine signs over: 64 bytes for gramine, dstack and configfs-tsm (Arm CCA: 32 to 64), 32 for nvidia-gpu and nvidia-nvswitch, 1 to 64 for tpm (many TPMs take 32 at most)',
     required: true,
   },
   {

@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { OperationError, type Bytes } from '@cloister/codec'
 
 import { runCommand, type CommandEnd } from './bounded-command.ts'
-import { collectError } from './collect-error.ts'
+import { collectError, fromSystemError, systemCode } from './collect-error.ts'
 import { readToEnd, systemFiles } from './device-files.ts'
 
 /** Runs tpm2-tools against one TPM, with a folder for the files that they exchange. */
@@ -37,11 +38,39 @@ export async function withTpmTools<T>(
   options: TpmToolsOptions,
   work: (tools: TpmTools) => Promise<T>,
 ): Promise<T> {
+  await requireDevice(options.tcti)
   const folder = await mkdtemp(join(tmpdir(), 'cloister-tpm-'))
   try {
     return await work(toolsIn(folder, options))
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Refuses a TPM that is not there before any tool is started: what they say of it names no file. Of a TCTI without a
+ * path of its own only they know.
+ */
+async function requireDevice(tcti: string): Promise<void> {
+  const path = /^(?:device:|swtpm:path=)([^,]+)/.exec(tcti)?.[1]
+  if (path === undefined) return
+  try {
+    await access(path, constants.R_OK | constants.W_OK)
+  } catch (cause) {
+    const code = systemCode(cause)
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw collectError(
+        'evidence-unavailable',
+        `there is no ${path}; give this machine or VM a TPM and switch it on, or name another driver (cloister evidence drivers)`,
+        cause,
+      )
+    if (code === 'EACCES' || code === 'EPERM')
+      throw collectError(
+        'evidence-denied',
+        `${path} is there, and this user may not use it; run as root, or add the user to its group (tss)`,
+        cause,
+      )
+    throw fromSystemError(cause, `access to ${path}`)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -21,6 +21,22 @@ const handle = '0x81010010'
 const nonce = encodeUtf8('thirty-two bytes, never used yet')
 const folder = mkdtempSync(join(tmpdir(), 'cloister-tpm-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))
+
+test('a device that is not there, or not for this user, is named before any tool is started', async () => {
+  const [absent, closed] = [join(folder, 'tpmrm0'), join(folder, 'closed')]
+  await expect(
+    createTpmDriver({ tcti: `device:${absent}` }).collect({ reportData: nonce }),
+  ).rejects.toMatchObject({
+    code: 'evidence-unavailable',
+    message: expect.stringContaining(`there is no ${absent};`),
+  })
+  writeFileSync(closed, '')
+  chmodSync(closed, 0)
+  if (process.getuid?.() === 0) return // Nothing is closed to root.
+  await expect(
+    createTpmDriver({ tcti: `device:${closed}` }).collect({ reportData: nonce }),
+  ).rejects.toMatchObject({ code: 'evidence-denied', message: expect.stringContaining(closed) })
+})
 
 describe.skipIf(!here)('a software TPM', () => {
   let tpm: Swtpm
@@ -142,7 +158,7 @@ describe.skipIf(!here)('a software TPM', () => {
     const absent = createTpmDriver({ tcti: `swtpm:path=${folder}/nothing` })
     await expect(absent.collect({ reportData: nonce })).rejects.toMatchObject({
       code: 'evidence-unavailable',
-      message: expect.stringContaining('look whether the TPM is there'),
+      message: expect.stringContaining(`there is no ${folder}/nothing;`),
     })
     const impatient = createTpmDriver({ tcti: tpm.tcti, waitMilliseconds: 1 })
     await expect(impatient.collect({ reportData: nonce })).rejects.toMatchObject({
