@@ -47,7 +47,12 @@ export function judgeCommonClaims(
       'supplied',
       'pinned',
     ),
-    ...whereSet('DEBUG', 'somebody outside can look into it', claims.debug === true, policy.allowDebug),
+    ...whereSet(
+      'DEBUG',
+      'somebody outside can look into it',
+      claims.debug === true,
+      policy.allowDebug,
+    ),
   ]
 }
 
