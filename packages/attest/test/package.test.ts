@@ -66,9 +66,8 @@ ${example}`
 
 /** Under the emulator's own root, what is not authentic under any vendor's becomes so. */
 const underEmulator = `
-import { insecureDevnetAnchor } from '@cloister/attest'
-const anchor = insecureDevnetAnchor('${JSON.parse(readFileSync(join(vectors, 'quotes.json'), 'utf8')).anchorSpkiSha256}')
-console.log((await appraise({ tee: 'tdx', quote }, { ...given, anchors: [anchor] })).authentic)
+const anchor = attest.insecureDevnetAnchor('${JSON.parse(readFileSync(join(vectors, 'quotes.json'), 'utf8')).anchorSpkiSha256}')
+console.log((await attest.appraise({ tee: 'tdx', quote }, { ...given, anchors: [anchor] })).authentic)
 `
 
 test('it holds JavaScript and types, depends on nothing and may be published', () => {
@@ -154,16 +153,17 @@ test.skipIf(!hasEvidence(runtimes.length)).for(runtimes)(
 
 /** A caller's program, and a mistake that the types have to find: were they missing, nothing would be expected. */
 const typed = `
-import { appraise, describeAppraisal, isAccepted, MalformedError, parseCollateral, productionAnchors, strictPolicy, unixSeconds, type Bytes } from '@cloister/attest'
-declare const quote: Bytes
+import * as attest from '@cloister/attest'
+declare const quote: attest.Bytes
 declare const json: string
 declare const seconds: number
 declare const log: (text: string) => void
 ${example.replace(/^import.*$/m, '').replace('console.log', 'log')}
-export const accepted: boolean = isAccepted(appraisal) && appraisal.authentic === true && appraisal.claims.tee === 'tdx'
-export const isMalformed = (error: unknown): boolean => error instanceof MalformedError && error.offset > 0
+const appraisal = await attest.appraise({ tee: 'tdx', quote }, given)
+export const mrtd: string = attest.isAccepted(appraisal) ? appraisal.claims.mrtd : ''
+export const isMalformed = (error: unknown): boolean => error instanceof attest.MalformedError && error.offset > 0
 // @ts-expect-error There is no such kind of evidence.
-export const wrong = appraise({ tee: 'none', quote }, given)
+export const wrong = attest.appraise({ tee: 'none', quote }, given)
 `
 
 test.for([
