@@ -14,25 +14,51 @@ import { formatNamed, formats } from '../packages/attest/test/fuzz/formats.ts'
 import { Random } from '../packages/attest/test/fuzz/random.ts'
 import { runCampaign, type Tally } from '../packages/attest/test/fuzz/runner.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    format: { type: 'string' },
-    count: { type: 'string', default: '10000' },
-    seed: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '2' },
-    minutes: { type: 'string' },
-    out: { type: 'string', default: 'fuzz-findings' },
-    replay: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-})
+const usage = `npm run fuzz -- [--format NAME,...] [--count N] [--seed S] [--workers N] [--minutes M] [--out FOLDER] [--json]
+npm run fuzz -- --list             every format, in one line each
+npm run fuzz -- --replay FILE      judges the input of one finding again
+Exits 0, 1 on any finding, 2 on wrong usage. docs/fuzzing.md says more.`
+
+const options = readOptions()
+
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        format: { type: 'string' },
+        count: { type: 'string', default: '10000' },
+        seed: { type: 'string', default: '1' },
+        workers: { type: 'string', default: '2' },
+        minutes: { type: 'string' },
+        out: { type: 'string', default: 'fuzz-findings' },
+        replay: { type: 'string' },
+        list: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`)
+    return process.exit(2)
+  }
+}
 
 /** Files written at most: what goes wrong once may go wrong a million times. */
 const filesMax = 200
 
-if (options.list) for (const { name, what } of formats) console.log(`${name.padEnd(24)} ${what}`)
-else process.exitCode = options.replay === undefined ? await run() : await replay(options.replay)
+process.exitCode = await main().catch((error: unknown) => {
+  if (!(error instanceof OperationError)) throw error
+  console.error(`${error.message}\n${usage}`)
+  return 2
+})
+
+async function main(): Promise<number> {
+  if (options.help) console.log(usage)
+  else if (options.list)
+    for (const { name, what } of formats) console.log(`${name.padEnd(24)} ${what}`)
+  else return options.replay === undefined ? await run() : await replay(options.replay)
+  return 0
+}
 
 async function run(): Promise<number> {
   const names = options.format?.split(',') ?? formats.map(({ name }) => name)
@@ -56,6 +82,9 @@ async function run(): Promise<number> {
     onProgress: (all) => console.error(progress(all, Date.now() - began)),
   })
   if (!options.json) for (const tally of tallies) console.log(row(tally))
+  const late = tallies.filter(({ cases, isEmpty }) => cases === 0 && !isEmpty)
+  if (late.length > 0)
+    console.error(`NOT RUN: ${late.length} formats, for want of time (--minutes)`)
   console.log(JSON.stringify({ seed: options.seed, seconds: seconds(began), ...summary(tallies) }))
   return findings.length > 0 ? 1 : 0
 }
@@ -97,6 +126,7 @@ function progress(tallies: readonly Tally[], milliseconds: number): string {
 function row(tally: Tally): string {
   const { format, cases, milliseconds, findings, outcomes, isEmpty } = tally
   if (isEmpty) return `${format.padEnd(24)} SKIPPED: nothing genuine to start from`
+  if (cases === 0) return `${format.padEnd(24)} NOT RUN: the time was over before`
   const rate = milliseconds > 0 ? ((cases * 1000) / milliseconds).toFixed(0) : '-'
   const most = [...outcomes].toSorted(([, a], [, b]) => b - a).slice(0, 8)
   return [
