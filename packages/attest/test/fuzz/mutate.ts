@@ -6,6 +6,9 @@ import { mutateDer, readDer } from './mutate-der.ts'
 import { mutateJson, mutatePem, mutatePlain, mutateXml } from './mutate-text.ts'
 import type { Random } from './random.ts'
 
+/** Most characters that a mutant grows to: past the bound on collateral. */
+const mutantCharactersMax = 5_000_000
+
 /** Changes a value by what it looks like, one to four times over; `donor` is another genuine value of its kind. */
 export function mutate(value: Bytes, random: Random, donor?: Bytes): Bytes
 export function mutate(value: string, random: Random, donor?: string): string
@@ -18,7 +21,7 @@ export function mutate(
   for (let times = 1 + (random.once(3) ? random.below(4) : 0); times > 0; times--)
     changed =
       typeof changed === 'string'
-        ? mutateText(changed, random, String(donor))
+        ? mutateText(changed, random, String(donor)).slice(0, mutantCharactersMax)
         : mutateBytes(changed, random, typeof donor === 'string' ? changed : donor)
   return changed
 }
