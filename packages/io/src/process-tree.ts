@@ -18,11 +18,15 @@ export function descendantsOf(pid: number): readonly number[] {
   return found
 }
 
-/** Signals a process, its group where it leads one, and all of its descendants. */
+/**
+ * Signals a process, its group where it leads one, and all of its descendants: each of them once. A second SIGTERM could
+ * find a process that has just ended well, and make its end look like a kill.
+ */
 export function signalTree(pid: number, signal: NodeJS.Signals): void {
   const members = [...descendantsOf(pid), pid]
+  const others = members.filter((member) => readStat(String(member))?.group !== pid)
   signalOne(-pid, signal)
-  for (const member of members) signalOne(member, signal)
+  for (const member of others) signalOne(member, signal)
 }
 
 /** Whether a process exists and is not a zombie. */
@@ -54,12 +58,14 @@ function listProcesses(): readonly string[] {
   }
 }
 
+type Stat = { readonly state: string; readonly parent: number; readonly group: number }
+
 // The command's name stands in parentheses and may hold any character. Spec: proc(5), /proc/pid/stat.
-function readStat(name: string): { readonly state: string; readonly parent: number } | undefined {
+function readStat(name: string): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${name}/stat`, 'utf8')
-    const [state = '', parent = ''] = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { state, parent: Number(parent) }
+    const [state = '', parent = '', group = ''] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { state, parent: Number(parent), group: Number(group) }
   } catch {
     return undefined
   }
