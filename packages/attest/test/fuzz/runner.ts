@@ -9,6 +9,8 @@ export type Campaign = {
   readonly formats: readonly string[]
   /** Cases of each format; fewer where a format has fewer. */
   readonly count: number
+  /** Cases of single formats, in place of that. */
+  readonly counts?: ReadonlyMap<string, number>
   readonly seed: string
   readonly workers: number
   /** When no further cases are begun. */
@@ -43,7 +45,7 @@ const runCases = 500
 
 /** Runs cases on several threads. Each one that crashes, hangs or fills its heap is replaced, and its case recorded. */
 export async function runCampaign(campaign: Campaign): Promise<readonly Tally[]> {
-  const tallies = campaign.formats.map((format) => createTally(format, campaign.count))
+  const tallies = campaign.formats.map((format) => createTally(format, countOf(campaign, format)))
   const queue = new Queue(tallies, campaign.deadlineMilliseconds)
   const progress = setInterval(() => campaign.onProgress?.(tallies), 5000)
   try {
@@ -54,6 +56,10 @@ export async function runCampaign(campaign: Campaign): Promise<readonly Tally[]>
     clearInterval(progress)
   }
   return tallies
+}
+
+function countOf({ count, counts }: Campaign, format: string): number {
+  return counts?.get(format) ?? count
 }
 
 function createTally(format: string, planned: number): Tally {
@@ -182,7 +188,7 @@ class Seat {
       this.#campaign.onFinding?.(answer.finding)
     } else if (answer.kind === 'opened') {
       if (tally && answer.total !== undefined)
-        tally.planned = Math.min(this.#campaign.count, answer.total)
+        tally.planned = Math.min(countOf(this.#campaign, answer.format), answer.total)
     } else if (answer.kind === 'nothing') {
       if (tally) tally.isEmpty = true
     } else if (tally) {
