@@ -116,6 +116,9 @@ How each is measured:
 - Appraisal: \`packages/attest/test/dcap-bench.ts\`. Medians of processor time over short rounds that take turns. All three signatures of a quote (PCK
   certificate, report of the quoting enclave, quote) are recomputed and TCB and policy judged anew each time; authorities and collateral are kept, and with
   the PCK certificate its imported keys. Real samples where they are at hand, else emulated ones; a new certificate each time is 200 emulated machines in turn.
+- SEV-SNP, Nitro, NVIDIA: \`packages/attest/test/{snp,nitro,nvidia}-bench.ts\`, in the same way. The floor is what has to be computed for each piece of evidence:
+  one P-384 verification for a report, two for a document or a device (its own signature, and that of its leaf certificate).
+- Workers: \`packages/attest/test/worker-bench.ts\`. Threads with an appraiser each; wall time, so it needs two idle processors.
 - Sandbox: \`packages/enclave/test/sandbox-bench.ts\`. The demo's training with 1,000 epochs; time between progress messages, so that starting is not in it.
 - Devnet: \`scripts/devnet-bench.ts\`: \`startDevnet\` until all nodes are certified. Blocks are made once a second, so no figure can be better than the number of blocks it waits for.
 - Demo: \`npm run demo -- --json\`, its own \`seconds\`.
