@@ -1,11 +1,5 @@
 import { parseUtf8, type Bytes } from '@cloister/codec'
-import {
-  parseCsv,
-  parseTrainingPlan,
-  scanModel,
-  type AppInput,
-  type AppRole,
-} from '@cloister/learn'
+import { parseCsv, parseTrainingPlan, scanModel, type AppInput } from '@cloister/learn'
 import { checkManifest, type App } from '@cloister/sdk'
 
 import { findApp } from './app.ts'
@@ -41,7 +35,7 @@ export const dataCommands: readonly CommandSpec[] = [
       const path = given.argument(0)
       const input = inputOf(appOf(given), given.needed('role'))
       const bytes = readInput(path, { what: input.role, bytesMax: input.bytesMax })
-      const facts = examiners[input.role](bytes, input, given, path)
+      const facts = examinerOf(input.role)(bytes, input, given, path)
       const value = { role: input.role, bytes: bytes.length, ...facts }
       const text = Object.entries(value).map(([name, fact]) => `${name}: ${String(fact)}`)
       return { schema: 'cloister.data.check/1', value, text: text.join('\n') }
@@ -65,10 +59,10 @@ function inputOf({ manifest }: App, role: string): AppInput {
 
 type Facts = Readonly<Record<string, string | number | readonly string[]>>
 
+type Examiner = (bytes: Bytes, input: AppInput, given: Given, path: string) => Facts
+
 // The very parsers that run inside the enclave. They never repeat what a cell holds.
-const examiners: Readonly<
-  Record<AppRole, (bytes: Bytes, input: AppInput, given: Given, path: string) => Facts>
-> = {
+const examiners: Readonly<Record<string, Examiner>> = {
   data: examineCsv,
   record: examineCsv,
   parameters: (bytes) => {
@@ -80,6 +74,12 @@ const examiners: Readonly<
     const { features, classes, nodes } = scanModel(bytes)
     return { features, classes, nodes }
   },
+}
+
+function examinerOf(role: string): Examiner {
+  const found = examiners[role]
+  if (found !== undefined) return found
+  throw usageError(`Cannot check for the role ${role}: only the app itself knows its format`)
 }
 
 function examineCsv(bytes: Bytes, input: AppInput, given: Given, path: string): Facts {

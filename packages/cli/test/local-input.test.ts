@@ -79,7 +79,7 @@ test('a manifest with an unknown field exits 2', async () => {
   const ended = await here([
     'app',
     'id',
-    write('manifest.json', '{"format":"cloister-app/1","x":1}'),
+    write('manifest.json', '{"format":"cloister-app/2","x":1}'),
   ])
   expect(ended.code).toBe(2)
   expect(ended.stderr).toContain('manifest.')

@@ -99,10 +99,10 @@ test.for<[string, AppManifest, EngineInput[], string, number | undefined, string
   ['parameters that are no JSON', train, [{ role: 'parameters', bytes: encodeUtf8('canary4711') }, data(0, 9)], 'bad-parameters', 0, 'not JSON'],
   ['a model of another width', train, [data(0, 9), parameters({ ...plan, model: { ...plan.model, features: 29 } })], 'bad-data', 0, '31 columns'],
   ['no dataset', train, [parameters(plan)], 'bad-request', undefined, 'role data'],
-  ['a role that the app does not have', train, [data(0, 9), parameters(plan), record('1')], 'bad-request', undefined, 'role record'],
+  ['a role that the app does not have', train, [data(0, 9), parameters(plan), record('1')], 'bad-request', undefined, 'request.inputs[2].role'],
   ['a model that is none', infer, [{ role: 'model', bytes: encodeUtf8('canary4711') }, record('1')], 'bad-model', 0, 'model'],
   ['a record past its size', infer, [{ role: 'model', bytes: new Uint8Array() }, { role: 'record', bytes: new Uint8Array(1_048_577) }], 'bad-request', undefined, 'at most 1048576'],
-  ['an output past its size', { ...train, outputs: [{ name: 'model.onnx', bytesMax: 100 }] }, [data(0, 99), parameters(plan)], 'output-too-large', undefined, '100 bytes'],
+  ['an output past its size', { ...train, outputs: [{ name: 'model.onnx', bytesMax: 100, format: 'onnx' }] }, [data(0, 99), parameters(plan)], 'output-too-large', undefined, '100 bytes'],
 ])('%s ends in one message that names it and repeats no data', async ([, app, inputs, code, input, part]) => {
   const { message, stderr, exitCode } = await runEngine(engine, app, inputs)
   expect(message).toMatchObject({ kind: 'failed', code, input })

@@ -1,13 +1,19 @@
 export {
   appId,
+  manifestJson,
   parseManifest,
   readManifest,
+  type AppBundle,
+  type AppDriver,
   type AppInput,
+  type AppKind,
   type AppLimits,
   type AppManifest,
   type AppMetric,
   type AppOutput,
+  type AppOutputFormat,
   type AppRole,
+  type AppSession,
 } from './app-manifest.ts'
 export { csvLimits, parseCsv, type CsvFormat } from './csv.ts'
 export { inferenceGraph } from './inference-graph.ts'

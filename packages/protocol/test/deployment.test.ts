@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import { address, word } from './examples.ts'
 
-const manifest = { format: 'cloister-app/1', name: 'tabular-train' }
+const manifest = { format: 'cloister-app/2', name: 'tabular-train' }
 const names = [
   'token',
   'ledger',

@@ -42,7 +42,7 @@ export const contracts = {
 } as const
 
 export const manifest = {
-  format: 'cloister-app/1',
+  format: 'cloister-app/2',
   name: 'tabular-train',
   outputs: [{ name: 'model.onnx', bytesMax: 4096 }],
 }

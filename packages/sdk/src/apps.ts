@@ -1,5 +1,5 @@
 import { canonicalJson, encodeUtf8, type Bytes, type Json } from '@cloister/codec'
-import { parseManifest, readManifest, type AppManifest } from '@cloister/learn'
+import { manifestJson, parseManifest, readManifest, type AppManifest } from '@cloister/learn'
 import { appId, appRegistryAbi, digestOf } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
@@ -24,10 +24,10 @@ export type App = {
  */
 export function checkManifest(manifest: string | Json): App {
   const read = typeof manifest === 'string' ? parseManifest(manifest) : readManifest(manifest)
-  const text = canonicalJson(jsonOf(read))
+  const text = canonicalJson(manifestJson(read))
   const bytes = encodeUtf8(text)
   return {
-    id: appId(jsonOf(read)),
+    id: appId(manifestJson(read)),
     manifest: read,
     bytes,
     digest: digestOf(bytes),
@@ -52,14 +52,4 @@ export async function isAppListed(client: Client, app: Hex): Promise<boolean> {
     }),
   )
   return status === listed
-}
-
-// Every field of a manifest is JSON; spelled out, because a type's optional fields are not JSON to the compiler.
-function jsonOf(manifest: AppManifest): Json {
-  return {
-    ...manifest,
-    inputs: manifest.inputs.map((input) => ({ ...input })),
-    outputs: manifest.outputs.map((output) => ({ ...output })),
-    limits: { ...manifest.limits },
-  }
 }

@@ -2,18 +2,23 @@ import type { Json } from '@cloister/codec'
 
 /** A training app for tests: small limits, the same form as the reference app's. */
 export const trainManifest: Json = {
-  format: 'cloister-app/1',
+  format: 'cloister-app/2',
   name: 'tabular-train',
   version: '1.0.0',
   description: 'Trains one classifier on the pooled rows of its owners.',
   driver: 'onnx',
   kind: 'train',
+  engine: 'onnxruntime-1.27.0',
+  bundle: null,
   inputs: [
     { role: 'data', countMin: 1, countMax: 4, bytesMax: 1048576, header: false },
     { role: 'parameters', countMin: 1, countMax: 1, bytesMax: 65536 },
   ],
-  outputs: [{ name: 'model.onnx', bytesMax: 1048576 }],
+  outputs: [{ name: 'model.onnx', bytesMax: 1048576, format: 'onnx' }],
   metrics: ['loss', 'accuracy'],
-  limits: { memoryMiB: 512, cpuSeconds: 30, wallSeconds: 60, processes: 16 },
+  privacy: 'none',
+  session: null,
+  accelerator: 'none',
+  limits: { memoryMiB: 512, cpuSeconds: 30, wallSeconds: 60, processes: 16, tmpMiB: 16 },
   egress: 'none',
 }

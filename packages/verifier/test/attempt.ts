@@ -81,7 +81,7 @@ export function makeMaker(now: number): { manufacturer: Manufacturer; anchor: De
 }
 
 export const manifest = {
-  format: 'cloister-app/1',
+  format: 'cloister-app/2',
   name: 'tabular-infer',
   outputs: [{ name: 'inference.json', bytesMax: 1_000 }],
 }

@@ -15,7 +15,6 @@ export type AppRuntime = {
 /** What an app gave. */
 export type AppResult = Extract<EngineMessage, { kind: 'result' }>
 
-const tmpBytes = 16 << 20
 const baseThreads = 24 // Node's own, before the app has one.
 
 /**
@@ -28,14 +27,14 @@ export async function runApp(
   manifest: AppManifest,
   inputs: readonly EngineInput[],
 ): Promise<AppResult> {
-  const { memoryMiB, cpuSeconds, wallSeconds, processes } = manifest.limits
+  const { memoryMiB, cpuSeconds, wallSeconds, processes, tmpMiB } = manifest.limits
   const limits = {
     memoryBytes: memoryMiB * 1024 * 1024,
     cpus: 1,
     processesMax: baseThreads + processes,
     wallSeconds,
     cpuSeconds,
-    tmpBytes,
+    tmpBytes: tmpMiB * 1024 * 1024,
   }
   const run = await runSandboxed(runtime.program, limits, runtime.sandbox)
   try {

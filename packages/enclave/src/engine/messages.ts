@@ -1,5 +1,11 @@
 import { MalformedError, type Bytes, type Json } from '@cloister/codec'
-import { JsonFields, readManifest, type AppManifest, type AppRole } from '@cloister/learn'
+import {
+  JsonFields,
+  manifestJson,
+  readManifest,
+  type AppManifest,
+  type AppRole,
+} from '@cloister/learn'
 import type { Frame } from './frame.ts'
 
 /** One input of an app, opened. */
@@ -63,9 +69,10 @@ export function readEngineRequest(frame: Frame): EngineRequest {
   const fields = new JsonFields(frame.json, 'request')
   fields.whole('version', engineProtocolVersion, engineProtocolVersion)
   const app = readManifest(fields.value('app'))
+  const roles = app.inputs.map(({ role }) => role)
   const sizes = fields.list('inputs', { min: 1, max: inputsMax }, (item, path) => {
     const input = new JsonFields(item, path)
-    const role = input.choice('role', ['data', 'parameters', 'model', 'record'])
+    const role = input.choice('role', roles)
     const size = input.whole('size', 0, frame.payload.length)
     input.end()
     return { role, size }
@@ -84,12 +91,7 @@ export function readEngineRequest(frame: Frame): EngineRequest {
 export function writeEngineRequest(app: AppManifest, inputs: readonly EngineInput[]): Json {
   return {
     version: engineProtocolVersion,
-    app: {
-      ...app,
-      inputs: app.inputs.map((input) => ({ ...input })),
-      outputs: app.outputs.map((output) => ({ ...output })),
-      limits: { ...app.limits },
-    },
+    app: manifestJson(app),
     inputs: inputs.map(({ role, bytes }) => ({ role, size: bytes.length })),
   }
 }

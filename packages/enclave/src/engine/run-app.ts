@@ -51,7 +51,9 @@ async function runTraining(
     train(plan, pool(tables), runtime, (done, total) => onProgress((done / total) * 100)),
   )
   const figures = { loss: trained.loss, accuracy: trained.accuracy }
-  const metrics = app.metrics.map((name) => [name, Number(figures[name].toFixed(4))] as const)
+  const metrics = Object.entries(figures)
+    .filter(([name]) => app.metrics.includes(name))
+    .map(([name, value]) => [name, Number(value.toFixed(4))] as const)
   return result(app, trained.model, Object.fromEntries(metrics))
 }
 
