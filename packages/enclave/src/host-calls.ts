@@ -55,6 +55,10 @@ const keepersAnswer = objectField({
     16,
   ),
 })
+const notesAnswer = objectField({ notes: listField(jsonField, 64) })
+const coordinatorAnswer = objectField({
+  coordinator: orNull(objectField({ task: bytes32Field, attempt: integerField(1, 0xffff_ffff) })),
+})
 const storeAnswer = objectField({ size: integerField(0, Number.MAX_SAFE_INTEGER) })
 
 /** What the host answers to `chain.checkpoint`. Nothing of it is believed yet. */
@@ -122,6 +126,24 @@ export class HostCalls {
   /** Tells how far an attempt is. It does not matter whether anybody listens. */
   progress(task: Hex, phase: string): void {
     this.#peer.request('progress', { task, phase }).catch(() => undefined)
+  }
+
+  /** Gives a note of a federation to be carried to another task's enclave. */
+  async sendNote(note: Json): Promise<void> {
+    await this.#peer.request('federation.send', { note })
+  }
+
+  /** Notes for a task of this node that were not taken yet. */
+  async takeNotes(task: Hex, attempt: number, waitMilliseconds: number): Promise<readonly Json[]> {
+    const params = { task, attempt, waitMilliseconds: Math.ceil(waitMilliseconds) }
+    const { result } = await this.#peer.request('federation.take', params)
+    return notesAnswer.parse(result, 'federation.take').notes
+  }
+
+  /** Which task leads the federation of a plan, as the host says: only where a hello is sent. */
+  async coordinator(app: Hex, plan: Hex) {
+    const { result } = await this.#peer.request('federation.coordinator', { app, plan })
+    return coordinatorAnswer.parse(result, 'federation.coordinator').coordinator
   }
 
   async part(digest: Hex, offset: number, length: number) {

@@ -29,6 +29,7 @@ import type { CollateralClient } from './collateral.ts'
 import type { DeploymentFile } from './deployment-file.ts'
 import type { EnclaveLink } from './enclave-link.ts'
 import type { Faults } from './faults.ts'
+import type { FederationMail } from './federation-mail.ts'
 import type { KeptShares } from './kept-shares.ts'
 import type { NodeChain } from './node-chain.ts'
 import { keeperRoutes, type Peers } from './peers.ts'
@@ -45,6 +46,7 @@ export type AnswerContext = {
   readonly collateral: CollateralClient
   readonly peers: Peers
   readonly shares: () => KeptShares
+  readonly mail: () => FederationMail
   readonly enclave: () => EnclaveLink
   readonly faults: Faults
   readonly log: Log
@@ -78,11 +80,23 @@ const fields = {
   collateral: objectField({ fmspc: textField(12, 12), ca: oneOf('processor', 'platform') }),
   'journal.append': objectField({ entry: jsonField }),
   progress: objectField({ task: bytes32Field, phase: textField(200) }),
+  'federation.send': objectField({ note: jsonField }),
+  'federation.take': objectField({
+    task: bytes32Field,
+    attempt: integerField(1, 0xffff_ffff),
+    waitMilliseconds: integerField(0, 10_000),
+  }),
+  'federation.coordinator': objectField({ app: bytes32Field, plan: bytes32Field }),
 } as const
 
 /** What the host answers to its enclave's requests. Spec: docs/protocol.md section 10. */
 export function answerEnclave(context: AnswerContext): Readonly<Record<string, Handler>> {
-  return { ...answerStore(context), ...answerChain(context), ...answerOthers(context) }
+  return {
+    ...answerStore(context),
+    ...answerChain(context),
+    ...answerOthers(context),
+    ...answerFederation(context),
+  }
 }
 
 function answerStore({ store, uploads, peers }: AnswerContext): Record<string, Handler> {
@@ -194,6 +208,24 @@ function answerOthers(context: AnswerContext): Record<string, Handler> {
       const { task, phase } = fields.progress.parse(params, 'progress')
       log.info('An attempt goes on', { task, phase })
       return { result: {} }
+    },
+  }
+}
+
+function answerFederation({ mail }: AnswerContext): Record<string, Handler> {
+  return {
+    'federation.send': async (params) => {
+      await mail().send(fields['federation.send'].parse(params, 'federation.send').note)
+      return { result: {} }
+    },
+    'federation.take': async (params) => {
+      const asked = fields['federation.take'].parse(params, 'federation.take')
+      const notes = await mail().take(asked.task, asked.attempt, asked.waitMilliseconds)
+      return { result: { notes } }
+    },
+    'federation.coordinator': async (params) => {
+      const { app, plan } = fields['federation.coordinator'].parse(params, 'federation.coordinator')
+      return { result: { coordinator: (await mail().coordinator(app, plan)) ?? null } }
     },
   }
 }

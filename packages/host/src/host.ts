@@ -11,6 +11,9 @@ import {
   type Log,
 } from '@cloister/io'
 
+import { sameHex } from '@cloister/protocol'
+import type { Address } from 'viem'
+
 import { NodeAdmission } from './admission.ts'
 import { Attempts } from './attempts.ts'
 import { ChainIndex } from './chain-index.ts'
@@ -20,6 +23,7 @@ import { DeploymentFile } from './deployment-file.ts'
 import { answerEnclave } from './enclave-answers.ts'
 import { EnclaveLink, type EnclaveHello } from './enclave-link.ts'
 import { noFaults, type Faults } from './faults.ts'
+import { FederationMail } from './federation-mail.ts'
 import { KeptShares } from './kept-shares.ts'
 import { NodeChain } from './node-chain.ts'
 import { Peers } from './peers.ts'
@@ -84,6 +88,8 @@ async function startParts(
   const shares = new KeptShares(journal, index, chain.domain, { operator, receiptKey })
   late.enclave = enclave
   late.shares = shares
+  const mail = mailOf(base, receiptKey)
+  late.mail = mail
 
   const stopping = new AbortController()
   const { signal } = stopping
@@ -91,7 +97,7 @@ async function startParts(
   const url = (): string => ready(late.url)
   const admission = new NodeAdmission({ ...base, signal, url, tags: config.tags })
   const strangersBytesMax = Math.floor(config.storeBytesMax * strangersPart)
-  const app = createRoutes({ ...base, admission, attempts, shares, strangersBytesMax })
+  const app = createRoutes({ ...base, admission, attempts, shares, mail, strangersBytesMax })
   const server = await serveHttp({
     app,
     ...config.listen,
@@ -152,6 +158,7 @@ async function openBase(
   const handlers = answerEnclave({
     ...parts,
     shares: () => ready(late.shares),
+    mail: () => ready(late.mail),
     enclave: () => ready(late.enclave),
   })
   const enclave = await EnclaveLink.connect(config.enclaveSocket, handlers)
@@ -159,7 +166,30 @@ async function openBase(
   return { ...parts, enclave, late }
 }
 
-type Late = { enclave?: EnclaveLink; shares?: KeptShares; url?: string }
+type Late = {
+  enclave?: EnclaveLink
+  shares?: KeptShares
+  mail?: FederationMail
+  url?: string
+}
+
+const running = 2
+
+function mailOf(
+  { chain, index }: { readonly chain: NodeChain; readonly index: ChainIndex },
+  receiptKey: Address,
+): FederationMail {
+  return new FederationMail({
+    deployment: chain.deployment,
+    receiptKey,
+    tasks: () => index.tasks,
+    taskOf: async (task) => {
+      const { attempt, node, state } = await chain.task(task)
+      return { attempt, node, running: state === running }
+    },
+    urlOf: (key) => [...index.nodes.values()].find((node) => sameHex(node.receiptKey, key))?.url,
+  })
+}
 
 function ready<T>(part: T | undefined): T {
   if (part !== undefined) return part

@@ -1,6 +1,13 @@
 import { OperationError, parseHex, type Json } from '@cloister/codec'
 import { createHttpApp, defaultServerLimits, readJsonBody, type Log } from '@cloister/io'
-import { AnswerError, bytes32Field, integerField, limits, objectField } from '@cloister/protocol'
+import {
+  AnswerError,
+  bytes32Field,
+  federationNoteBytesMax,
+  integerField,
+  limits,
+  objectField,
+} from '@cloister/protocol'
 import type { Context, Hono } from 'hono'
 
 import type { NodeAdmission } from './admission.ts'
@@ -12,6 +19,7 @@ import { Lane } from './lane.ts'
 import type { NodeChain } from './node-chain.ts'
 import { addObjectRoutes, type ObjectRoutesContext } from './object-routes.ts'
 import { keeperRoutes } from './peers.ts'
+import type { FederationMail } from './federation-mail.ts'
 
 /** What the routes of a node lean on. */
 export type RoutesContext = ObjectRoutesContext & {
@@ -21,6 +29,7 @@ export type RoutesContext = ObjectRoutesContext & {
   readonly attempts: Attempts
   readonly collateral: CollateralClient
   readonly shares: KeptShares
+  readonly mail: FederationMail
   readonly log: Log
 }
 
@@ -37,6 +46,7 @@ const attemptPath = objectField({ task: bytes32Field, attempt: integerField(1, 0
 export function createRoutes(context: RoutesContext): Hono {
   const app = createHttpApp(context.log, {
     'too-many-requests': 429,
+    'mail-full': 429,
     'enclave-gone': 503,
     closed: 503,
     timeout: 503,
@@ -44,6 +54,7 @@ export function createRoutes(context: RoutesContext): Hono {
   addStatusRoutes(app, context)
   addKeeperRoutes(app, context)
   addObjectRoutes(app, context)
+  addFederationRoutes(app, context)
   return app
 }
 
@@ -118,6 +129,17 @@ function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: Rout
       const body = await readJsonBody(c, keeperLimits)
       return askEnclave(c, laneOf(lanes, method), () => enclave.ask(method, body))
     })
+}
+
+const noteLimits = { ...defaultServerLimits, bodyBytesMax: federationNoteBytesMax }
+
+function addFederationRoutes(app: Hono, { mail }: RoutesContext): void {
+  const lane = new Lane('note', 8, 64)
+  app.post('/v1/federation/notes', async (c) => {
+    const note = await readJsonBody(c, noteLimits)
+    await lane.run(() => mail.accept(note))
+    return json(c, {})
+  })
 }
 
 // What the enclave refuses is an answer to the asker's request, not a failure of this host.

@@ -76,6 +76,16 @@ export {
   type SkipReason,
 } from './draw.ts'
 export {
+  federationNoteBytesMax,
+  federationNoteDigest,
+  federationNoteField,
+  federationNoteKinds,
+  isSignedFederationNote,
+  type FederationNote,
+  type FederationNoteKind,
+  type UnsignedFederationNote,
+} from './federation-note.ts'
+export {
   addressField,
   booleanField,
   bytes32Field,

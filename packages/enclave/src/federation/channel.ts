@@ -7,7 +7,15 @@ import {
   type Bytes,
   type Json,
 } from '@cloister/codec'
-import { sameHex } from '@cloister/protocol'
+import {
+  federationNoteDigest,
+  federationNoteField,
+  isSignedFederationNote,
+  sameHex,
+  type FederationNote,
+  type FederationNoteKind,
+  type UnsignedFederationNote,
+} from '@cloister/protocol'
 import {
   keyBytes,
   open,
@@ -17,16 +25,6 @@ import {
   type EnvelopePrivateKey,
 } from '@cloister/seal'
 import { bytesToHex, type Address, type Hex } from 'viem'
-
-import {
-  encodeNote,
-  isSignedNote,
-  noteDigest,
-  noteField,
-  type Note,
-  type NoteKind,
-  type UnsignedNote,
-} from './note.ts'
 
 /** An enclave of a federation, as its own evidence shows it. */
 export type Party = {
@@ -65,11 +63,15 @@ export type ChannelContext = {
 }
 
 /** A note that was checked, from whom, and what it says. */
-export type Received = { readonly from: Party; readonly note: Note; readonly content: Bytes }
+export type Received = {
+  readonly from: Party
+  readonly note: FederationNote
+  readonly content: Bytes
+}
 
 /** Which notes are waited for. */
 export type Wanted = {
-  readonly kinds: readonly NoteKind[]
+  readonly kinds: readonly FederationNoteKind[]
   readonly round?: number
   readonly from?: readonly Hex[]
 }
@@ -130,7 +132,7 @@ export class Channel {
   }
 
   /** Sends `content`, for `to` alone to read. */
-  async send(to: Party, kind: NoteKind, round: number, content: Bytes): Promise<void> {
+  async send(to: Party, kind: FederationNoteKind, round: number, content: Bytes): Promise<void> {
     const header = this.#header(to, kind, round)
     const bound = contextOf(header)
     const key = crypto.getRandomValues(new Uint8Array(keyBytes))
@@ -162,7 +164,7 @@ export class Channel {
 
   async #take(json: Json): Promise<void> {
     try {
-      const received = await this.#check(noteField.parse(json, 'note'))
+      const received = await this.#check(federationNoteField.parse(json, 'note'))
       if (this.#queue.length >= queueMax) this.#context.refused('too many notes wait')
       else this.#queue.push(received)
     } catch (error) {
@@ -171,7 +173,7 @@ export class Channel {
     }
   }
 
-  async #check(note: Note): Promise<Received> {
+  async #check(note: FederationNote): Promise<Received> {
     const { deployment, plan, own } = this.#context
     const isMeant =
       sameHex(note.deployment, deployment) &&
@@ -183,7 +185,7 @@ export class Channel {
     if (from === undefined) throw refusal('a note comes from an enclave that is not believed')
     if (!sameHex(from.task, note.from) || from.attempt !== note.fromAttempt)
       throw refusal('a note names another sender than its evidence')
-    if (!(await isSignedNote(note, from.receiptKey)))
+    if (!(await isSignedFederationNote(note, from.receiptKey)))
       throw refusal('a note is not signed by its sender')
     const key = `${note.from} ${note.fromAttempt} ${note.kind} ${note.round}`
     // A hello may be said again, for its receiver may have started since.
@@ -193,7 +195,7 @@ export class Channel {
     return { from, note, content }
   }
 
-  async #open(note: Note): Promise<Bytes> {
+  async #open(note: FederationNote): Promise<Bytes> {
     if (note.kind === 'hello') return new Uint8Array(0)
     if (note.envelope === undefined || note.content === undefined)
       throw refusal('a note has no content')
@@ -210,9 +212,9 @@ export class Channel {
 
   #header(
     to: { readonly task: Hex; readonly attempt: number },
-    kind: NoteKind,
+    kind: FederationNoteKind,
     round: number,
-  ): UnsignedNote {
+  ): UnsignedFederationNote {
     const { deployment, plan, own } = this.#context
     return {
       deployment,
@@ -229,14 +231,14 @@ export class Channel {
     }
   }
 
-  async #post(note: UnsignedNote): Promise<void> {
-    const signature = await this.#context.sign(noteDigest(note))
-    await this.#context.mail.send(note.to, encodeNote({ ...note, signature }))
+  async #post(note: UnsignedFederationNote): Promise<void> {
+    const signature = await this.#context.sign(federationNoteDigest(note))
+    await this.#context.mail.send(note.to, federationNoteField.encode({ ...note, signature }))
   }
 }
 
 /** What a content is bound to: moved to another note, it does not open. */
-function contextOf(note: UnsignedNote): Bytes {
+function contextOf(note: UnsignedFederationNote): Bytes {
   const { plan, from, fromAttempt, to, toAttempt, kind, round } = note
   return concatBytes(
     encodeUtf8('cloister/federation/1\0'),

@@ -1,4 +1,6 @@
-import { encodeUtf8, canonicalJson, type Json } from '@cloister/codec'
+import { encodeUtf8, canonicalJson } from '@cloister/codec'
+import { keccak256, type Address, type Hex } from 'viem'
+
 import {
   bytes32Field,
   hexBetween,
@@ -6,16 +8,17 @@ import {
   objectField,
   oneOf,
   orNull,
-  sameHex,
   signatureField,
-  signerOf,
   type FieldValue,
-} from '@cloister/protocol'
-import { envelopeOverheadBytes, keyBytes } from '@cloister/seal'
-import { keccak256, type Address, type Hex } from 'viem'
+} from './fields.ts'
+import { sameHex } from './ids.ts'
+import { signerOf } from './signatures.ts'
+
+/** The longest note, as JSON. */
+export const federationNoteBytesMax = 8192
 
 /** What enclaves of a federation tell each other, in the order in which it happens. */
-export const noteKinds = [
+export const federationNoteKinds = [
   'hello',
   'roster',
   'seed',
@@ -27,10 +30,11 @@ export const noteKinds = [
   'end',
 ] as const
 
-/** One of {@link noteKinds}. */
-export type NoteKind = (typeof noteKinds)[number]
+/** One of {@link federationNoteKinds}. */
+export type FederationNoteKind = (typeof federationNoteKinds)[number]
 
-const envelopeBytes = envelopeOverheadBytes + keyBytes
+// HPKE's encapsulated secret and tag around a 32-byte key. Spec: docs/protocol.md section 2a.
+const envelopeBytes = 1120 + 16 + 32
 
 const fields = {
   deployment: bytes32Field,
@@ -41,7 +45,7 @@ const fields = {
   /** The attempts of sender and receiver: a later attempt starts anew and takes no old notes. */
   fromAttempt: integerField(1, 0xffff_ffff),
   toAttempt: integerField(1, 0xffff_ffff),
-  kind: oneOf(...noteKinds),
+  kind: oneOf(...federationNoteKinds),
   round: integerField(0, 1_000_000),
   /** The sender's evidence bundle, an object. */
   bundle: bytes32Field,
@@ -52,19 +56,19 @@ const fields = {
 
 const unsigned = objectField(fields)
 
-/** How a {@link Note} stands in JSON. */
-export const noteField = objectField({ ...fields, signature: signatureField })
+/** How a {@link FederationNote} stands in JSON. */
+export const federationNoteField = objectField({ ...fields, signature: signatureField })
 
 /** A signed word from one enclave of a federation to another. Spec: docs/federated.md, "Attested channels". */
-export type Note = FieldValue<typeof noteField>
+export type FederationNote = FieldValue<typeof federationNoteField>
 
 /** A note before it is signed. */
-export type UnsignedNote = Omit<Note, 'signature'>
+export type UnsignedFederationNote = Omit<FederationNote, 'signature'>
 
 const tag = encodeUtf8('cloister/federation-note/1\0')
 
 /** What a note's signature is over: a tag of its own, so that no other signature of the key reads as one. */
-export function noteDigest(note: UnsignedNote): Hex {
+export function federationNoteDigest(note: UnsignedFederationNote): Hex {
   const text = encodeUtf8(canonicalJson(unsigned.encode(note)))
   const bytes = new Uint8Array(tag.length + text.length)
   bytes.set(tag)
@@ -73,11 +77,9 @@ export function noteDigest(note: UnsignedNote): Hex {
 }
 
 /** Whether `note` was signed by the enclave with this receipt key. */
-export async function isSignedNote({ signature, ...note }: Note, key: Address): Promise<boolean> {
-  return sameHex(key, await signerOf(noteDigest(note), signature))
-}
-
-/** A note as it is sent. */
-export function encodeNote(note: Note): Json {
-  return noteField.encode(note)
+export async function isSignedFederationNote(
+  { signature, ...note }: FederationNote,
+  key: Address,
+): Promise<boolean> {
+  return sameHex(key, await signerOf(federationNoteDigest(note), signature))
 }
