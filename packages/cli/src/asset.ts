@@ -1,8 +1,7 @@
 import { OperationError } from '@cloister/codec'
-import { digestOf } from '@cloister/protocol'
 import {
-  fetchObject,
-  openAsset,
+  fetchSealed,
+  openAssetStream,
   parseShareState,
   shareAsset,
   type Client,
@@ -10,8 +9,9 @@ import {
 } from '@cloister/sdk'
 import { existsSync } from 'node:fs'
 
-import type { CommandSpec, Given } from './command.ts'
-import { readInput, readText, refuseExisting, writeOutput } from './files.ts'
+import type { CommandSpec } from './command.ts'
+import { readInput, readText, refuseExisting, writeOutput, writeStream } from './files.ts'
+import { sealedBytes, withSealedFile } from './sealed-file.ts'
 import { forceOption, outOption, writeRule } from './output-options.ts'
 import { deploymentOption, keyOption, openSession, readDeployment } from './session.ts'
 import { parseId } from './values.ts'
@@ -19,7 +19,6 @@ import { deploymentDomain, deploymentOf } from '@cloister/protocol'
 
 /** Bytes of what is sealed: a stored object has at most 256 MiB, and sealing adds a header and a tag to each chunk. */
 export const plaintextBytesMax = 255 * 2 ** 20
-const sealedBytesMax = 256 * 2 ** 20
 const stateBytesMax = 2 ** 20
 
 /** `cloister asset`. */
@@ -78,10 +77,11 @@ export const assetCommands: readonly CommandSpec[] = [
       const client = await openSession(given, run)
       const { nodes, verifiers } = client.deployment
       const stores = [...nodes, ...verifiers].map(({ url }) => url)
-      const sealed = await fetchObject(client, root, stores)
-      writeOutput(out, sealed, rule)
-      const value = { root, bytes: sealed.length, path: out }
-      return { schema: 'cloister.asset.fetch/1', value, text: `${out} (${sealed.length} bytes)` }
+      const source = await fetchSealed(client, root, stores)
+      await writeStream(out, sealedBytes(source), rule)
+      const { bytes } = source.list
+      const value = { root, bytes, parts: source.list.parts.length, path: out }
+      return { schema: 'cloister.asset.fetch/1', value, text: `${out} (${bytes} bytes)` }
     },
   },
   {
@@ -99,15 +99,11 @@ export const assetCommands: readonly CommandSpec[] = [
       refuseExisting(out, rule)
       const id = deploymentOf(deploymentDomain(readDeployment(given)))
       const { secrets } = await parseShareState({ id }, readState(given.needed('state')))
-      const sealed = readInput(given.argument(0), {
-        what: 'sealed object',
-        bytesMax: sealedBytesMax,
-      })
-      const plaintext = await openAsset(secrets, sealed)
-      if (digestOf(sealed) !== secrets.root) throw anotherObject(given, secrets.root)
-      writeOutput(out, plaintext, rule)
-      const value = { asset: secrets.asset, bytes: plaintext.length, path: out }
-      return { schema: 'cloister.asset.open/1', value, text: `${plaintext.length} bytes in ${out}` }
+      const bytes = await withSealedFile(given.argument(0), (source) =>
+        writeStream(out, openAssetStream(secrets, source), rule),
+      )
+      const value = { asset: secrets.asset, bytes, path: out }
+      return { schema: 'cloister.asset.open/1', value, text: `${bytes} bytes in ${out}` }
     },
   },
 ]
@@ -134,12 +130,5 @@ function keepersOf({ deployment }: Client, chosen: readonly string[]): readonly 
   throw new OperationError(
     'usage',
     `Cannot share among ${keepers.length} keepers: three are needed; name three with --keeper`,
-  )
-}
-
-function anotherObject(given: Given, root: string): OperationError {
-  return new OperationError(
-    'tampered',
-    `Cannot open ${given.argument(0)}: it is not the object ${root} that the state belongs to`,
   )
 }

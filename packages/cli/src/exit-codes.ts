@@ -57,6 +57,8 @@ const ofSealing: Readonly<Record<SealingErrorCode, ExitCode>> = {
   'too-large': usage,
   'out-of-range': usage,
   'envelope-refused': refused,
+  'part-refused': refused,
+  closed: failure,
   'not-extractable': failure,
   unsupported: failure,
 }

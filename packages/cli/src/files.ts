@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
-import { OperationError, parseUtf8, type Bytes } from '@cloister/codec'
+import { MalformedError, OperationError, parseUtf8, type Bytes } from '@cloister/codec'
 import { systemErrorCode } from '@cloister/io'
 
 /** What a file is read for, and how large it may be. */
@@ -87,6 +87,43 @@ export function writeOutput(path: string, content: Bytes | string, rule: WriteRu
     else linkSync(partial, path)
     syncFolder(dirname(path))
   } catch (cause) {
+    throw unwritable(path, rule.what, cause)
+  } finally {
+    rmSync(partial, { force: true })
+    partialFiles.delete(partial)
+  }
+}
+
+/**
+ * Writes a file from a stream, whole or not at all, with bounded memory. Gives how many bytes it has.
+ *
+ * @throws {OperationError} as {@link writeOutput}, and what the stream throws.
+ */
+export async function writeStream(
+  path: string,
+  pieces: AsyncIterable<Uint8Array>,
+  rule: WriteRule,
+): Promise<number> {
+  const partial = join(dirname(path), `.${basename(path)}.${process.pid}.partial`)
+  let bytes = 0
+  try {
+    partialFiles.add(partial)
+    const file = openSync(partial, 'wx', 0o600)
+    try {
+      for await (const piece of pieces) {
+        for (let at = 0; at < piece.length;) at += writeSync(file, piece, at)
+        bytes += piece.length
+      }
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    if (rule.force) renameSync(partial, path)
+    else linkSync(partial, path)
+    syncFolder(dirname(path))
+    return bytes
+  } catch (cause) {
+    if (cause instanceof OperationError || cause instanceof MalformedError) throw cause
     throw unwritable(path, rule.what, cause)
   } finally {
     rmSync(partial, { force: true })
@@ -174,7 +211,8 @@ function readAll(file: number, path: string, what: string, bytesMax: number): By
   }
 }
 
-function explain(code: string | undefined): string {
+/** What a system error means. */
+export function explain(code: string | undefined): string {
   const known: Readonly<Record<string, string>> = {
     EACCES: 'you have no right to',
     EPERM: 'you have no right to',

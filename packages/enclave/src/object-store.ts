@@ -36,6 +36,22 @@ export async function* readObject(
   if (!sameHex(`0x${hash.digest('hex')}`, digest)) throw refused(digest, 'its bytes are others')
 }
 
+/**
+ * Reads a whole object of a known size from the host. Its digest is the caller's to check.
+ *
+ * @throws {OperationError} `object-refused`.
+ */
+export async function readBytes(host: HostCalls, digest: Hex, size: number): Promise<Bytes> {
+  const bytes = new Uint8Array(size)
+  for (let offset = 0; offset < size; offset += partBytes) {
+    const part = await host.part(digest, offset, partBytes)
+    if (part.size !== size)
+      throw refused(digest, `it has ${part.size} bytes and not the ${size} that it is listed with`)
+    bytes.set(part.bytes, offset)
+  }
+  return bytes
+}
+
 /** Stores an object with the host and returns its digest. */
 export async function writeObject(host: HostCalls, bytes: Bytes): Promise<Hex> {
   const digest: Hex = `0x${createHash('sha256').update(bytes).digest('hex')}`

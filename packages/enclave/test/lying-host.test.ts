@@ -84,18 +84,19 @@ describe('a host that lies', () => {
     delete keeper.lies['chain.proof']
   })
 
-  test('cannot swap an input for another ciphertext', async () => {
+  test.for([
+    ['a part of an input', () => assets[0]!.parts[0]!, /part 0 of 1, .* bytes were changed/],
+    ['the parts list of an input', () => assets[0]!.root, /its bytes are others/],
+  ] as const)('cannot swap %s for other bytes', async ([, digest, reason]) => {
     const { task, node } = await placeTask(network, assets)
     node.host.lies['store.get'] = async (params, honest) => {
       const { result, bytes } = await honest()
-      if (params['digest'] !== assets[0]!.root.slice(2)) return { result, bytes: bytes! }
+      if (params['digest'] !== digest().slice(2)) return { result, bytes: bytes! }
       const swapped = bytes!.slice()
       swapped[60]! ^= 1
       return { result, bytes: swapped }
     }
-    await expect(node.host.ask('attempt.run', { task, attempt: 1 })).rejects.toThrow(
-      /chunk|digest|others/,
-    )
+    await expect(node.host.ask('attempt.run', { task, attempt: 1 })).rejects.toThrow(reason)
     delete node.host.lies['store.get']
   })
 

@@ -1,14 +1,24 @@
-import { concatBytes, encodeHex, encodeUtf8, parseHex, type Bytes } from '@cloister/codec'
-import { assetId } from '@cloister/protocol'
+import {
+  concatBytes,
+  encodeHex,
+  encodeUtf8,
+  OperationError,
+  parseHex,
+  type Bytes,
+} from '@cloister/codec'
+import { assetId, sameHex } from '@cloister/protocol'
 import {
   commitShare,
-  createSealer,
-  digestSealed,
-  open,
-  openStream,
-  seal,
-  splitKey,
+  drawObjectSalt,
   keyBytes,
+  partsRoot,
+  PartsReader,
+  sealInParts,
+  sealParts,
+  splitKey,
+  type PartsList,
+  type ReadPart,
+  type SealedPart,
 } from '@cloister/seal'
 import type { Address, Hex } from 'viem'
 
@@ -18,7 +28,7 @@ import { SecretBytes } from './secret-bytes.ts'
 /** What names a sealed object of an owner's on chain. */
 export type AssetName = {
   readonly owner: Address
-  /** SHA-256 of the sealed bytes. */
+  /** SHA-256 of the list of the sealed object's parts. */
   readonly root: Hex
   readonly salt: Hex
   /** The asset's identifier in this deployment. */
@@ -33,8 +43,11 @@ export type AssetSecrets = AssetName & {
   readonly commitments: readonly [Hex, Hex, Hex]
 }
 
+/** A sealed object: the list that its root names, and its parts, wherever they are. */
+export type SealedSource = { readonly list: PartsList; readonly readPart: ReadPart }
+
 /** An asset that was sealed in memory. */
-export type SealedAsset = AssetSecrets & { readonly sealed: Bytes }
+export type SealedAsset = AssetSecrets & SealedSource & { readonly parts: readonly Bytes[] }
 
 /** How many keepers hold a share of an asset's key, and how many of them give it back. */
 export const sharing = { shares: 3, threshold: 2 } as const
@@ -45,45 +58,81 @@ export async function sealAsset(
   plaintext: Bytes,
   { owner }: { readonly owner: Address },
 ): Promise<SealedAsset> {
-  const salt = freshSalt()
-  const dataKey = freshKey()
-  const sealed = await seal(dataKey.reveal(), assetContext(owner, salt), plaintext)
-  const root: Hex = `0x${encodeHex(await digestSealed(sealed))}`
-  return { sealed, ...(await secretsOf(client, owner, salt, root, dataKey)) }
+  const sealing = freshSealing(owner)
+  const { list, parts } = await sealInParts(sealing, plaintext)
+  const secrets = await secretsOf(
+    client,
+    owner,
+    sealing.assetSalt,
+    await rootOf(list),
+    sealing.dataKey,
+  )
+  const readPart: ReadPart = ({ index }) => Promise.resolve(parts[index] ?? new Uint8Array())
+  return { ...secrets, list, parts, readPart }
 }
 
 /**
- * The same with bounded memory: every sealed piece is handed to `write` in order (to a file, say), and the next one
+ * The same with bounded memory: every sealed part is handed to `write` in order (to a file, say), and the next one
  * is made when that is done.
  */
 export async function sealAssetStream(
   client: Client,
   plaintext: AsyncIterable<Uint8Array>,
-  write: (sealed: Bytes) => Promise<void> | void,
+  write: (part: SealedPart) => Promise<void> | void,
   { owner }: { readonly owner: Address },
-): Promise<AssetSecrets> {
-  const salt = freshSalt()
-  const dataKey = freshKey()
-  const sealer = createSealer(dataKey.reveal(), assetContext(owner, salt))
-  const pieces = written(sealer.sealStream(plaintext), write)
-  const root: Hex = `0x${encodeHex(await digestSealed(pieces))}`
-  return secretsOf(client, owner, salt, root, dataKey)
+): Promise<AssetSecrets & { readonly list: PartsList }> {
+  const sealing = freshSealing(owner)
+  const digests: string[] = []
+  let bytes = 0
+  for await (const part of sealParts(sealing, plaintext)) {
+    await write(part)
+    digests.push(part.digest)
+    bytes += part.bytes.length
+  }
+  const list = { bytes, parts: digests }
+  const { assetSalt, dataKey } = sealing
+  return { ...(await secretsOf(client, owner, assetSalt, await rootOf(list), dataKey)), list }
 }
 
-/** Opens an owner's own sealed asset. @throws {OperationError} `wrong-key`, `tampered` or `truncated`. */
-export async function openAsset(
-  secrets: Pick<AssetSecrets, 'owner' | 'salt' | 'dataKey'>,
-  sealed: Bytes,
-): Promise<Bytes> {
-  return open(secrets.dataKey.reveal(), assetContext(secrets.owner, secrets.salt), sealed)
+/**
+ * Opens an owner's own sealed asset: all of it is what its root names, or nothing is returned.
+ *
+ * @throws {OperationError} `part-refused`, `wrong-key`, `tampered`, or what the store throws.
+ */
+export async function openAsset(secrets: OpeningSecrets, source: SealedSource): Promise<Bytes> {
+  const reader = await openReader(secrets, source)
+  try {
+    return await reader.read(0, reader.size)
+  } finally {
+    reader.close()
+  }
 }
 
-/** The same as a stream: complete only once it ends without an error. @throws as {@link openAsset}. */
-export function openAssetStream(
-  secrets: Pick<AssetSecrets, 'owner' | 'salt' | 'dataKey'>,
-  sealed: AsyncIterable<Uint8Array>,
-): AsyncIterable<Bytes> {
-  return openStream(secrets.dataKey.reveal(), assetContext(secrets.owner, secrets.salt), sealed)
+/** The same as a stream, whose pieces are overwritten when the next is asked for. @throws as {@link openAsset}. */
+export async function* openAssetStream(
+  secrets: OpeningSecrets,
+  source: SealedSource,
+): AsyncGenerator<Bytes, void, undefined> {
+  const reader = await openReader(secrets, source)
+  try {
+    yield* reader.stream()
+  } finally {
+    reader.close()
+  }
+}
+
+/** What opening takes. */
+export type OpeningSecrets = Pick<AssetSecrets, 'owner' | 'salt' | 'root' | 'dataKey'>
+
+async function openReader(secrets: OpeningSecrets, source: SealedSource): Promise<PartsReader> {
+  const root = await rootOf(source.list)
+  if (!sameHex(root, secrets.root))
+    throw new OperationError(
+      'tampered',
+      `Cannot open the sealed object: its parts list has root ${root}, the asset's is ${secrets.root}; fetch it again`,
+    )
+  const context = assetContext(secrets.owner, secrets.salt)
+  return new PartsReader(secrets.dataKey.reveal(), context, source.list, source.readPart)
 }
 
 /** Completes what an owner keeps: splits the key and commits to each share. */
@@ -132,20 +181,20 @@ function assetContext(owner: Address, salt: Hex): Bytes {
   )
 }
 
-function freshKey(): SecretBytes {
-  return new SecretBytes('data key', crypto.getRandomValues(new Uint8Array(keyBytes)))
-}
-
-function freshSalt(): Hex {
-  return `0x${encodeHex(crypto.getRandomValues(new Uint8Array(32)))}`
-}
-
-async function* written(
-  sealed: AsyncIterable<Bytes>,
-  write: (piece: Bytes) => Promise<void> | void,
-): AsyncGenerator<Bytes> {
-  for await (const piece of sealed) {
-    await write(piece)
-    yield piece
+// Everything that one object is sealed under, drawn for it alone.
+function freshSealing(owner: Address) {
+  const assetSalt: Hex = `0x${encodeHex(crypto.getRandomValues(new Uint8Array(32)))}`
+  const key = crypto.getRandomValues(new Uint8Array(keyBytes))
+  const dataKey = new SecretBytes('data key', key)
+  return {
+    key,
+    dataKey,
+    assetSalt,
+    context: assetContext(owner, assetSalt),
+    salt: drawObjectSalt(),
   }
+}
+
+async function rootOf(list: PartsList): Promise<Hex> {
+  return `0x${await partsRoot(list)}`
 }

@@ -6,7 +6,9 @@ export {
   sealAssetStream,
   type AssetName,
   type AssetSecrets,
+  type OpeningSecrets,
   type SealedAsset,
+  type SealedSource,
 } from './asset.ts'
 export type { Chain } from './chain.ts'
 export { collectReceipt, type CollectOptions } from './collect-receipt.ts'
@@ -93,7 +95,7 @@ export {
   type TaskState,
   type WatchOptions,
 } from './task.ts'
-export { fetchObject, uploadObject, uploadSealed, type Upload } from './upload.ts'
+export { fetchObject, fetchSealed, uploadObject, uploadSealed, type Upload } from './upload.ts'
 export { generateEnvelopeKeyPair, serializeEnvelopePrivateKey } from '@cloister/seal'
 export {
   encodeProvenanceRecord,

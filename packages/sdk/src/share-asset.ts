@@ -90,13 +90,17 @@ async function begin(
   const { plaintext, rule } = options
   client.onProgress({ step: 'seal', detail: 'under a fresh key' })
   const bytes = typeof plaintext === 'function' ? await plaintext() : plaintext
-  const { sealed, ...secrets } = await sealAsset(client, bytes, { owner })
+  const { list, parts, readPart, ...secrets } = await sealAsset(client, bytes, { owner })
   const operators = keepers.map(({ operator }) => operator)
   const keeperPolicy = await signKeeperPolicy(client, secrets.asset, { ...rule, operators })
   // A keeper that would be refused is better known before anything is stored and registered.
   for (const keeper of keepers) await appraise(client, keeper, secrets.asset, keeperPolicy)
-  client.onProgress({ step: 'upload', detail: `${sealed.length} sealed bytes` })
-  const { stores } = await uploadSealed(client, { sealed, root: secrets.root }, options.stores)
+  client.onProgress({
+    step: 'upload',
+    detail: `${list.bytes} sealed bytes in ${parts.length} parts`,
+  })
+  const sealed = { list, readPart, root: secrets.root }
+  const { stores } = await uploadSealed(client, sealed, options.stores)
   const state = {
     secrets,
     keeperPolicy,

@@ -1,7 +1,16 @@
 import { parseHex, type Bytes } from '@cloister/codec'
 import { digestOf, sameHex } from '@cloister/protocol'
+import {
+  encodePartsList,
+  parsePartsList,
+  partPlace,
+  partsListBytesMax,
+  requirePart,
+  type ReadPart,
+} from '@cloister/seal'
 import type { Hex } from 'viem'
 
+import type { SealedSource } from './asset.ts'
 import type { Client } from './client.ts'
 import { getObject, putObject } from './peer.ts'
 import { sayError, sdkError } from './sdk-error.ts'
@@ -47,19 +56,52 @@ export async function uploadObject(
   return { digest, stores: taken, failures }
 }
 
-/** Stores a sealed asset at two or more stores. @throws {OperationError} `store-refused`. */
+/**
+ * Stores a sealed asset at two or more stores: its parts, then their list.
+ *
+ * @returns the stores that took everything. @throws {OperationError} `store-refused`, `asset-incomplete`.
+ */
 export async function uploadSealed(
   client: Client,
-  asset: { readonly sealed: Bytes; readonly root: Hex },
+  asset: SealedSource & { readonly root: Hex },
   stores: readonly string[],
 ): Promise<Upload> {
-  const digest = digestOf(asset.sealed)
+  const listed = encodePartsList(asset.list)
+  const digest = digestOf(listed)
   if (!sameHex(digest, asset.root))
     throw sdkError(
       'asset-incomplete',
-      `Cannot store the sealed asset: its bytes have digest ${digest}, expected ${asset.root}; seal it anew`,
+      `Cannot store the sealed asset: its parts list has digest ${digest}, expected ${asset.root}; seal it anew`,
     )
-  return uploadObject(client, asset.sealed, stores)
+  let able = stores
+  const failures: Upload['failures'][number][] = []
+  for (const [index, part] of asset.list.parts.entries()) {
+    const { bytes } = partPlace(asset.list.bytes, index)
+    const sealed = await asset.readPart({ index, digest: part, bytes })
+    await requirePart(asset.list, index, sealed)
+    const stored = await uploadObject(client, sealed, able)
+    able = stored.stores
+    failures.push(...stored.failures)
+  }
+  const stored = await uploadObject(client, listed, able)
+  return { ...stored, failures: [...failures, ...stored.failures] }
+}
+
+/**
+ * A sealed asset by its root: its parts list, held against the root, and a way to its parts.
+ *
+ * @throws {OperationError} `output-withheld`; {MalformedError} where the root names no parts list.
+ */
+export async function fetchSealed(
+  client: Client,
+  root: Hex,
+  stores: readonly string[],
+): Promise<SealedSource> {
+  parseHex(root, 'root')
+  const list = parsePartsList(await getObject(client.fetch, stores, root, partsListBytesMax))
+  const readPart: ReadPart = ({ digest, bytes }) =>
+    getObject(client.fetch, stores, `0x${digest}`, bytes)
+  return { list, readPart }
 }
 
 /** An object by its digest from the first store that has it. @throws {OperationError} `output-withheld`. */

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 
 import { concatBytes, encodeUtf8, parseHex, parseUtf8 } from '@cloister/codec'
-import { combineShares, open } from '@cloister/seal'
+import { combineShares, open, parsePartsList } from '@cloister/seal'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -89,7 +89,9 @@ describe.skipIf(!present)('in Chromium', () => {
       parseHex(world.owner.address),
       parseHex(salt),
     )
-    const sealed = world.nodes[0]!.objects.get(root.slice(2))!
+    const { objects } = world.nodes[0]!
+    const [part] = parsePartsList(objects.get(root.slice(2))!).parts
+    const sealed = objects.get(part!)!
     expect(parseUtf8(await open(key, context, sealed))).toBe(record)
     expect(Buffer.from(sealed).includes(record)).toBe(false)
   })

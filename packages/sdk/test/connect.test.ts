@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 
 import { canonicalJson, encodeUtf8, MalformedError, parseUtf8, type Bytes } from '@cloister/codec'
+import { encodePartsList, type ReadPart } from '@cloister/seal'
 import { sha256, type Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -134,16 +135,15 @@ test('an object with other bytes is passed by for the next store', async () => {
 
 test('an asset sealed as a stream is the object that its root names, and opens again', async () => {
   const client = await world.client(world.owner)
-  const pieces: Bytes[] = []
-  const asset = await sealAssetStream(client, plainPieces(), (piece) => void pieces.push(piece), {
-    owner: world.owner.address,
-  })
-  expect(sha256(Buffer.concat(pieces))).toBe(asset.root)
-  async function* sealed() {
-    yield* pieces
-  }
+  const parts: Bytes[] = []
+  const keep = ({ bytes }: { readonly bytes: Bytes }) => void parts.push(bytes.slice())
+  const asset = await sealAssetStream(client, plainPieces(), keep, { owner: world.owner.address })
+  expect(sha256(encodePartsList(asset.list))).toBe(asset.root)
+  expect(asset.list.parts).toEqual(parts.map((part) => sha256(part).slice(2)))
+  const readPart: ReadPart = ({ index }) => Promise.resolve(parts[index]!)
   const opened: Uint8Array[] = []
-  for await (const piece of openAssetStream(asset, sealed())) opened.push(piece)
+  for await (const piece of openAssetStream(asset, { list: asset.list, readPart }))
+    opened.push(piece.slice())
   const plain = Buffer.concat(opened)
   expect(plain.length).toBe(50 * 3001)
   expect(plain[49 * 3001]).toBe(49)

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 
 import { encodeUtf8, OperationError, parseUtf8 } from '@cloister/codec'
 import { chainCells, slotHex } from '@cloister/protocol'
-import { combineShares } from '@cloister/seal'
+import { combineShares, parsePartsList, type ReadPart } from '@cloister/seal'
 import { sha256, toHex, type Hex } from 'viem'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
@@ -67,9 +67,11 @@ test('an owner shares an asset: stored twice or more, registered, a share at eac
   const name = shared.root.slice(2)
   const copies = world.nodes.filter((node) => node.objects.has(name))
   expect(copies.length).toBeGreaterThanOrEqual(2)
-  const sealed = copies[0]?.objects.get(name) ?? new Uint8Array()
-  expect(sha256(sealed)).toBe(shared.root)
-  expect(parseUtf8(await openAsset(shared, sealed))).toBe(parseUtf8(record))
+  const objects = copies[0]!.objects
+  expect(sha256(objects.get(name)!)).toBe(shared.root)
+  const list = parsePartsList(objects.get(name)!)
+  const readPart: ReadPart = ({ digest }) => Promise.resolve(objects.get(digest)!)
+  expect(parseUtf8(await openAsset(shared, { list, readPart }))).toBe(parseUtf8(record))
   const deposited = world.nodes.map((node, index) => node.shares.get(`${shared.asset}/${index}`)!)
   const shares = deposited.map((plain) => plain.slice(0, 33))
   for (const [index, plain] of deposited.entries()) {

@@ -16,3 +16,12 @@ export type Sha256 = {
   readonly update: (bytes: Uint8Array) => void
   readonly digest: () => Bytes
 }
+
+/**
+ * SHA-256 of one part. Its bytes are given twice, as they come and all together: one runtime hashes pieces fast, the other only
+ * what is in memory as a whole.
+ */
+export type PartHash = {
+  readonly update: (piece: Uint8Array) => void
+  readonly digest: (part: Bytes) => Promise<Bytes>
+}

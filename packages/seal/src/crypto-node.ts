@@ -9,7 +9,7 @@ import {
 
 import type { Bytes } from '@cloister/codec'
 
-import type { ChunkCipher, ChunkJob, Sha256 } from './chunk-cipher.ts'
+import type { ChunkCipher, ChunkJob, PartHash, Sha256 } from './chunk-cipher.ts'
 import { tagBytes } from './chunk-layout.ts'
 
 const algorithm = 'aes-256-gcm'
@@ -40,6 +40,12 @@ export function createSha256(): Sha256 {
     },
     digest: () => new Uint8Array(hash.digest()),
   }
+}
+
+/** SHA-256 of one part, piece by piece: a thread of its own would have to copy it. */
+export function createPartHash(): PartHash {
+  const { update, digest } = createSha256()
+  return { update, digest: () => Promise.resolve(digest()) }
 }
 
 function sealOne(secret: KeyObject, { nonce, from, to }: ChunkJob): void {

@@ -1,6 +1,6 @@
 import type { Bytes } from '@cloister/codec'
 
-import type { ChunkCipher, ChunkJob, Sha256 } from './chunk-cipher.ts'
+import type { ChunkCipher, ChunkJob, PartHash, Sha256 } from './chunk-cipher.ts'
 import { PortableSha256 } from './portable-sha256.ts'
 
 const algorithm = 'AES-GCM'
@@ -36,6 +36,14 @@ export function createSha256(): Sha256 {
       hash.update(bytes)
     },
     digest: () => hash.digest(),
+  }
+}
+
+/** SHA-256 of one part with WebCrypto, which takes all bytes at once. */
+export function createPartHash(): PartHash {
+  return {
+    update: () => undefined,
+    digest: async (part) => new Uint8Array(await crypto.subtle.digest('SHA-256', part)),
   }
 }
 

@@ -25,8 +25,35 @@ export {
   type KeyShare,
   type Sharing,
 } from './key-share.ts'
+export { listParts } from './list-parts.ts'
 export { open, openStream } from './open-object.ts'
 export { openRange, type ReadSealed } from './open-range.ts'
+export {
+  encodePartsList,
+  parsePartsList,
+  partBytes,
+  partCount,
+  partPlace,
+  partPlainBytes,
+  partsListBytesMax,
+  partsMax,
+  partsRoot,
+  type PartsList,
+} from './parts-list.ts'
+export {
+  PartsReader,
+  requirePart,
+  type PartsReaderOptions,
+  type ReadPart,
+  type WantedPart,
+} from './parts-reader.ts'
+export {
+  drawObjectSalt,
+  sealInParts,
+  sealParts,
+  type PartSealing,
+  type SealedPart,
+} from './seal-parts.ts'
 export { createSealer, seal, type Sealer } from './seal-object.ts'
 export { type SealingErrorCode } from './sealing-error.ts'
 export { commitShare, verifyShare, type PlacedShare } from './share-commitment.ts'

@@ -52,7 +52,12 @@ export async function openRange(
   return range
 }
 
-function requireRange(start: number, end: number, size: number): void {
+/**
+ * Requires a range within `size` bytes.
+ *
+ * @throws {OperationError} `out-of-range`.
+ */
+export function requireRange(start: number, end: number, size: number): void {
   if (Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= size)
     return
   throw sealingError(

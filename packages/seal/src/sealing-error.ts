@@ -7,7 +7,7 @@ import { OperationError } from '@cloister/codec'
  * does not match, so it was changed, moved or cut. `truncated`: bytes are missing at the end. `too-large`: beyond
  * the format's limit or ours. `out-of-range`: a range outside the object. `envelope-refused`: key, info, added data or
  * envelope do not belong together. `not-extractable`: the private key must not leave. `unsupported`: the runtime
- * lacks an algorithm.
+ * lacks an algorithm. `part-refused`: a store gave other bytes than the part that was asked for. `closed`: its reader was closed.
  */
 export type SealingErrorCode =
   | 'wrong-key'
@@ -18,12 +18,14 @@ export type SealingErrorCode =
   | 'envelope-refused'
   | 'not-extractable'
   | 'unsupported'
+  | 'part-refused'
+  | 'closed'
 
 /** An error of this package: its code is from the closed list. */
 export function sealingError(
   code: SealingErrorCode,
   message: string,
-  options?: ErrorOptions,
+  options?: ErrorOptions & { readonly retryable?: boolean },
 ): OperationError {
   return new OperationError(code, message, options)
 }

@@ -1,7 +1,7 @@
 import { equalBytes, OperationError, type Bytes } from '@cloister/codec'
 import {
   checkManifest,
-  fetchObject,
+  fetchSealed,
   openAsset,
   shareAsset,
   signGrant,
@@ -38,7 +38,7 @@ export async function shareOwn(
     save: (state) => write(`${name}.state.json`, state),
     ...(metadataHash === undefined ? {} : { metadataHash }),
   })
-  const sealed = await fetchObject(client, shared.root, stores)
+  const sealed = await fetchSealed(client, shared.root, stores)
   if (!equalBytes(await openAsset(shared, sealed), plaintext))
     throw new OperationError('asset-altered', `Cannot use asset ${name}: it opens to other bytes`)
   return shared

@@ -12,12 +12,11 @@ import { generateEnvelopeKeyPair, type EnvelopePrivateKey } from '@cloister/seal
 import type { Hex } from 'viem'
 
 import type { EnclaveContext } from '../enclave-context.ts'
-import type { EngineInput } from '../engine/messages.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { writeObject } from '../object-store.ts'
 import { collectShares } from './collect-shares.ts'
 import { makeEvidence } from './make-evidence.ts'
-import { openInput, wipe } from './open-inputs.ts'
+import { closeInputs, openInput, type SealedInput } from './open-inputs.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
 import { runApp, type AppRuntime } from './run-app.ts'
 import { sealOutput } from './seal-output.ts'
@@ -46,7 +45,7 @@ export async function runAttempt(
     host.progress(task, 'ran')
     output = await sealOutput(context, prepared, result)
   } finally {
-    wipe(inputs)
+    closeInputs(inputs)
   }
   const outputDigest = await writeObject(host, output)
   const sorted = sortReleases(
@@ -93,17 +92,23 @@ async function openInputs(
     prepared.assets.map((asset) => collectShares(context, prepared, evidence, asset, freshKey)),
   )
   context.host.progress(prepared.task, 'released')
-  const inputs: EngineInput[] = []
-  for (const [index, shares] of collected.entries()) {
-    const asset = requireAsset(prepared, index)
-    inputs.push(
-      await openInput(
-        context,
-        asset,
-        shares.map(({ share }) => share),
-      ),
-    )
-    for (const { share } of shares) share.fill(0)
+  const inputs: SealedInput[] = []
+  try {
+    for (const [index, shares] of collected.entries()) {
+      const asset = requireAsset(prepared, index)
+      inputs.push(
+        await openInput(
+          context,
+          asset,
+          shares.map(({ share }) => share),
+        ),
+      )
+    }
+  } catch (cause) {
+    closeInputs(inputs)
+    throw cause
+  } finally {
+    for (const { share } of collected.flat()) share.fill(0)
   }
   return { inputs, releases: collected.flat().map(({ signed }) => signed) }
 }

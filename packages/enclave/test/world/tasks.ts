@@ -16,7 +16,9 @@ import {
 import {
   commitShare,
   generateEnvelopeKeyPair,
-  seal,
+  drawObjectSalt,
+  encodePartsList,
+  sealInParts,
   sealEnvelope,
   shareX,
   splitKey,
@@ -38,9 +40,11 @@ export async function sealAsset(network: Network, owner: HDAccount, plain: Bytes
     parseHex(owner.address),
     parseHex(salt),
   )
-  const sealed = await seal(key, context, plain)
-  const root = sha256(sealed)
-  world.objects.set(root.slice(2), sealed)
+  const { list, parts } = await sealInParts({ key, context, salt: drawObjectSalt() }, plain)
+  const listed = encodePartsList(list)
+  const root = sha256(listed)
+  world.objects.set(root.slice(2), listed)
+  for (const part of parts) world.objects.set(sha256(part).slice(2), part)
   const asset = assetId({ deployment: chain.deployment, owner: owner.address, root, salt })
   const split = await splitKey(key, { shares: 3, threshold: 2 })
   const commitments = await Promise.all(
@@ -101,7 +105,7 @@ export async function sealAsset(network: Network, owner: HDAccount, plain: Bytes
   const acks = []
   for (const [index, deposit] of deposits.entries())
     acks.push(await nodes[index]!.host.ask('share.deposit', deposit))
-  return { asset, root, key, salt, owner, deposits, acks, policy }
+  return { asset, root, parts: parts.map(sha256), key, salt, owner, deposits, acks, policy }
 }
 
 export type SealedAsset = Awaited<ReturnType<typeof sealAsset>>
