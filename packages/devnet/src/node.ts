@@ -33,7 +33,7 @@ export type NodeOptions = {
 /** What all nodes of a devnet share. */
 export type NodeNetwork = {
   readonly manufacturer: Manufacturer
-  readonly collateralUrl: string
+  readonly collateralUrls: { readonly intel: string; readonly amd: string }
   readonly homeUrl: string
   readonly fromBlock: number
   readonly deploymentFile: string
@@ -120,7 +120,7 @@ export function operatorRole(index: number): Role {
 }
 
 function hostConfig(network: NodeNetwork, options: NodeOptions, enclaveSocket: string) {
-  const { folders, collateralUrl, deploymentFile, homeUrl, fromBlock } = network
+  const { folders, collateralUrls, deploymentFile, homeUrl, fromBlock } = network
   const { index, port, hostFaults } = options
   const { host } = folders.node(index)
   return {
@@ -133,7 +133,7 @@ function hostConfig(network: NodeNetwork, options: NodeOptions, enclaveSocket: s
     enclaveSocket,
     dataFolder: host,
     listen: { host: '127.0.0.1', port },
-    collateralUrl,
+    collateralUrls,
     dutyJitterMs: 300,
     log: { level: 'info', format: 'json', path: join(folders.logs, `node-${index}.log`) },
   }

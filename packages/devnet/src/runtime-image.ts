@@ -31,11 +31,11 @@ export function runtimeImage(
     entry,
     nodeFlags: ['--disable-warning=ExperimentalWarning'],
     config: {
-      format: 'cloister-enclave/1',
+      format: 'cloister-enclave/2',
       insecureDevnet: true,
       // The devnet goes on without bubblewrap, and says so loudly.
       requireSandbox: false,
-      guestSocket: '../guest.sock',
+      evidence: { tee: 'tdx', driver: 'dstack', path: '../guest.sock' },
       chain: {
         chainId,
         ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee },

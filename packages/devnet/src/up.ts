@@ -340,7 +340,8 @@ function nodeNetwork(
 ): NodeNetwork {
   return {
     ...{ manufacturer, folders },
-    collateralUrl: collateral.url,
+    // No node of another vendor is there yet to ask the other one.
+    collateralUrls: { intel: collateral.url, amd: collateral.url },
     homeUrl: home.url,
     fromBlock: 0,
     deploymentFile: folders.deploymentFile,

@@ -18,11 +18,17 @@ import {
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
+const evidence = objectField({
+  tee: oneOf('tdx', 'sev-snp', 'aws-nitro', 'arm-cca'),
+  driver: oneOf('dstack', 'configfs-tsm'),
+  path: textField(107, 1),
+})
+
 const configFile = objectField({
-  format: oneOf('cloister-enclave/1'),
+  format: oneOf('cloister-enclave/2'),
   insecureDevnet: booleanField,
   requireSandbox: booleanField,
-  guestSocket: textField(107, 1),
+  evidence,
   chain: objectField({
     chainId: integerField(1, Number.MAX_SAFE_INTEGER),
     ledger: addressField,
@@ -41,7 +47,7 @@ const configFile = objectField({
       kind: oneOf('production', 'insecure-devnet'),
       name: textField(64, 1),
     }),
-    4,
+    limits.anchorsMax,
     1,
   ),
   depth: integerField(0, limits.headersMax - 1),
@@ -51,6 +57,9 @@ const configFile = objectField({
 
 /** The file that configures an enclave. All of it is measured. Spec: docs/enclave.md, "Configuration". */
 export type EnclaveConfigFile = FieldValue<typeof configFile>
+
+/** What kind of machine an enclave runs on, how that is asked for evidence, and where: a socket, or a kernel's folder. */
+export type EvidenceConfig = FieldValue<typeof evidence>
 
 /** What an enclave was configured with, checked. */
 export type EnclaveConfig = {
@@ -63,7 +72,7 @@ export type EnclaveConfig = {
   readonly depth: number
   /** How long, by the enclave's own clock, a checkpoint is fresh after it was asked for. */
   readonly checkpointSeconds: number
-  readonly guestSocket: string
+  readonly evidence: EvidenceConfig
   readonly requireSandbox: boolean
   readonly insecureDevnet: boolean
 }
@@ -94,7 +103,7 @@ export function parseEnclaveConfig(bytes: Bytes, productionBuild: boolean): Encl
     anchors: file.anchors.map((anchor) => toAnchor(anchor, file.insecureDevnet)),
     depth: file.depth,
     checkpointSeconds: file.checkpointSeconds,
-    guestSocket: file.guestSocket,
+    evidence: checkEvidence(file.evidence),
     requireSandbox: file.requireSandbox,
     insecureDevnet: file.insecureDevnet,
   }
@@ -105,11 +114,37 @@ function toAnchor(
   insecureDevnet: boolean,
 ): Anchor {
   if (kind === 'production') {
-    if (name === 'intel-sgx-root-ca') return productionAnchor(name)
-    return refuse(`there is no production anchor named ${name}`)
+    const root = nodeRoots.find((each) => each === name)
+    return root === undefined
+      ? refuse(`${name} is no root that nodes chain to, expected one of ${nodeRoots.join(', ')}`)
+      : productionAnchor(root)
   }
   if (!insecureDevnet) return refuse('a devnet anchor needs insecureDevnet: true')
   return insecureDevnetAnchor(name)
+}
+
+// Vendors' roots that whole enclaves chain to. Milan's is not among them: its keys can be extracted.
+const nodeRoots = [
+  'intel-sgx-root-ca',
+  'amd-ark-genoa',
+  'amd-ark-turin',
+  'aws-nitro-root-g1',
+] as const
+
+// Which drivers give which evidence.
+const driversOf: Readonly<Record<EvidenceConfig['tee'], readonly EvidenceConfig['driver'][]>> = {
+  tdx: ['dstack', 'configfs-tsm'],
+  'sev-snp': ['configfs-tsm'],
+  'aws-nitro': [],
+  'arm-cca': ['configfs-tsm'],
+}
+
+function checkEvidence(chosen: EvidenceConfig): EvidenceConfig {
+  const { tee, driver } = chosen
+  if (driversOf[tee].includes(driver)) return chosen
+  return refuse(
+    `driver ${driver} gives no evidence of ${tee}, expected ${driversOf[tee].join(' or ')}`,
+  )
 }
 
 function refuse(detail: string): never {

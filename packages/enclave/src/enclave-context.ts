@@ -3,7 +3,7 @@ import type { Appraiser } from '@cloister/attest'
 import type { Chain } from './chain/chain-view.ts'
 import type { ChainFacts } from './chain/facts.ts'
 import type { EnclaveConfig } from './config.ts'
-import type { GuestDriver } from './guest-driver.ts'
+import type { EvidenceSource } from './evidence-source.ts'
 import type { HostCalls } from './host-calls.ts'
 import type { Identity } from './identity.ts'
 import type { KeeperState } from './keeper/keeper-state.ts'
@@ -14,7 +14,7 @@ import type { ShareStore } from './keeper/share-store.ts'
 export type EnclaveContext = {
   readonly config: EnclaveConfig
   readonly identity: Identity
-  readonly driver: GuestDriver
+  readonly source: EvidenceSource
   readonly host: HostCalls
   readonly chain: Chain
   readonly facts: ChainFacts

@@ -10,11 +10,13 @@ import {
   limits,
   listField,
   messageField,
+  nodeEvidenceField,
   objectField,
   orNull,
   publicKeyBytes,
   signatureField,
   type FieldValue,
+  type NodeEvidence,
   type Peer,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
@@ -114,8 +116,10 @@ export class HostCalls {
     return (await this.#peer.request('keeper.call', params, waiting)).result
   }
 
-  async collateral(fmspc: string, ca: 'processor' | 'platform'): Promise<Json> {
-    return (await this.#peer.request('collateral', { fmspc, ca })).result
+  /** The vendor's documents that this enclave's own evidence is judged by. */
+  async collateral(evidence: NodeEvidence): Promise<Json> {
+    const params = { evidence: nodeEvidenceField.encode(evidence) }
+    return (await this.#peer.request('collateral', params)).result
   }
 
   /** Returns once the entry is on the host's disk, as the host says. */

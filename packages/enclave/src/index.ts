@@ -3,6 +3,7 @@ export {
   parseEnclaveConfig,
   type EnclaveConfig,
   type EnclaveConfigFile,
+  type EvidenceConfig,
 } from './config.ts'
 export { askEngine, type EnginePipes } from './engine/client.ts'
 export type { EngineInput, EngineMessage } from './engine/messages.ts'
@@ -36,7 +37,7 @@ export {
   type TpmOptions,
   type TpmSigner,
 } from './evidence-drivers/tpm.ts'
-export { createGuestDriver, type GuestDriver } from './guest-driver.ts'
+export { openEvidenceSource, type EvidenceSource } from './evidence-source.ts'
 export { probeSandbox, type SandboxProgram } from './sandbox/bubblewrap.ts'
 export type { SandboxEnd, SandboxLimits } from './sandbox/limits.ts'
 export { runSandboxed, type Sandboxed } from './sandbox/run-sandboxed.ts'

@@ -1,14 +1,14 @@
 // The enclave's program: `node enclave.js PATH`, where PATH is the unix socket for the host. See docs/enclave.md.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { MalformedError, OperationError } from '@cloister/codec'
 
 import { productionBuild } from './build-kind.ts'
 import { parseEnclaveConfig } from './config.ts'
-import { createGuestDriver } from './guest-driver.ts'
+import { openEvidenceSource } from './evidence-source.ts'
 import { probeSandbox, systemPath } from './sandbox/bubblewrap.ts'
 import { startEnclave } from './start-enclave.ts'
 
@@ -52,7 +52,7 @@ async function run(): Promise<void> {
   const program = { node, files, entry: '/app/engine/engine.js' }
   const running = await startEnclave({
     config,
-    driver: createGuestDriver(resolve(folder, config.guestSocket)),
+    source: openEvidenceSource(config.evidence, folder),
     runtime: { program, sandbox },
     socketPath,
   })

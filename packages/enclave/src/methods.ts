@@ -4,17 +4,20 @@ import {
   bytes32Field,
   integerField,
   messageToJson,
+  nodeEvidenceField,
   objectField,
   reportData,
   type Field,
   type Handler,
+  type NodeEvidence,
 } from '@cloister/protocol'
-import { bytesToHex, type Address, type Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 
 import type { AppRuntime } from './attempt/run-app.ts'
 import { runAttempt } from './attempt/run-attempt.ts'
 import { ShownEvidence } from './attempt/shown-evidence.ts'
 import type { EnclaveContext } from './enclave-context.ts'
+import { showEvidence } from './evidence-source.ts'
 import { releaseRequestField } from './keeper/attempt-request.ts'
 import { countersignRecord, countersignRequestField, SeenRecords } from './keeper/countersign.ts'
 import { depositField, depositShare } from './keeper/deposit-share.ts'
@@ -27,6 +30,7 @@ import {
 } from './keeper/help-recovery.ts'
 import { releaseShare } from './keeper/release.ts'
 import { Lane } from './lane.ts'
+import { confirmOwnMachine } from './own-machine.ts'
 import { recoverOwnShare, recoveryRequestField } from './keeper/start-recovery.ts'
 
 const nodeEvidenceParams = objectField({ operator: addressField, beacon: bytes32Field })
@@ -65,7 +69,7 @@ export function enclaveMethods(
       const { receiptKey, shareKeyHash } = context.identity
       const binding = { receiptKey, shareKeyHash, ownerNonce, asset }
       const data = reportData(context.config.domain, 'KeepBinding', binding)
-      return { quote: bytesToHex(await context.driver.quote(data)) }
+      return evidenceAnswer(await context.source.collect(data))
     }),
     'share.deposit': method(depositField, async (deposit) => {
       const { ack, signature } = await lanes.deposit.run(() => depositShare(context, deposit))
@@ -96,7 +100,7 @@ function method<T>(field: Field<T>, answer: (params: T) => Promise<Json>): Handl
   return async (params) => ({ result: await answer(field.parse(params, '')) })
 }
 
-// A second run of one attempt would make a second quote, which keepers refuse and charge to this node.
+// A second run of one attempt would make second evidence, which keepers refuse and charge to this node.
 async function oneAtATime(
   running: Set<string>,
   key: string,
@@ -119,13 +123,19 @@ async function oneAtATime(
 }
 
 async function nodeEvidence(
-  { config, driver, identity }: EnclaveContext,
+  context: EnclaveContext,
   operator: Address,
   beacon: Hex,
 ): Promise<Json> {
+  const { config, identity } = context
   const { receiptKey, shareKeyHash } = identity
   const { nodeRegistry: registry } = config.contracts
   const binding = { registry, operator, receiptKey, shareKeyHash, beacon }
-  const data = reportData(config.domain, 'NodeBinding', binding)
-  return { quote: bytesToHex(await driver.quote(data)) }
+  const shown = await showEvidence(context, reportData(config.domain, 'NodeBinding', binding))
+  await confirmOwnMachine(identity, shown, config.anchors, Math.floor(Date.now() / 1000))
+  return evidenceAnswer(shown)
+}
+
+function evidenceAnswer({ evidence }: { readonly evidence: NodeEvidence }): Json {
+  return { evidence: nodeEvidenceField.encode(evidence) }
 }

@@ -10,7 +10,7 @@ import { Chain } from './chain/chain-view.ts'
 import { ChainFacts } from './chain/facts.ts'
 import type { EnclaveConfig } from './config.ts'
 import type { EnclaveContext } from './enclave-context.ts'
-import type { GuestDriver } from './guest-driver.ts'
+import type { EvidenceSource } from './evidence-source.ts'
 import { HostCalls } from './host-calls.ts'
 import { createIdentity } from './identity.ts'
 import { KeeperState } from './keeper/keeper-state.ts'
@@ -22,7 +22,7 @@ import { enclaveMethods } from './methods.ts'
 /** What an enclave is started with. */
 export type EnclaveOptions = {
   readonly config: EnclaveConfig
-  readonly driver: GuestDriver
+  readonly source: EvidenceSource
   readonly runtime: AppRuntime
   /** Unix socket for the host. */
   readonly socketPath: string
@@ -40,9 +40,9 @@ const waitingMax = 1024
  * may restart without its enclave.
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
-  const { config, driver, runtime, socketPath } = options
+  const { config, source, runtime, socketPath } = options
   const start = Math.floor(Date.now() / 1000)
-  const identity = await createIdentity(config.domain, driver, config.anchors, start)
+  const identity = await createIdentity(config.domain, source, config.anchors, start)
   const current: { peer: Peer | undefined } = { peer: undefined }
   const wire = new Lane('request to the host', limits.requestsOpenMax - 1, waitingMax)
   const ask = async (...asked: Parameters<Peer['request']>) => {
@@ -56,7 +56,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
   const context: EnclaveContext = {
     config,
     identity,
-    driver,
+    source,
     host,
     chain: new Chain(config, host, () => performance.now(), sleep),
     facts: new ChainFacts(config),

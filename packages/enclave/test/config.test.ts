@@ -6,10 +6,10 @@ import { parseEnclaveConfig } from '../src/index.ts'
 const address = (digit: string) => `0x${digit.repeat(40)}`
 
 const devnet: Record<string, Json> = {
-  format: 'cloister-enclave/1',
+  format: 'cloister-enclave/2',
   insecureDevnet: true,
   requireSandbox: false,
-  guestSocket: '../guest.sock',
+  evidence: { tee: 'tdx', driver: 'dstack', path: '../guest.sock' },
   chain: {
     chainId: 31337,
     ledger: address('1'),

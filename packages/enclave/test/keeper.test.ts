@@ -12,7 +12,7 @@ import type { Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-import { createGuestDriver } from '../src/guest-driver.ts'
+import { askDstackAgent } from '../src/evidence-drivers/dstack-agent.ts'
 import { people } from './world/home-chain.ts'
 import { sha256, startNetwork, type Network } from './world/network.ts'
 import { placeTask, sealAsset, type SealedAsset } from './world/tasks.ts'
@@ -71,7 +71,11 @@ describe('a keeper', () => {
   })
 
   test.for([
-    ['a flipped bit of the quote', 4, (bundle: Record<string, Json>) => flip(bundle, 'quote', 700)],
+    [
+      'a flipped bit of the quote',
+      4,
+      (bundle: Record<string, Json>) => flip(object(bundle['evidence']!), 'quote', 700),
+    ],
     [
       'a quote over other report data',
       4,
@@ -155,7 +159,7 @@ describe('a keeper', () => {
       return honest()
     }
     const stranger = privateKeyToAccount(generatePrivateKey())
-    const flipped = changed(request, (bundle) => flip(bundle, 'quote', 700))
+    const flipped = changed(request, (bundle) => flip(object(bundle['evidence']!), 'quote', 700))
     expect(await reasonOf(keeper, flipped)).toBe('request-refused') // Changed on the way.
     expect(await reasonOf(keeper, await signedBy(network, stranger, flipped))).toBe(
       'request-refused',
@@ -213,12 +217,13 @@ describe('a keeper', () => {
       object(request['bundle']!)['binding']!,
       'binding',
     )
-    const relayed = await createGuestDriver(other.guestSocket).quote(
+    const relayed = await askDstackAgent(
+      other.guestSocket,
       reportData(network.chain.domain, 'AttemptBinding', binding),
     )
     const hexQuote = `0x${Buffer.from(relayed).toString('hex')}`
     const relayedRequest = await forged(capture, (bundle) => {
-      bundle['quote'] = hexQuote
+      object(bundle['evidence']!)['quote'] = hexQuote
     })
     expect(await reasonOf(keeper, relayedRequest)).toBe(4)
   })
@@ -232,12 +237,13 @@ describe('a keeper', () => {
       freshKeyHash: sha256(fresh),
     }
     const data = reportData(network.chain.domain, 'AttemptBinding', binding)
-    const quote = hex(await createGuestDriver(node.guestSocket).quote(data))
+    const quote = hex(await askDstackAgent(node.guestSocket, data))
     const second = {
       ...request,
       bundle: {
         ...bundle,
-        ...{ quote, freshPublicKey: hex(fresh) },
+        evidence: { tee: 'tdx', quote },
+        freshPublicKey: hex(fresh),
         binding: messageToJson('AttemptBinding', binding),
       },
     }

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 
 import { unixSeconds } from '@cloister/codec'
 import { createManufacturer, launchTd, measureTd, type RunningTd } from '@cloister/emulator'
+import { nodeCollateralField } from '@cloister/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { buildEnclave, type EnclaveBuild } from '../../../scripts/build-enclave.ts'
-import { TestHost, textOf, type HostWorld } from './world/test-host.ts'
+import { TestHost, type HostWorld } from './world/test-host.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'clb-'))
 const address = (digit: string) => `0x${digit.repeat(40)}`
@@ -29,10 +30,10 @@ function imageOf({ files, entry, runtime }: EnclaveBuild, changes: object = {}) 
     entry,
     runtime,
     config: {
-      format: 'cloister-enclave/1',
+      format: 'cloister-enclave/2',
       insecureDevnet: true,
       requireSandbox: false,
-      guestSocket: '../guest.sock',
+      evidence: { tee: 'tdx', driver: 'dstack', path: '../guest.sock' },
       chain: {
         chainId: 31337,
         ledger: address('1'),
@@ -107,11 +108,11 @@ test('what was measured runs: the bundle answers its host with the measurement t
     await host.connect(join(folder, 'a.sock'))
     expect(host.hello['measurement']).toBe(`0x${measurement.replace(/^0x/, '')}`)
     expect(host.hello['sandbox']).toMatch(/^(bubblewrap|none)$/)
-    const { quote } = await host.ask('node.evidence', {
+    const { evidence } = await host.ask('node.evidence', {
       operator: address('8'),
       beacon: `0x${'99'.repeat(32)}`,
     })
-    expect(textOf(quote).length).toBeGreaterThan(2000)
+    expect(JSON.stringify(evidence).length).toBeGreaterThan(2000)
     await expect(host.ask('attempt.run', { task: 'x', attempt: 1 })).rejects.toThrow('task')
     await expect(host.ask('no.such.method', {})).rejects.toThrow('unknown')
     const limits = readFileSync(`/proc/${td.process.pid}/limits`, 'utf8')
@@ -139,7 +140,7 @@ const noWorld: HostWorld = {
   objects: new Map(),
   orders: new Map(),
   keepers: new Map(),
-  collateral: () => null,
+  collateral: () => nodeCollateralField('tdx').encode({ intel: manufacturer.collateral() }),
   depth: 2,
   nodeOf: () => undefined,
   committee: { epoch: 0n, signers: [], handovers: [] },

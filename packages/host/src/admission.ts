@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { OperationError, parseHex, type Json } from '@cloister/codec'
+import { OperationError, type Json } from '@cloister/codec'
 import { fetchJson, revertOf, type Log } from '@cloister/io'
 import {
   messageField,
+  nodeEvidenceField,
   nodeRegistryAbi,
   objectField,
   sameHex,
@@ -11,7 +12,7 @@ import {
 } from '@cloister/protocol'
 import { zeroAddress } from 'viem'
 
-import { platformOf, type CollateralClient } from './collateral.ts'
+import type { CollateralClient } from './collateral.ts'
 import type { EnclaveLink } from './enclave-link.ts'
 import type { NodeChain } from './node-chain.ts'
 import { collectQuorum } from './quorum.ts'
@@ -160,15 +161,15 @@ export class NodeAdmission {
     const head = await chain.head()
     const beacon = await chain.chain.block(head.number > 0n ? head.number - 1n : 0n)
     const operator = chain.account.address
-    const quote = await enclave.nodeEvidence(operator, beacon.hash)
+    const evidence = await enclave.nodeEvidence(operator, beacon.hash)
     return {
       operator: operator.toLowerCase(),
       receiptKey: receiptKey.toLowerCase(),
       sharePublicKey,
       beaconBlock: beacon.number.toString(),
       beacon: beacon.hash,
-      quote,
-      collateral: await collateral.get(platformOf(parseHex(quote, 'quote'))),
+      evidence: nodeEvidenceField.encode(evidence),
+      collateral: await collateral.get(evidence),
       tags,
       url: url(),
     }

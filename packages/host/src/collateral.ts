@@ -1,46 +1,52 @@
-import { intelNeeds, type IntelPlatformName } from '@cloister/attest'
-import { MalformedError, unixSeconds, type Bytes, type Json } from '@cloister/codec'
+import type { Anchor } from '@cloister/attest'
+import { OperationError, unixSeconds, type Json } from '@cloister/codec'
 import { CollateralFetcher, DocumentClient } from '@cloister/io'
-import { collateralField } from '@cloister/protocol'
+import { nodeCollateralField, teeNames, type NodeEvidence } from '@cloister/protocol'
 
-/** Which machines a set of collateral is about. */
-export type PlatformId = Pick<IntelPlatformName, 'fmspc' | 'ca'>
+/** Where vendors' documents are fetched: services with the paths of Intel's PCS, version 4, and of AMD's KDS. */
+export type CollateralUrls = { readonly intel: string; readonly amd: string }
 
 /** How long a fetched document is handed out before it is asked for again, though it has not ended. */
 const refreshSeconds = 10 * 60
 
-/** Gets the collateral of TDX platforms, as a bundle carries it, from a service with the paths of Intel's PCS. */
+/** Gets the documents that evidence of this node's own enclave is judged by, as a bundle carries them. */
 export class CollateralClient {
   readonly #fetcher: CollateralFetcher
+  readonly #anchors: readonly Anchor[]
 
-  constructor(url: string) {
+  /** `anchors`: a request goes out only for evidence that holds up to one of them. */
+  constructor({ intel, amd }: CollateralUrls, anchors: readonly Anchor[]) {
     this.#fetcher = new CollateralFetcher(
-      { intel: { url } },
+      { intel: { url: intel }, amd: { url: amd } },
       new DocumentClient({ refreshSeconds }),
     )
+    this.#anchors = anchors
   }
 
   /**
-   * Collateral of a platform, as it stands in a bundle.
+   * The documents of one vendor: Intel's nine texts, AMD's certificates and revocation list, nothing for Nitro.
    *
-   * @throws {OperationError} `collateral-unavailable`, naming the service; `collateral-busy`.
+   * @throws {OperationError} `collateral-unavailable`, naming the service; `collateral-busy`; `evidence-refused`, where the
+   * evidence does not hold whatever documents say.
    */
-  async get({ fmspc, ca }: PlatformId): Promise<Json> {
+  async get(evidence: NodeEvidence): Promise<Json> {
     const now = unixSeconds(Math.floor(Date.now() / 1000))
-    const collateral = await this.#fetcher.fetchIntel({ tee: 'tdx', fmspc, ca }, now)
-    // Its sizes are checked here, so that a bad service is found out before whoever reads it next.
-    return collateralField.encode(collateralField.parse({ ...collateral }, 'collateral'))
+    const fetched = await this.#fetcher.fetch(evidence, { anchors: this.#anchors, now })
+    if (fetched.kind === 'refused') {
+      const { reject, where } = fetched.appraisal
+      throw new OperationError(
+        'evidence-refused',
+        `Cannot get collateral for this node's ${teeNames[evidence.tee]} evidence: it is not authentic, ${reject} (${where}); look whether the deployment's anchors are of its vendor`,
+      )
+    }
+    if (evidence.tee === 'sev-snp' && fetched.collateral.amd?.crl === undefined)
+      throw new OperationError(
+        'collateral-unavailable',
+        `Cannot get AMD's revocation list: ${fetched.warnings.join('; ') || 'its service gave none'}`,
+        { retryable: true },
+      )
+    // Sizes are checked here, so that a bad service is found out before whoever reads it next.
+    const field = nodeCollateralField(evidence.tee)
+    return field.encode(field.parse(field.encode(fetched.collateral), 'collateral'))
   }
-}
-
-/**
- * Which machine a TDX quote of the node's own enclave comes from: only which collateral is asked for depends on it, so
- * nothing is checked.
- *
- * @throws {MalformedError} where it is no quote with a PCK chain.
- */
-export function platformOf(quote: Bytes): PlatformId {
-  const needs = intelNeeds({ tee: 'tdx', quote })
-  if ('fmspc' in needs) return { fmspc: needs.fmspc, ca: needs.ca }
-  throw new MalformedError('quote', 0, 'it holds no PCK certificate')
 }

@@ -1,4 +1,4 @@
-import { logLevels, readConfig } from '@cloister/io'
+import { amdService, intelService, logLevels, readConfig } from '@cloister/io'
 import {
   booleanField,
   integerField,
@@ -37,8 +37,8 @@ const hostConfig = objectField({
   listen: objectField({ host: textField(255, 1), port: integerField(0, 65_535) }),
   /** Where others reach this host; null: where it listens. */
   publicUrl: orNull(url),
-  /** Base address of a service with the paths of Intel's PCS, version 4. */
-  collateralUrl: url,
+  /** Base addresses of services with the paths of Intel's PCS, version 4, and of AMD's KDS. */
+  collateralUrls: objectField({ intel: url, amd: url }),
   tags: integerField(0, 0xffff_ffff),
   /** Each duty that anybody may do waits a random part of this first, so that not all hosts pay for it. */
   dutyJitterMs: integerField(0, 600_000),
@@ -64,6 +64,7 @@ const defaults = {
   insecureRecordTraffic: null,
   chain: { url: null, fromBlock: 0, pollMs: 500 },
   publicUrl: null,
+  collateralUrls: { intel: intelService.url, amd: amdService.url },
   tags: 0,
   dutyJitterMs: 1_500,
   storeBytesMax: 16 * 2 ** 30,

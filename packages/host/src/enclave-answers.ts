@@ -7,14 +7,13 @@ import {
   booleanField,
   bytes32Field,
   decimalField,
-  hexBetween,
   integerField,
   jsonField,
   limits,
   listField,
   messageToJson,
+  nodeEvidenceField,
   objectField,
-  oneOf,
   orNull,
   sameHex,
   textField,
@@ -77,7 +76,7 @@ const fields = {
   'chain.order': objectField({ task: bytes32Field }),
   'chain.keepers': objectField({ asset: bytes32Field }),
   'keeper.call': objectField({ operator: addressField, method: textField(64, 1), body: jsonField }),
-  collateral: objectField({ fmspc: textField(12, 12), ca: oneOf('processor', 'platform') }),
+  collateral: objectField({ evidence: nodeEvidenceField }),
   'journal.append': objectField({ entry: jsonField }),
   progress: objectField({ task: bytes32Field, phase: textField(200) }),
   'federation.send': objectField({ note: jsonField }),
@@ -196,7 +195,8 @@ function answerOthers(context: AnswerContext): Record<string, Handler> {
       return { result }
     },
     collateral: async (params) => {
-      return { result: await collateral.get(fields.collateral.parse(params, 'collateral')) }
+      const { evidence } = fields.collateral.parse(params, 'collateral')
+      return { result: await collateral.get(evidence) }
     },
     'journal.append': async (params) => {
       const body = canonicalJson(fields['journal.append'].parse(params, 'journal.append').entry)
@@ -267,14 +267,14 @@ async function keepersOf(
   }
 }
 
-// Honest unless a fault is injected: then another machine's quote stands in the request.
+// Honest unless a fault is injected: then another machine's evidence stands in the request.
 async function relayed({ faults, peers }: AnswerContext, body: Json): Promise<Json> {
-  if (faults.relayQuote === undefined || !isObject(body)) return body
+  if (faults.relayEvidence === undefined || !isObject(body)) return body
   const bundle = body['bundle'] ?? null
   if (!isObject(bundle)) return body
-  const own = hexBetween(1, limits.quoteBytesMax).parse(bundle['quote'] ?? null, 'bundle.quote')
-  const quote = await faults.relayQuote(own, () => peers.otherQuotes())
-  return { ...body, bundle: { ...bundle, quote } }
+  const own = { evidence: bundle['evidence'] ?? null, collateral: bundle['collateral'] ?? null }
+  const shown = await faults.relayEvidence(own, () => peers.otherEvidence())
+  return { ...body, bundle: { ...bundle, ...shown } }
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

@@ -6,12 +6,13 @@ import {
   addressField,
   bytes32Field,
   createPeer,
-  hexBetween,
   hexField,
   limits,
+  nodeEvidenceField,
   publicKeyBytes,
   textField,
   type Handler,
+  type NodeEvidence,
   type Peer,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
@@ -111,14 +112,16 @@ export class EnclaveLink {
     return result
   }
 
-  /** A quote over what makes this enclave `operator`'s node. */
-  async nodeEvidence(operator: Address, beacon: Hex): Promise<Hex> {
-    return readQuote(await this.ask('node.evidence', { operator: operator.toLowerCase(), beacon }))
+  /** Evidence over what makes this enclave `operator`'s node. */
+  async nodeEvidence(operator: Address, beacon: Hex): Promise<NodeEvidence> {
+    return readEvidence(
+      await this.ask('node.evidence', { operator: operator.toLowerCase(), beacon }),
+    )
   }
 
-  /** A quote over what makes this enclave a keeper of `asset`. */
-  async keepEvidence(asset: Hex, ownerNonce: Hex): Promise<Hex> {
-    return readQuote(await this.ask('keep.evidence', { asset, ownerNonce }))
+  /** Evidence over what makes this enclave a keeper of `asset`. */
+  async keepEvidence(asset: Hex, ownerNonce: Hex): Promise<NodeEvidence> {
+    return readEvidence(await this.ask('keep.evidence', { asset, ownerNonce }))
   }
 
   /** Ends the connection. */
@@ -167,9 +170,9 @@ function readHello(json: Json): EnclaveHello {
   }
 }
 
-function readQuote(json: Json): Hex {
-  const quote = isObject(json) ? json['quote'] : undefined
-  return hexBetween(1, limits.quoteBytesMax).parse(quote ?? null, 'quote')
+function readEvidence(json: Json): NodeEvidence {
+  const evidence = isObject(json) ? json['evidence'] : undefined
+  return nodeEvidenceField.parse(evidence ?? null, 'evidence')
 }
 
 function isObject(value: Json): value is { readonly [key: string]: Json } {

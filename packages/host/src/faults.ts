@@ -17,11 +17,20 @@ export type Faults = {
   readonly staleCheckpoint?: (answer: Json, another: () => Promise<Json>) => Json | Promise<Json>
   /** Changes storage proofs on their way into the enclave. */
   readonly forgeProof?: (answer: Json) => Json
-  /** Puts another machine's genuine quote into what keepers are asked to judge; `others` are quotes of other nodes' admission. */
-  readonly relayQuote?: (own: Hex, others: () => Promise<readonly Hex[]>) => Promise<Hex>
+  /**
+   * Puts another machine's genuine evidence, with its collateral, into what keepers are asked to judge; `others` are what
+   * other nodes were admitted by.
+   */
+  readonly relayEvidence?: (
+    own: ShownJson,
+    others: () => Promise<readonly ShownJson[]>,
+  ) => Promise<ShownJson>
   /** Told when an attempt begins to run here, and when it is over. */
   readonly onAttempt?: (attempt: number, running: boolean) => void
 }
+
+/** Evidence and its collateral, as they stand in JSON. */
+export type ShownJson = { readonly evidence: Json; readonly collateral: Json }
 
 /** Names of ready-made faults, as a devnet's configuration lists them. */
 export const faultNames = [
@@ -30,7 +39,7 @@ export const faultNames = [
   'go-silent',
   'stale-checkpoint',
   'forge-proof',
-  'relay-quote',
+  'relay-evidence',
   'lie-about-chain',
   'first-attempts-only',
 ] as const
@@ -64,7 +73,7 @@ const readyMade: { readonly [name in FaultName]: () => Faults } = {
   'go-silent': () => ({ goSilent: () => true }),
   'stale-checkpoint': () => ({ staleCheckpoint: firstForEver() }),
   'forge-proof': () => ({ forgeProof: flipLastProofNode }),
-  'relay-quote': () => ({ relayQuote: async (own, others) => (await others())[0] ?? own }),
+  'relay-evidence': () => ({ relayEvidence: async (own, others) => (await others())[0] ?? own }),
   'lie-about-chain': lieAboutChain,
   'first-attempts-only': () => ({}),
 }
@@ -72,7 +81,7 @@ const readyMade: { readonly [name in FaultName]: () => Faults } = {
 /** The same faults, but an honest host whenever no first attempt runs here: the second one then meets honest hosts alone. */
 export function inFirstAttempts(faults: Faults): Faults {
   let running = 0
-  const { alterReceipt, alterOutput, goSilent, staleCheckpoint, forgeProof, relayQuote } = faults
+  const { alterReceipt, alterOutput, goSilent, staleCheckpoint, forgeProof, relayEvidence } = faults
   return {
     onAttempt: (attempt, begins) => {
       if (attempt === 1) running += begins ? 1 : -1
@@ -87,8 +96,9 @@ export function inFirstAttempts(faults: Faults): Faults {
         running > 0 ? staleCheckpoint(answer, another) : answer,
     }),
     ...(forgeProof && { forgeProof: (answer) => (running > 0 ? forgeProof(answer) : answer) }),
-    ...(relayQuote && {
-      relayQuote: (own, others) => (running > 0 ? relayQuote(own, others) : Promise.resolve(own)),
+    ...(relayEvidence && {
+      relayEvidence: (own, others) =>
+        running > 0 ? relayEvidence(own, others) : Promise.resolve(own),
     }),
   }
 }

@@ -138,7 +138,7 @@ async function openBase(
   const chain = await NodeChain.connect(deployment.value, config.chain, account)
   const index = new ChainIndex()
   const peers = new Peers(chain, index, store, log)
-  const collateral = new CollateralClient(config.collateralUrl)
+  const collateral = new CollateralClient(config.collateralUrls, deployment.value.anchors)
   const uploads = new Uploads(store)
   opened.push(() => uploads.close())
   const parts = {

@@ -1,18 +1,11 @@
 import { OperationError, type Json } from '@cloister/codec'
 import { fetchJson, fetchParts, refusalOf, type Log, type ObjectStore } from '@cloister/io'
-import {
-  AnswerError,
-  digestOf,
-  hexBetween,
-  hexField,
-  limits,
-  publicKeyBytes,
-  sameHex,
-} from '@cloister/protocol'
+import { AnswerError, digestOf, hexField, publicKeyBytes, sameHex } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
 import type { KnownNode } from './chain-facts.ts'
 import type { ChainIndex } from './chain-index.ts'
+import type { ShownJson } from './faults.ts'
 import type { NodeChain } from './node-chain.ts'
 
 /** Methods that enclaves call of each other, and the routes by which hosts carry them. */
@@ -106,18 +99,18 @@ export class Peers {
     }
   }
 
-  /** Genuine quotes of other machines, as their hosts show them to everybody. */
-  async otherQuotes(): Promise<readonly Hex[]> {
+  /** Genuine evidence of other machines, as their hosts show it to everybody. */
+  async otherEvidence(): Promise<readonly ShownJson[]> {
     const own = this.#chain.account.address
     const others = [...this.#index.nodes.values()].filter((node) => !sameHex(node.operator, own))
-    const quotes: Hex[] = []
+    const shown: ShownJson[] = []
     for (const { url } of others.toReversed()) {
       const bundle = await fetchJson(`${url}/v1/admission`).catch(() => null)
-      const quote = isObject(bundle) ? bundle['quote'] : undefined
-      if (typeof quote === 'string')
-        quotes.push(hexBetween(1, limits.quoteBytesMax).parse(quote, 'quote'))
+      if (!isObject(bundle)) continue
+      const { evidence, collateral } = bundle
+      if (evidence !== undefined && collateral !== undefined) shown.push({ evidence, collateral })
     }
-    return quotes
+    return shown
   }
 
   /** Whether an object is held here, after asking the other nodes and the verifiers for it where it was not. */

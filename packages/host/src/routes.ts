@@ -1,4 +1,4 @@
-import { OperationError, parseHex, type Json } from '@cloister/codec'
+import { OperationError, type Json } from '@cloister/codec'
 import { createHttpApp, defaultServerLimits, readJsonBody, type Log } from '@cloister/io'
 import {
   AnswerError,
@@ -6,13 +6,14 @@ import {
   federationNoteBytesMax,
   integerField,
   limits,
+  nodeEvidenceField,
   objectField,
 } from '@cloister/protocol'
 import type { Context, Hono } from 'hono'
 
 import type { NodeAdmission } from './admission.ts'
 import type { Attempts } from './attempts.ts'
-import { platformOf, type CollateralClient } from './collateral.ts'
+import type { CollateralClient } from './collateral.ts'
 import type { EnclaveLink } from './enclave-link.ts'
 import type { KeptShares } from './kept-shares.ts'
 import { Lane } from './lane.ts'
@@ -90,7 +91,7 @@ function addStatusRoutes(app: Hono, { chain, enclave, admission, attempts }: Rou
 
 // Together fewer than the wire to the enclave has places: what this node itself asks for never waits behind strangers.
 const lanesOf = () => ({
-  'keep-evidence': new Lane('request for evidence', 2, 6), // Each is a quote, which takes the machine a while.
+  'keep-evidence': new Lane('request for evidence', 2, 6), // Each is signed by the machine, which takes it a while.
   deposit: new Lane('deposit', 8, 16),
   release: new Lane('release request', 16, 48),
   countersign: new Lane('countersign request', 16, 48),
@@ -107,13 +108,13 @@ function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: Rout
   app.post('/v1/keep-evidence', async (c) => {
     const { asset, ownerNonce } = keepEvidenceBody.parse(await readJsonBody(c), 'body')
     const { receiptKey, sharePublicKey } = enclave.hello
-    const quote = await lanes['keep-evidence'].run(() => enclave.keepEvidence(asset, ownerNonce))
+    const evidence = await lanes['keep-evidence'].run(() => enclave.keepEvidence(asset, ownerNonce))
     return json(c, {
       receiptKey: receiptKey.toLowerCase(),
       sharePublicKey,
       operator: chain.account.address.toLowerCase(),
-      quote,
-      collateral: await collateral.get(platformOf(parseHex(quote, 'quote'))),
+      evidence: nodeEvidenceField.encode(evidence),
+      collateral: await collateral.get(evidence),
     })
   })
   app.post('/v1/shares', async (c) => {

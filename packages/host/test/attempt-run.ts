@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 
 import { appraise, insecureDevnetAnchor, strictPolicy } from '@cloister/attest'
-import { encodeUtf8, parseHex, unixSeconds, type Bytes, type Json } from '@cloister/codec'
+import { encodeUtf8, unixSeconds, type Bytes, type Json } from '@cloister/codec'
 import {
   bundleField,
-  collateralField,
   encodeBundle,
   messageDigest,
   messageToJson,
+  nodeCollateralField,
+  nodeEvidenceField,
   zeroHash,
   type Peer,
   type Receipt,
@@ -20,27 +21,20 @@ import { app } from './home-chain.ts'
 import { hexOf, recordOf, type EnclaveStandIn } from './stand-ins.ts'
 import type { World } from './world.ts'
 
-/** What speaks against a quote under the machine's own root and the collateral that the host fetched. */
-export async function judge(
-  world: World,
-  quote: unknown,
-  collateral: unknown,
-): Promise<readonly unknown[]> {
-  const json: Json = JSON.parse(JSON.stringify(collateral))
+/** What speaks against evidence under the machine's own root and the collateral that the host fetched. */
+export async function judge(world: World, shown: unknown): Promise<readonly unknown[]> {
+  const { evidence, collateral } = JSON.parse(JSON.stringify(shown))
   const policy = strictPolicy({
     measurements: 'any',
     reportData: 'any',
     machineIds: 'any',
   })
-  const appraisal = await appraise(
-    { tee: 'tdx', quote: parseHex(String(quote)) },
-    {
-      collateral: { intel: collateralField.parse(json, 'collateral') },
-      anchors: [insecureDevnetAnchor(world.manufacturer.anchorSpkiSha256)],
-      policy,
-      now: unixSeconds(Math.floor(Date.now() / 1000)),
-    },
-  )
+  const appraisal = await appraise(nodeEvidenceField.parse(evidence, 'evidence'), {
+    collateral: nodeCollateralField('tdx').parse(collateral, 'collateral'),
+    anchors: [insecureDevnetAnchor(world.manufacturer.anchorSpkiSha256)],
+    policy,
+    now: unixSeconds(Math.floor(Date.now() / 1000)),
+  })
   return appraisal.authentic === false ? [appraisal.reject] : appraisal.reasons
 }
 
@@ -83,7 +77,7 @@ async function runAttempt(
   )
   const output = encodeUtf8(`the sealed output of ${String(task)}`)
   const outputDigest = await storeBytes(peer, output)
-  const quote = bytesToHex(new Uint8Array(100))
+  const evidence = enclave.evidence(new Uint8Array(64))
   const release = (keeper: Hex, shareIndex: number): Release => ({
     task: hexOf(task),
     attempt: Number(attempt),
@@ -91,18 +85,18 @@ async function runAttempt(
     grant: zeroHash,
     shareIndex,
     keeper,
-    quoteDigest: sha256(quote),
+    quoteDigest: sha256(hexOf(recordOf(evidence)['quote'])),
     checkpoint: zeroHash,
     previous: zeroHash,
     sequence: 0n,
     time: 1n,
   })
   const signature = `0x${'00'.repeat(65)}`
-  const evidence: Json = JSON.parse(
+  const json: Json = JSON.parse(
     JSON.stringify({
-      format: 'cloister-bundle/1',
+      format: 'cloister-bundle/2',
       deployment: world.deployment,
-      ...{ order, grants, grantSignatures, quote, checkpoint, checkpointSignatures: signatures },
+      ...{ order, grants, grantSignatures, evidence, checkpoint, checkpointSignatures: signatures },
       binding: messageToJson('AttemptBinding', {
         task: hexOf(task),
         attempt: Number(attempt),
@@ -116,8 +110,7 @@ async function runAttempt(
         notAfter: 0n,
       }),
       freshPublicKey: bytesToHex(new Uint8Array(1216)),
-      collateral: (await peer.request('collateral', { fmspc: 'c10157e00000', ca: 'platform' }))
-        .result,
+      collateral: (await peer.request('collateral', { evidence })).result,
       proofs: { headers, accounts: [] },
       releases: [enclave.account.address, keepers[0]!.address].map((keeper, index) => ({
         release: messageToJson('Release', release(keeper, index)),
@@ -129,7 +122,7 @@ async function runAttempt(
       })),
     }),
   )
-  const bundle = bundleField.parse(evidence, 'bundle')
+  const bundle = bundleField.parse(json, 'bundle')
   const receipt: Receipt = {
     task: hexOf(task),
     attempt: Number(attempt),

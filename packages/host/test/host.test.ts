@@ -78,7 +78,7 @@ test('the node is admitted under its operator and url, and shows what was apprai
   )
   expect(await chain.read({ ...read, functionName: 'urlOf', args })).toBe(host.url)
   const bundle = recordOf(await fetchJson(`${host.url}/v1/admission`))
-  expect(await judge(world, bundle['quote'], bundle['collateral'])).toEqual([])
+  expect(await judge(world, bundle)).toEqual([])
   const block = await chain.block(BigInt(String(bundle['beaconBlock'])))
   expect(bundle['beacon']).toBe(block.hash)
 })
@@ -314,10 +314,10 @@ test('a keeper gets its share through the host, which then knows the policy of t
 })
 
 test('owners are shown evidence that holds with the collateral beside it', async () => {
-  const quote = recordOf(
+  const shown = recordOf(
     await fetchJson(`${host.url}/v1/keep-evidence`, {
       json: { asset: zeroHash, ownerNonce: zeroHash },
     }),
   )
-  expect(await judge(world, quote['quote'], quote['collateral'])).toEqual([])
+  expect(await judge(world, shown)).toEqual([])
 })

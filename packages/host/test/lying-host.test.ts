@@ -1,4 +1,4 @@
-import { parseHex, type Json } from '@cloister/codec'
+import type { Json } from '@cloister/codec'
 import { fetchJson } from '@cloister/io'
 import {
   messageDigest,
@@ -164,17 +164,18 @@ test('a forged proof does not verify', async () => {
   await expect(verify()).rejects.toThrow()
 })
 
-test('a relayed quote is the genuine one of another node, put where the own one stood', async () => {
-  const liar = await startLiar('relay-quote')
+test('relayed evidence is the genuine one of another node, put where the own stood', async () => {
+  const liar = await startLiar('relay-evidence')
   const other = await startNode(world, { operator: people.operators[1] })
   closers.push(other.enclave.close, other.host.stop)
   await certified(other.enclave)
-  const genuine = recordOf(await fetchJson(`${other.host.url}/v1/admission`))['quote']
-  expect(parseHex(String(genuine)).length).toBeGreaterThan(1_000)
+  const { evidence, collateral } = recordOf(await fetchJson(`${other.host.url}/v1/admission`))
+  expect(String(recordOf(evidence)['quote']).length).toBeGreaterThan(2_000)
   liar.enclave.methods.set('release', async (params) => params)
-  const body = { bundle: { quote: '0x1234', rest: 'kept' }, asset: zeroHash, shareIndex: 0 }
+  const own = { evidence: {}, collateral: {}, rest: 'kept' }
+  const body = { bundle: own, asset: zeroHash, shareIndex: 0 }
   const params = { operator: people.operators[0].address.toLowerCase(), method: 'release', body }
-  const relayed = { ...body, bundle: { quote: genuine, rest: 'kept' } }
+  const relayed = { ...body, bundle: { ...own, evidence, collateral } }
   await mineUntil(world, async () => {
     const { result } = await liar.enclave.host().request('keeper.call', params)
     return JSON.stringify(result) === JSON.stringify(relayed)

@@ -3,14 +3,16 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { OperationError } from '@cloister/codec'
+import { insecureDevnetAnchor } from '@cloister/attest'
+import { OperationError, unixSeconds } from '@cloister/codec'
+import { createManufacturer } from '@cloister/emulator'
 import { ObjectStore, sha256Of } from './objects.ts'
-import { cloisterDomain, messageDigest, type Message } from '@cloister/protocol'
+import { cloisterDomain, messageDigest, type Message, type NodeEvidence } from '@cloister/protocol'
 import { zeroHash, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-import { CollateralClient, platformOf } from '../src/collateral.ts'
+import { CollateralClient } from '../src/collateral.ts'
 import { decideDuty, type DutyGiven, type TaskFacts } from '../src/duties.ts'
 import { faultsOf } from '../src/index.ts'
 import { readRange } from '../src/object-routes.ts'
@@ -191,9 +193,7 @@ test.for([
 })
 
 test('collateral that is not there, or not in form, is blamed on the service', async () => {
-  await expect(
-    new CollateralClient('http://127.0.0.1:9').get({ fmspc: '00'.repeat(6), ca: 'platform' }),
-  ).rejects.toMatchObject({
+  await expect(collateralFrom('http://127.0.0.1:9')).rejects.toMatchObject({
     code: 'collateral-unavailable',
     message: expect.stringContaining('http://127.0.0.1:9'),
   })
@@ -201,12 +201,31 @@ test('collateral that is not there, or not in form, is blamed on the service', a
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : 0
-  await expect(
-    new CollateralClient(`http://127.0.0.1:${port}`).get({ fmspc: '00'.repeat(6), ca: 'platform' }),
-  ).rejects.toMatchObject({ code: 'collateral-unavailable' })
+  await expect(collateralFrom(`http://127.0.0.1:${port}`)).rejects.toMatchObject({
+    code: 'collateral-unavailable',
+  })
   server.close()
 })
 
-test('what is no quote names no platform', () => {
-  expect(() => platformOf(new Uint8Array(1_000))).toThrow('Cannot read version at byte 0')
+test('for evidence that does not hold nobody is asked', async () => {
+  const evidence = { tee: 'tdx', quote: new Uint8Array(1_000) } as const
+  await expect(collateralFrom('http://127.0.0.1:9', evidence)).rejects.toMatchObject({
+    code: 'evidence-refused',
+    message: expect.stringContaining('tdx evidence: it is not authentic, '),
+  })
 })
+
+const manufacturer = createManufacturer({
+  seed: new Uint8Array(32).fill(3),
+  now: unixSeconds(Math.floor(Date.now() / 1000) - 3600),
+})
+const quote = manufacturer.createPlatform({ machineSeed: new Uint8Array(16) }).quote({
+  mrtd: new Uint8Array(48),
+  rtmrs: [new Uint8Array(48), new Uint8Array(48), new Uint8Array(48), new Uint8Array(48)],
+  reportData: new Uint8Array(64),
+})
+
+function collateralFrom(url: string, evidence: NodeEvidence = { tee: 'tdx', quote }) {
+  const anchor = insecureDevnetAnchor(manufacturer.anchorSpkiSha256)
+  return new CollateralClient({ intel: url, amd: url }, [anchor]).get(evidence)
+}

@@ -86,9 +86,9 @@ test.for([
   ],
   ['chain.order', { task: zeroHash }, 'task-unknown'],
   ['chain.keepers', { asset: zeroHash }, 'asset-unknown'],
-  ['collateral', { fmspc: 'c10157e00000', ca: 'nobody' }, 'malformed'],
-  ['collateral', { fmspc: '000000000000', ca: 'platform' }, 'collateral-unavailable'],
-  ['collateral', { fmspc: '&a=b;/../../', ca: 'platform' }, 'malformed'],
+  ['collateral', { evidence: { tee: 'nobody', quote: '0x00' } }, 'malformed'],
+  ['collateral', { evidence: { tee: 'sev-snp', quote: '0x00' } }, 'malformed'],
+  ['collateral', { evidence: { tee: 'tdx', quote: '0x00' } }, 'evidence-refused'],
   ['journal.append', {}, 'malformed'],
   ['nothing', {}, 'unknown-method'],
 ] as const)('the enclave is told what is wrong with %s %j', async ([method, params, code]) => {

@@ -39,7 +39,8 @@ export async function startEnclaveStandIn(options: {
   const methods = new Map<string, (params: Json, host: Peer) => Promise<Json>>()
   const machineId: Hex = `0x${'11'.repeat(32)}`
   const measurement: Hex = `0x${measured.measurement.replace(/^0x/, '')}`
-  const quote = (data: Uint8Array<ArrayBuffer>): Json => ({
+  const evidence = (data: Uint8Array<ArrayBuffer>): Json => ({
+    tee: 'tdx',
     quote: bytesToHex(platform.quote({ ...measured, reportData: data })),
   })
   methods.set('node.evidence', async (params) => {
@@ -52,9 +53,9 @@ export async function startEnclaveStandIn(options: {
       shareKeyHash,
       beacon: hexOf(beacon),
     }
-    return quote(reportData(domain, 'NodeBinding', binding))
+    return { evidence: evidence(reportData(domain, 'NodeBinding', binding)) }
   })
-  methods.set('keep.evidence', async () => quote(new Uint8Array(64)))
+  methods.set('keep.evidence', async () => ({ evidence: evidence(new Uint8Array(64)) }))
 
   let current: Peer | undefined
   const sockets = new Set<Socket>()
@@ -95,7 +96,7 @@ export async function startEnclaveStandIn(options: {
   })
   await new Promise<void>((resolve) => server.listen(options.path, resolve))
   return {
-    ...{ account, sharePublicKey, machineId, measurement, asked, methods },
+    ...{ account, sharePublicKey, machineId, measurement, asked, methods, evidence },
     path: options.path,
     host: () => current!,
     close: () => {

@@ -148,7 +148,7 @@ export function configOf(world: World, operator: HDAccount, enclaveIndex: number
     dataFolder: join(world.folder, `data${made++}`),
     listen: { host: '127.0.0.1', port: 0 },
     publicUrl: undefined,
-    collateralUrl: world.collateral.url,
+    collateralUrls: { intel: world.collateral.url, amd: world.collateral.url },
     tags: 0,
     dutyJitterMs: 30,
     storeBytesMax: 1_000_000,

@@ -3,7 +3,7 @@ import { encodeHex, type Bytes } from '@cloister/codec'
 import type { Hex } from 'viem'
 
 import { sameHex } from './ids.ts'
-import type { Grant, KeeperPolicy, Message } from './messages.ts'
+import type { Grant, Message } from './messages.ts'
 import { tcbStatusesUpTo } from './tcb.ts'
 
 /** The least collateral numbers that evidence must reach, as the committee signed them last. */
@@ -13,7 +13,7 @@ export type CollateralFloor = Omit<Message<'Floor'>, 'sequence'>
 export type ExpectedEvidence = {
   /** From {@link reportData}, never from the evidence. */
   readonly reportData: Bytes
-  /** The machine id of the node's record; `'any'` only where there is no record yet. */
+  /** The machine id of the node's record; `'any'` where there is no record yet, or the evidence names no machine. */
   readonly machineId: Hex | 'any'
 }
 
@@ -21,7 +21,9 @@ export type ExpectedEvidence = {
  * The policy that attempt evidence is appraised by: what all of `grants` accept, the strictest floor,
  * and everything unsafe refused.
  *
- * Advisories are let through: a grant names statuses, and every status but the best comes with some.
+ * Advisories are let through: a grant names statuses, and every status but the best comes with some. Statuses and the
+ * floor's numbers are Intel's: of AMD's machines the least security versions of attest's strict policy are asked, of
+ * Nitro enclaves and CCA realms nothing that has a number.
  * Spec: docs/protocol.md section 4.
  */
 export function policyForGrants(
@@ -45,15 +47,6 @@ export function policyForGrants(
     minRootCrlNumber: Number(floor.rootCrlNumber),
     minPckCrlNumber: Number(floor.pckCrlNumber),
   })
-}
-
-/** The policy that a keeper's evidence is appraised by, under its owner's signed rule. */
-export function policyForKeeper(
-  policy: KeeperPolicy,
-  floor: CollateralFloor,
-  expected: ExpectedEvidence,
-): Policy {
-  return policyForGrants([policy], floor, expected)
 }
 
 function bare(hex: Hex): string {

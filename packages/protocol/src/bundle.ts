@@ -1,4 +1,4 @@
-import type { IntelCollateral } from '@cloister/attest'
+import type { Collateral } from '@cloister/attest'
 import {
   canonicalJson,
   encodeUtf8,
@@ -19,12 +19,12 @@ import {
   oneOf,
   parseField,
   signatureField,
-  textField,
   type Field,
   type FieldValue,
 } from './fields.ts'
 import { limits } from './limits.ts'
 import { messageField } from './message-json.ts'
+import { nodeEvidenceField, shownEvidenceField } from './node-evidence.ts'
 
 /** Bytes of an MLKEM768-X25519 public key. */
 export const publicKeyBytes = 1216
@@ -53,33 +53,24 @@ const signedRelease = objectField({
   countersigner: addressField,
 })
 
-const collateral = objectField({
-  tcbInfo: textField(limits.collateralTextBytesMax),
-  tcbInfoSignature: textField(128),
-  tcbInfoIssuerChain: textField(limits.issuerChainBytesMax),
-  qeIdentity: textField(limits.collateralTextBytesMax),
-  qeIdentitySignature: textField(128),
-  qeIdentityIssuerChain: textField(limits.issuerChainBytesMax),
-  rootCaCrl: textField(limits.collateralTextBytesMax),
-  pckCrl: textField(limits.revocationListBytesMax),
-  pckCrlIssuerChain: textField(limits.issuerChainBytesMax),
-})
+const bundleWith = (collateral: Field<Collateral>) =>
+  objectField({
+    format: oneOf('cloister-bundle/2'),
+    deployment: bytes32Field,
+    order: messageField('Order'),
+    grants: listField(messageField('Grant'), limits.listMax, 1),
+    grantSignatures: listField(hexBetween(65, 4096), limits.listMax, 1),
+    binding: messageField('AttemptBinding'),
+    freshPublicKey: hexField(publicKeyBytes),
+    evidence: nodeEvidenceField,
+    collateral,
+    checkpoint: messageField('Checkpoint'),
+    checkpointSignatures: listField(signatureField, limits.committeeMembersMax),
+    proofs: chainProofs,
+    releases: listField(signedRelease, limits.releasesMax),
+  })
 
-const bundle = objectField({
-  format: oneOf('cloister-bundle/1'),
-  deployment: bytes32Field,
-  order: messageField('Order'),
-  grants: listField(messageField('Grant'), limits.listMax, 1),
-  grantSignatures: listField(hexBetween(65, 4096), limits.listMax, 1),
-  binding: messageField('AttemptBinding'),
-  freshPublicKey: hexField(publicKeyBytes),
-  quote: hexBetween(1, limits.quoteBytesMax),
-  collateral,
-  checkpoint: messageField('Checkpoint'),
-  checkpointSignatures: listField(signatureField, limits.committeeMembersMax),
-  proofs: chainProofs,
-  releases: listField(signedRelease, limits.releasesMax),
-})
+const bundle = shownEvidenceField(bundleWith)
 
 /** Trie nodes that prove one account and some of its storage, `depth` blocks under the checkpoint's head. */
 export type AccountProof = FieldValue<typeof accountProof>
@@ -92,9 +83,6 @@ export type SignedRelease = FieldValue<typeof signedRelease>
 
 /** Everything that shows one attempt to be what its receipt says. Spec: docs/protocol.md section 9. */
 export type Bundle = FieldValue<typeof bundle>
-
-/** How Intel's collateral stands in JSON: nine texts of bounded size. A quote here carries its own PCK chain. */
-export const collateralField: Field<IntelCollateral> = collateral
 
 /** How {@link ChainProofs} stand in JSON. */
 export const chainProofsField: Field<ChainProofs> = chainProofs

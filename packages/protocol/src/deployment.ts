@@ -103,7 +103,7 @@ const deployment = objectField({
     16,
   ),
   genesisCommittee: committeeSetField,
-  anchors: listField(anchorField, 4, 1),
+  anchors: listField(anchorField, limits.anchorsMax, 1),
   measurements: listField(bytes32Field, 64),
   apps: listField(appField, 64),
   verifiers: listField(

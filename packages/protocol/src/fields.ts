@@ -188,6 +188,12 @@ export function objectField<S extends Shape>(shape: S): Field<ObjectOf<S>> {
 /** Any JSON object or list, kept as it is. For what another part reads with its own rules. */
 export const jsonField: Field<Json> = { parse: (value) => value, encode: (value) => value }
 
+/** The members of a JSON object, to look at before it is known which fields it has. @throws {MalformedError} */
+export function membersOf(value: Json, path: string): ReadonlyMap<string, Json> {
+  if (!isObject(value)) throw malformed(path, 'expected an object')
+  return new Map(Object.entries(value))
+}
+
 /** A {@link MalformedError} for one place in a JSON document. */
 export function malformed(path: string, detail: string): MalformedError {
   return new MalformedError(path === '' ? 'document' : path, 0, detail)

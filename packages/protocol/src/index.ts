@@ -1,9 +1,4 @@
-export {
-  policyForGrants,
-  policyForKeeper,
-  type CollateralFloor,
-  type ExpectedEvidence,
-} from './attest-policy.ts'
+export { policyForGrants, type CollateralFloor, type ExpectedEvidence } from './attest-policy.ts'
 export {
   reportData,
   type AttemptBinding,
@@ -15,7 +10,6 @@ export {
   accountProofField,
   bundleField,
   chainProofsField,
-  collateralField,
   encodeBundle,
   parseBundle,
   publicKeyBytes,
@@ -241,6 +235,36 @@ export {
   type RefusalCause,
   type RefusalReason,
 } from './refusal-reasons.ts'
+export {
+  appraiseNode,
+  unnamedMachineId,
+  type EvidenceRule,
+  type NodeAppraisal,
+  type NodeClaims,
+  type NodeDemand,
+  type NodeFactsShown,
+} from './node-appraisal.ts'
+export {
+  evidenceBytes,
+  evidenceDigest,
+  evidenceOf,
+  nodeCollateralField,
+  nodeEvidenceField,
+  shownEvidenceField,
+  type ShownEvidence,
+} from './node-evidence.ts'
+export {
+  anyTee,
+  describeTees,
+  inTeeMask,
+  nodeTees,
+  teeMask,
+  teeNames,
+  teeNumbers,
+  teeOf,
+  type NodeEvidence,
+  type NodeTee,
+} from './tees.ts'
 export { tcbRank, tcbRankMax, tcbStatusesUpTo, type TcbStatus } from './tcb.ts'
 export { signerOf } from './signatures.ts'
 export { feeParts, ownersPartDown, splitFee, type Split, type SplitInput } from './split.ts'

@@ -10,13 +10,15 @@ export const limits = {
   purposeBytesMax: 200,
   /** Bytes of one evidence bundle. */
   bundleBytesMax: 4 * 1024 * 1024,
-  /** Bytes of one quote. */
-  quoteBytesMax: 32 * 1024,
-  /** UTF-8 bytes of one TCB info, QE identity or root revocation list. */
+  /** Roots that evidence may chain to: each vendor has its own, some one for each product line. */
+  anchorsMax: 16,
+  /** Bytes of one piece of evidence: a quote, a report, a document or a token. */
+  evidenceBytesMax: 32 * 1024,
+  /** UTF-8 bytes of one TCB info, QE identity or root revocation list, of Intel or of AMD. */
   collateralTextBytesMax: 256 * 1024,
   /** Characters of one PCK revocation list in hexadecimal: it grows with every revoked platform. */
   revocationListBytesMax: 1024 * 1024,
-  /** Characters of one PEM chain of two certificates. */
+  /** Characters of one PEM chain of two or three certificates. */
   issuerChainBytesMax: 16 * 1024,
   /** Bytes of one JSON body over HTTP. */
   bodyBytesMax: 1024 * 1024,

@@ -13,10 +13,17 @@ import {
   parseBase64Url,
   parseJson,
   type Bytes,
-  type Json,
 } from '@cloister/codec'
 
-import { malformed, objectField, oneOf, orNull, textField, type Field } from './fields.ts'
+import {
+  malformed,
+  membersOf,
+  objectField,
+  oneOf,
+  orNull,
+  textField,
+  type Field,
+} from './fields.ts'
 import { limits } from './limits.ts'
 
 const piece = base64UrlField(evidenceBytesMax)
@@ -119,10 +126,4 @@ function mapField<T>(
     encode: (value) =>
       Object.fromEntries(Object.entries(value).map(([name, each]) => [name, member.encode(each)])),
   }
-}
-
-function membersOf(value: Json, path: string): ReadonlyMap<string, Json> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw malformed(path, 'expected an object')
-  return new Map<string, Json>(Object.entries(value))
 }

@@ -1,18 +1,19 @@
-import { appraise, type Appraisal, type TdxClaims } from '@cloister/attest'
-import { OperationError, parseHex, unixSeconds } from '@cloister/codec'
+import { appraise } from '@cloister/attest'
+import { OperationError, unixSeconds } from '@cloister/codec'
 import { getAddress, toHex, type Address, type Hex } from 'viem'
 
-import { policyForGrants } from './attest-policy.ts'
 import { reportData } from './bindings.ts'
 import { cellValue, chainCells, type StorageCell } from './chain-cells.ts'
 import { followHandovers, quorum, verifyQuorum, type CommitteeSet } from './committee.ts'
 import { deploymentDomain, type Deployment } from './deployment.ts'
 import type { Domain } from './digest.ts'
 import type { Message, MessageName } from './messages.ts'
+import { appraiseNode, type NodeAppraisal } from './node-appraisal.ts'
 import { taskOf } from './orders.ts'
 import { compareSlots, proveChain, type ProvenChain } from './proven-chain.ts'
 import type { ReceiptFile } from './receipt-file.ts'
 import { placeOf, receiptFileNeeds } from './receipt-needs.ts'
+import { anyTee } from './tees.ts'
 
 /**
  * One receipt file on trial. What several facts rest on is worked out once; what rests on something
@@ -27,7 +28,7 @@ export class ReceiptCase {
   readonly task: Hex
   #committees: Promise<readonly CommitteeSet[]> | undefined
   #chain: Promise<ProvenChain> | undefined
-  #appraisal: Promise<Appraisal<TdxClaims>> | undefined
+  #appraisal: Promise<NodeAppraisal> | undefined
 
   constructor(file: ReceiptFile, deployment: Deployment) {
     this.file = file
@@ -75,7 +76,7 @@ export class ReceiptCase {
   }
 
   /** The attempt's evidence, appraised with every input pinned by the chain. @throws {OperationError} `not-proved`. */
-  appraisal(): Promise<Appraisal<TdxClaims>> {
+  appraisal(): Promise<NodeAppraisal> {
     this.#appraisal ??= this.#appraise()
     return this.#appraisal
   }
@@ -126,30 +127,24 @@ export class ReceiptCase {
     return set
   }
 
-  async #appraise(): Promise<Appraisal<TdxClaims>> {
+  async #appraise(): Promise<NodeAppraisal> {
     const { bundle, posting } = this.file
+    const { receiptKey } = bundle.binding
     const floor = chainCells.floor()
     const postedAt = await this.number(chainCells.task(posting.task).postedAt)
-    return appraise(
-      { tee: 'tdx', quote: parseHex(bundle.quote, 'bundle.quote') },
-      {
-        collateral: { intel: bundle.collateral },
-        anchors: this.deployment.anchors,
-        policy: policyForGrants(
-          bundle.grants,
-          {
-            tcbEvaluationDataNumber: Number(await this.number(floor.tcbEvaluationDataNumber)),
-            rootCrlNumber: await this.number(floor.rootCrlNumber),
-            pckCrlNumber: await this.number(floor.pckCrlNumber),
-          },
-          {
-            reportData: reportData(this.domain, 'AttemptBinding', bundle.binding),
-            machineId: await this.word(chainCells.node(bundle.binding.receiptKey).machineId),
-          },
-        ),
-        now: unixSeconds(Number(postedAt)),
+    return appraiseNode(appraise, bundle, {
+      rules: bundle.grants.map((grant) => ({ ...grant, tees: anyTee })),
+      floor: {
+        tcbEvaluationDataNumber: Number(await this.number(floor.tcbEvaluationDataNumber)),
+        rootCrlNumber: await this.number(floor.rootCrlNumber),
+        pckCrlNumber: await this.number(floor.pckCrlNumber),
       },
-    )
+      reportData: reportData(this.domain, 'AttemptBinding', bundle.binding),
+      receiptKey,
+      machineId: await this.word(chainCells.node(receiptKey).machineId),
+      anchors: this.deployment.anchors,
+      now: unixSeconds(Number(postedAt)),
+    })
   }
 }
 

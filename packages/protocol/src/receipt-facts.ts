@@ -1,4 +1,4 @@
-import { appraisalDigest, describeAppraisal, isAccepted } from '@cloister/attest'
+import { appraisalDigest } from '@cloister/attest'
 import { encodeHex, MalformedError, OperationError, parseHex } from '@cloister/codec'
 import type { Address, Hex } from 'viem'
 
@@ -15,6 +15,7 @@ import type { ReceiptFile } from './receipt-file.ts'
 import { grantFacts, releaseFacts } from './receipt-grants.ts'
 import { checkBinding, checkPosting, checkReceipt } from './receipts.ts'
 import { signerOf } from './signatures.ts'
+import { teeNames } from './tees.ts'
 import type { Deployment } from './deployment.ts'
 
 /** What a receipt file can show, in the order in which it is listed. Spec: docs/protocol.md section 13. */
@@ -172,7 +173,7 @@ const checks: Readonly<Record<ReceiptFactName, Check>> = {
   keepers: keepersFact,
   judgement: judgementFact,
   appraisal: async (trial) => {
-    const digest = encodeHex(await appraisalDigest(await trial.appraisal()))
+    const digest = encodeHex(await appraisalDigest((await trial.appraisal()).appraisal))
     return {
       problems: differs(
         'vote.appraisalDigest',
@@ -331,15 +332,16 @@ async function attemptChainFact(trial: ReceiptCase): Promise<Finding> {
 }
 
 async function evidenceFact(trial: ReceiptCase): Promise<Finding> {
-  const appraisal = await trial.appraisal()
-  const record = chainCells.node(trial.file.bundle.binding.receiptKey)
-  const measurement = appraisal.authentic === false ? 'none' : `0x${appraisal.claims.measurement}`
+  const { bundle } = trial.file
+  const { shown, problems } = await trial.appraisal()
+  const record = chainCells.node(bundle.binding.receiptKey)
+  const measurement = shown?.measurement ?? 'none'
   return {
     problems: [
-      ...unless(isAccepted(appraisal), 'evidence', describeAppraisal(appraisal)),
+      ...problems,
       ...differs('measurement', measurement, await trial.word(record.measurement)),
     ],
-    detail: `genuine TDX quote, measurement ${measurement}`,
+    detail: `genuine ${teeNames[bundle.evidence.tee]} evidence, measurement ${measurement}`,
   }
 }
 

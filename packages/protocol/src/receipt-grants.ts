@@ -1,14 +1,14 @@
-import { parseHex, type Json } from '@cloister/codec'
+import type { Json } from '@cloister/codec'
 
 import { chainCells } from './chain-cells.ts'
 import { messageDigest } from './digest.ts'
 import { decideGrant } from './grants.ts'
-import { digestOf, sameHex } from './ids.ts'
+import { sameHex } from './ids.ts'
+import { evidenceDigest } from './node-evidence.ts'
 import { differs, unless, type Problem } from './problems.ts'
 import type { ReceiptCase } from './receipt-case.ts'
 import { checkReleases, checkReleaseSignatures } from './receipts.ts'
 import { signerOf } from './signatures.ts'
-import { tcbRank } from './tcb.ts'
 
 type Finding = { readonly problems: readonly Problem[]; readonly detail: string }
 
@@ -28,8 +28,8 @@ export async function grantFacts(trial: ReceiptCase): Promise<Finding> {
  */
 export async function releaseFacts(trial: ReceiptCase): Promise<Finding> {
   const { bundle, shares } = trial.file
-  const { order, binding, releases, quote } = bundle
-  const quoteDigest = digestOf(parseHex(quote, 'bundle.quote'))
+  const { order, binding, releases, evidence } = bundle
+  const quoteDigest = evidenceDigest(evidence)
   const problems: Problem[] = [
     ...checkReleases(
       releases.map(({ release }) => release),
@@ -76,8 +76,8 @@ async function grantProblems(trial: ReceiptCase, index: number): Promise<readonl
   const signature = grantSignatures[index]
   if (grant === undefined || asset === undefined || signature === undefined)
     return [{ field: `grants[${index}]`, detail: 'has no asset or no signature' }]
-  const appraisal = await trial.appraisal()
-  if (appraisal.authentic === false)
+  const { shown } = await trial.appraisal()
+  if (shown === undefined)
     return [{ field: `grants[${index}]`, detail: 'there is no authentic evidence to hold it to' }]
   const node = chainCells.node(binding.receiptKey)
   const signer = await signerOf(messageDigest(trial.domain, 'Grant', grant), signature)
@@ -88,8 +88,8 @@ async function grantProblems(trial: ReceiptCase, index: number): Promise<readonl
       asset,
       requester: order.requester,
       operator: await trial.address(node.operator),
-      measurement: `0x${appraisal.claims.measurement}`,
-      tcb: tcbRank(appraisal.claims.tcbStatus ?? 'unknown'),
+      measurement: shown.measurement,
+      tcb: shown.tcb,
       tier: Number(await trial.number(node.tier)),
       outputBytesMax: outputBytesMax(trial),
       now: checkpoint.blockTime,

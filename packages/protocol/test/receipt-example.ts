@@ -211,7 +211,7 @@ export async function makeReceiptExample(
     }
   const collateral = manufacturer.collateral()
   const bundle: Bundle = {
-    format: 'cloister-bundle/1',
+    format: 'cloister-bundle/2',
     deployment: deploymentOf(domain),
     order,
     grants,
@@ -220,8 +220,8 @@ export async function makeReceiptExample(
     ),
     binding,
     freshPublicKey,
-    quote: toHex(quote),
-    collateral,
+    evidence: { tee: 'tdx', quote },
+    collateral: { intel: collateral },
     checkpoint,
     checkpointSignatures: await signByQuorum(domain, 'Checkpoint', checkpoint, genesis),
     proofs: await proofsAt(

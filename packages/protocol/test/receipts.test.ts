@@ -142,6 +142,8 @@ test('a bundle read back is the bundle, and has one spelling', () => {
   expect(spelled(text.replace('"attempt":1', '"attempt":1.0'))).toThrow('not in canonical form')
 })
 
+const intelOf = (bundle: Record<string, unknown>): object => Object(bundle['collateral']).intel
+
 test.for<[string, (bundle: Record<string, unknown>) => object, string]>([
   ['an unknown field', (b) => ({ ...b, note: 1 }), 'bundle.note'],
   [
@@ -153,18 +155,18 @@ test.for<[string, (bundle: Record<string, unknown>) => object, string]>([
   ['a fresh key cut', (b) => ({ ...b, freshPublicKey: '0x00' }), 'bundle.freshPublicKey'],
   [
     'a quote too large',
-    (b) => ({ ...b, quote: `0x${'00'.repeat(32 * 1024 + 1)}` }),
-    'bundle.quote',
+    (b) => ({ ...b, evidence: { tee: 'tdx', quote: `0x${'00'.repeat(32 * 1024 + 1)}` } }),
+    'bundle.evidence.quote',
   ],
   [
     'collateral without a list',
-    (b) => ({ ...b, collateral: { ...Object(b['collateral']), pckCrl: 5 } }),
-    'bundle.collateral.pckCrl',
+    (b) => ({ ...b, collateral: { intel: { ...intelOf(b), pckCrl: 5 } } }),
+    'bundle.collateral.intel.pckCrl',
   ],
   [
     'a PCK chain beside its quote',
-    (b) => ({ ...b, collateral: { ...Object(b['collateral']), pckCertificateChain: '' } }),
-    'bundle.collateral.pckCertificateChain',
+    (b) => ({ ...b, collateral: { intel: { ...intelOf(b), pckCertificateChain: '' } } }),
+    'bundle.collateral.intel.pckCertificateChain',
   ],
   ['no header', (b) => ({ ...b, proofs: { headers: [], accounts: [] } }), 'bundle.proofs.headers'],
 ])('a bundle with %s is refused by its place', ([, change, field]) => {

@@ -1,21 +1,24 @@
-import { appraise, isAccepted, tierOf, type Appraisal, type TdxClaims } from '@cloister/attest'
+import { appraise, type Appraisal } from '@cloister/attest'
 import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
 import {
   addressField,
+  anyTee,
+  appraiseNode,
   appRegistryAbi,
-  collateralField,
-  hexBetween,
   hexField,
   keyHash,
-  limits,
+  nodeEvidenceField,
   nodeRegistryAbi,
   objectField,
-  policyForGrants,
   publicKeyBytes,
   reportData,
   sameHex,
+  shownEvidenceField,
   type CollateralFloor,
   type KeeperPolicy,
+  type NodeAppraisal,
+  type NodeClaims,
+  type NodeFactsShown,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
@@ -38,7 +41,7 @@ export type AppraisedKeeper = {
   readonly receiptKey: Address
   readonly sharePublicKey: Bytes
   /** What was concluded, with all claims and when it ends. */
-  readonly appraisal: Appraisal<TdxClaims>
+  readonly appraisal: Appraisal<NodeClaims>
 }
 
 /** What an owner demands of a keeper's enclave. Its operators and expiry are checked elsewhere. */
@@ -52,13 +55,15 @@ export function isAppraisedKeeper(keeper: object): keeper is AppraisedKeeper {
   return genuine.has(keeper)
 }
 
-const evidenceField = objectField({
-  receiptKey: addressField,
-  sharePublicKey: hexField(publicKeyBytes),
-  operator: addressField,
-  quote: hexBetween(1, limits.quoteBytesMax),
-  collateral: collateralField,
-})
+const evidenceField = shownEvidenceField((collateral) =>
+  objectField({
+    receiptKey: addressField,
+    sharePublicKey: hexField(publicKeyBytes),
+    operator: addressField,
+    evidence: nodeEvidenceField,
+    collateral,
+  }),
+)
 
 /**
  * Asks a node for evidence made for this asset and a fresh nonce, and appraises it. No secret is sent.
@@ -89,24 +94,22 @@ export async function appraiseKeeper(
   const measurements = demand.measurements.filter((measurement) =>
     client.deployment.measurements.some((listed) => sameHex(listed, measurement)),
   )
-  const appraisal = await appraise(
-    { tee: 'tdx', quote: parseHex(evidence.quote, 'quote') },
-    {
-      collateral: { intel: evidence.collateral },
-      anchors: client.deployment.anchors,
-      policy: policyForGrants([{ ...demand, measurements }], strictest(client, facts.floor), {
-        reportData: reportData(client.domain, 'KeepBinding', binding),
-        machineId: facts.record.machineId,
-      }),
-      now: client.clock(),
-    },
-  )
-  const approved = await measurementApproved(client, appraisal)
+  const judged = await appraiseNode(appraise, evidence, {
+    rules: [{ ...demand, measurements, tees: anyTee }],
+    floor: strictest(client, facts.floor),
+    reportData: reportData(client.domain, 'KeepBinding', binding),
+    receiptKey,
+    machineId: facts.record.machineId,
+    anchors: client.deployment.anchors,
+    now: client.clock(),
+  })
+  const { appraisal, shown } = judged
+  const approved = await measurementApproved(client, shown)
   const problems = [
-    ...evidenceProblems(appraisal),
+    ...evidenceProblems(judged),
     ...(approved ? [] : ['the chain does not approve its measurement']),
     ...recordProblems(facts, { shareKeyHash, operator: evidence.operator, demand }),
-    ...(appraisal.authentic === false ? [] : claimProblems(facts, appraisal.claims, demand)),
+    ...(shown === undefined ? [] : claimProblems(facts, shown, demand)),
     ...(operator === undefined || sameHex(operator, evidence.operator)
       ? []
       : [`its operator is ${evidence.operator}, expected ${operator}`]),
@@ -151,30 +154,25 @@ function larger(a: bigint, b: bigint): bigint {
   return a > b ? a : b
 }
 
-async function measurementApproved(client: Client, appraisal: Appraisal): Promise<boolean> {
-  if (appraisal.authentic === false) return true // Refused already, and there is no measurement to ask for.
-  const measurement: Hex = `0x${appraisal.claims.measurement}`
+async function measurementApproved(
+  client: Client,
+  shown: NodeFactsShown | undefined,
+): Promise<boolean> {
+  if (shown === undefined) return true // Refused already, and there is no measurement to ask for.
   return askChain(client.chain, 'ask for approved measurements', (reader) =>
     reader.readContract({
       address: client.deployment.home.contracts.appRegistry,
       abi: appRegistryAbi,
       functionName: 'approved',
-      args: [measurement],
+      args: [shown.measurement],
     }),
   )
 }
 
-function evidenceProblems(appraisal: Appraisal): readonly string[] {
+function evidenceProblems({ appraisal, problems }: NodeAppraisal): readonly string[] {
   if (appraisal.authentic === false)
     return [`its evidence is not authentic: ${appraisal.reject} (${appraisal.where})`]
-  if (isAccepted(appraisal)) return []
-  return [
-    ...(appraisal.authentic === true ? [] : ['its evidence came without usable collateral']),
-    ...appraisal.reasons.map(
-      ({ code, detail, actual, expected }) =>
-        `${code}: ${detail}, got ${actual}, expected ${expected}`,
-    ),
-  ]
+  return problems.map(({ detail }) => detail)
 }
 
 function recordProblems(
@@ -202,11 +200,9 @@ function recordProblems(
 // What the evidence itself shows: a record says only what the committee saw when it was made.
 function claimProblems(
   { record, certified }: RecordFacts,
-  claims: TdxClaims,
+  { tier, measurement }: NodeFactsShown,
   demand: KeeperDemand,
 ): readonly string[] {
-  const tier = tierOf(claims, { machineLists: [] })
-  const measurement: Hex = `0x${claims.measurement}`
   return [
     ...(tier >= demand.tierMin
       ? []

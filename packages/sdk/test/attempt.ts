@@ -95,15 +95,15 @@ export async function playAttempt(
   const releases = await releasesOf(world, prepared, { attempt, quote, checkpoint })
   const granted = grants.map(({ grant }) => grant)
   const bundle: Bundle = {
-    format: 'cloister-bundle/1',
+    format: 'cloister-bundle/2',
     deployment: await world.deploymentId(),
     order,
     grants: granted,
     grantSignatures: grants.map(({ signature }) => signature),
     binding,
     freshPublicKey: `0x${encodeHex(fresh.publicKey)}`,
-    quote,
-    collateral: node.collateral,
+    evidence: { tee: 'tdx', quote: parseHex(quote) },
+    collateral: { intel: node.collateral },
     checkpoint,
     checkpointSignatures: await quorumOf(world, checkpointDigest),
     proofs: await proofsOf(world, { order, grants: granted, binding, checkpoint, releases }),

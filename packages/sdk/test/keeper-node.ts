@@ -124,8 +124,8 @@ function addKeeperRoutes(app: Hono, node: TestNode, domain: () => Domain): void 
       receiptKey: receiptKey.toLowerCase(),
       sharePublicKey: `0x${encodeHex(node.shareKeys.publicKey)}`,
       operator: node.operator.address.toLowerCase(),
-      quote: node.quote(reportData(domain(), 'KeepBinding', binding)),
-      collateral: node.collateral,
+      evidence: { tee: 'tdx', quote: node.quote(reportData(domain(), 'KeepBinding', binding)) },
+      collateral: { intel: node.collateral },
     }
     return c.json(node.tamper.answer?.(answer) ?? answer)
   })

@@ -1,13 +1,5 @@
+import { appraisalDigest } from '@cloister/attest'
 import {
-  isAccepted,
-  strictPolicy,
-  appraisalDigest,
-  tierOf,
-  type Appraisal,
-  type TdxClaims,
-} from '@cloister/attest'
-import {
-  assert,
   canonicalJson,
   encodeHex,
   encodeUtf8,
@@ -18,25 +10,26 @@ import {
 import { describeError, type BlockHead } from '@cloister/io'
 import {
   addressField,
+  anyTee,
+  appraiseNode,
   bytes32Field,
-  collateralField,
   digestOf,
-  hexBetween,
   hexField,
   integerField,
   keyHash,
-  limits,
   messageDigest,
+  nodeEvidenceField,
   nodeRegistryAbi,
   objectField,
   publicKeyBytes,
   reportData,
   sameHex,
-  tcbRank,
-  tcbStatusesUpTo,
+  shownEvidenceField,
   textField,
   type Admission,
   type FieldValue,
+  type NodeAppraisal,
+  type Problem,
 } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
@@ -49,17 +42,19 @@ import type { Standing } from './standing.ts'
 /** Body of `POST /v1/admissions`. */
 export const admissionRequestField = objectField({ url: textField(200, 1) })
 
-const bundle = objectField({
-  operator: addressField,
-  receiptKey: addressField,
-  sharePublicKey: hexField(publicKeyBytes),
-  beaconBlock: heightField,
-  beacon: bytes32Field,
-  quote: hexBetween(1, limits.quoteBytesMax),
-  collateral: collateralField,
-  tags: integerField(0, 0xffff_ffff),
-  url: textField(200),
-})
+const bundle = shownEvidenceField((collateral) =>
+  objectField({
+    operator: addressField,
+    receiptKey: addressField,
+    sharePublicKey: hexField(publicKeyBytes),
+    beaconBlock: heightField,
+    beacon: bytes32Field,
+    evidence: nodeEvidenceField,
+    collateral,
+    tags: integerField(0, 0xffff_ffff),
+    url: textField(200),
+  }),
+)
 
 /** What a host shows for its node: `GET /v1/admission`. Spec: docs/protocol.md section 8. */
 export type AdmissionBundle = FieldValue<typeof bundle>
@@ -142,15 +137,12 @@ export class Admissions {
     if (!sameHex(block.hash, given.beacon))
       return none('beacon-unknown', `block ${given.beaconBlock} is ${block.hash}`)
 
-    const appraisal = await this.#appraiseQuote(given, block)
-    const problems = [...evidenceProblems(appraisal)]
-    if (appraisal.authentic === false) return { admission: undefined, problems }
-    const { claims } = appraisal
-    assert(claims.machineId !== undefined, 'a quote judged by collateral has a PCK certificate')
-    const measurement: Hex = `0x${claims.measurement}`
-    const machineId: Hex = `0x${claims.machineId}`
+    const { appraisal, shown, problems: against } = await this.#appraise(given, block)
+    const problems = [...evidenceProblems(appraisal, against)]
+    if (appraisal.authentic === false || shown === undefined)
+      return { admission: undefined, problems }
+    const { measurement, machineId, tcb, tier } = shown
     problems.push(...(await this.#standingProblems(given, measurement, machineId, block)))
-    const tcb = claims.tcbStatus === undefined ? undefined : tcbRank(claims.tcbStatus)
     const end = Number(block.timestamp) + config.registrationSeconds
     const expiry = BigInt(Math.min(appraisal.until, end))
     if (problems.length > 0 || tcb === undefined) return { admission: undefined, problems }
@@ -161,7 +153,7 @@ export class Admissions {
       machineId,
       measurement,
       tcb,
-      tier: tierOf(claims, { machineLists: [] }),
+      tier,
       tags: given.tags,
       expiry,
       bundleDigest: digestOf(encodeUtf8(canonicalJson(bundle.encode(given)))),
@@ -187,34 +179,25 @@ export class Admissions {
     }
   }
 
-  async #appraiseQuote(given: AdmissionBundle, beacon: BlockHead): Promise<Appraisal<TdxClaims>> {
+  async #appraise(given: AdmissionBundle, beacon: BlockHead): Promise<NodeAppraisal> {
     const { home, domain, anchors, appraise, manifest } = this.#context
-    const floor = await home.floor(beacon.number)
-    const expected = reportData(domain, 'NodeBinding', {
-      registry: home.contracts.nodeRegistry,
-      operator: given.operator,
-      receiptKey: given.receiptKey,
-      shareKeyHash: keyHash(parseHex(given.sharePublicKey)),
-      beacon: given.beacon,
+    const { operator, receiptKey } = given
+    const { measurements } = manifest
+    return appraiseNode(appraise, given, {
+      rules: [{ measurements, tcbFloor: tcbRankAdmitted, tees: anyTee }],
+      floor: await home.floor(beacon.number),
+      reportData: reportData(domain, 'NodeBinding', {
+        registry: home.contracts.nodeRegistry,
+        operator,
+        receiptKey,
+        shareKeyHash: keyHash(parseHex(given.sharePublicKey)),
+        beacon: given.beacon,
+      }),
+      receiptKey,
+      machineId: 'any', // There is no record yet; who else has the machine is asked below.
+      anchors,
+      now: unixSeconds(Number(beacon.timestamp)),
     })
-    return appraise(
-      { tee: 'tdx', quote: parseHex(given.quote) },
-      {
-        collateral: { intel: given.collateral },
-        anchors,
-        policy: strictPolicy({
-          measurements: manifest.measurements.map((each) => each.slice(2).toLowerCase()),
-          reportData: encodeHex(expected),
-          machineIds: 'any', // There is no record yet; who else has the machine is asked below.
-          tcbStatuses: tcbStatusesUpTo(tcbRankAdmitted),
-          advisories: 'any', // Every status but the best comes with some.
-          minTcbEvaluationDataNumber: floor.tcbEvaluationDataNumber,
-          minRootCrlNumber: Number(floor.rootCrlNumber),
-          minPckCrlNumber: Number(floor.pckCrlNumber),
-        }),
-        now: unixSeconds(Number(beacon.timestamp)),
-      },
-    )
   }
 
   async #standingProblems(
@@ -269,13 +252,23 @@ export class Admissions {
   }
 }
 
-function evidenceProblems(appraisal: Appraisal): readonly AdmissionProblem[] {
-  if (appraisal.authentic === false)
-    return [problem('not-authentic', `${appraisal.reject}: ${appraisal.where}`)]
-  if (isAccepted(appraisal)) return []
-  return appraisal.reasons.map(({ code, detail, actual, expected }) =>
-    problem(code, `${detail}; got ${actual.slice(0, 200)}, expected ${expected.slice(0, 400)}`),
-  )
+// Reasons under their own codes, so that programs need not read sentences.
+function evidenceProblems(
+  appraisal: NodeAppraisal['appraisal'],
+  against: readonly Problem[],
+): readonly AdmissionProblem[] {
+  const others = against.filter(({ field }) => field !== 'evidence')
+  return [
+    ...(appraisal.authentic === false
+      ? [problem('not-authentic', `${appraisal.reject}: ${appraisal.where}`)]
+      : appraisal.reasons.map(({ code, detail, actual, expected }) =>
+          problem(
+            code,
+            `${detail}; got ${actual.slice(0, 200)}, expected ${expected.slice(0, 400)}`,
+          ),
+        )),
+    ...others.map(({ field, detail }) => problem(field, detail)),
+  ]
 }
 
 function problem(code: string, detail: string): AdmissionProblem {

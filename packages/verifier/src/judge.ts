@@ -1,13 +1,8 @@
-import {
-  appraisalDigest,
-  isAccepted,
-  type Anchor,
-  type Appraisal,
-  type Appraiser,
-  type TdxClaims,
-} from '@cloister/attest'
+import { appraisalDigest, type Anchor, type Appraisal, type Appraiser } from '@cloister/attest'
 import { encodeHex, parseHex, type UnixSeconds } from '@cloister/codec'
 import {
+  anyTee,
+  appraiseNode,
   checkAttemptChain,
   checkBinding,
   checkPosting,
@@ -16,15 +11,13 @@ import {
   checkReleaseSignatures,
   decideGrant,
   deploymentOf,
-  digestOf,
+  evidenceDigest,
   keepersHash,
   keyHash,
   messageDigest,
-  policyForGrants,
   reportData,
   sameHex,
   signerOf,
-  tcbRank,
   verifyQuorum,
   zeroHash,
   type Bundle,
@@ -32,6 +25,8 @@ import {
   type CommitteeSet,
   type Contracts,
   type Domain,
+  type NodeClaims,
+  type NodeFactsShown,
   type Problem,
   type SignedReceipt,
   type Vote,
@@ -106,7 +101,7 @@ export const refuseReasons = {
 export type Judgement = {
   readonly vote: Vote
   readonly problems: readonly Problem[]
-  readonly appraisal: Appraisal<TdxClaims> | undefined
+  readonly appraisal: Appraisal<NodeClaims> | undefined
 }
 
 /**
@@ -127,7 +122,7 @@ export async function judge(
   const refuse = (
     reason: number,
     problems: readonly Problem[],
-    appraisal?: Appraisal<TdxClaims>,
+    appraisal?: Appraisal<NodeClaims>,
   ): Judgement => ({
     vote: voteOf(facts, { verdict: 2, reason, keepersHash: zeroHash, appraisalDigest: zeroHash }),
     problems,
@@ -273,33 +268,25 @@ async function evidenceProblems(
   facts: PostingFacts,
   bundle: Bundle,
   appraise: Appraiser['appraise'],
-): Promise<{ readonly appraisal: Appraisal<TdxClaims>; readonly problems: readonly Problem[] }> {
+): Promise<{ readonly appraisal: Appraisal<NodeClaims>; readonly problems: readonly Problem[] }> {
   const { domain, anchors, floor, node, postedAt } = facts
-  const appraisal = await appraise(
-    { tee: 'tdx', quote: parseHex(bundle.quote) },
-    {
-      collateral: { intel: bundle.collateral },
-      anchors,
-      policy: policyForGrants(bundle.grants, floor, {
-        reportData: reportData(domain, 'AttemptBinding', bundle.binding),
-        machineId: node.machineId,
-      }),
-      now: postedAt,
-    },
-  )
-  if (appraisal.authentic === false)
-    return { appraisal, problems: [missing('quote', `${appraisal.reject}: ${appraisal.where}`)] }
-  if (!isAccepted(appraisal))
-    return {
-      appraisal,
-      problems: appraisal.reasons.map(({ code, detail }) => missing('quote', `${code}: ${detail}`)),
-    }
+  const judged = await appraiseNode(appraise, bundle, {
+    rules: bundle.grants.map((grant) => ({ ...grant, tees: anyTee })),
+    floor,
+    reportData: reportData(domain, 'AttemptBinding', bundle.binding),
+    receiptKey: bundle.binding.receiptKey,
+    machineId: node.machineId,
+    anchors,
+    now: postedAt,
+  })
+  const { appraisal } = judged
+  if (!judged.accepted) return { appraisal, problems: judged.problems }
   return {
     appraisal,
     problems: [
-      ...same('measurement', `0x${appraisal.claims.measurement}`, node.measurement),
+      ...same('measurement', judged.shown.measurement, node.measurement),
       ...(await checkpointProblems(facts, bundle)),
-      ...grantProblems(facts, bundle, appraisal.claims),
+      ...grantProblems(facts, bundle, judged.shown),
     ],
   }
 }
@@ -315,7 +302,11 @@ async function checkpointProblems(
   return quorum.reached ? [] : [missing('checkpointSignatures', quorum.detail)]
 }
 
-function grantProblems(facts: PostingFacts, bundle: Bundle, claims: TdxClaims): readonly Problem[] {
+function grantProblems(
+  facts: PostingFacts,
+  bundle: Bundle,
+  { measurement, tcb }: NodeFactsShown,
+): readonly Problem[] {
   return bundle.grants.flatMap((grant, index) => {
     const asset = facts.assets[index]
     const id = bundle.order.assets[index]
@@ -328,8 +319,8 @@ function grantProblems(facts: PostingFacts, bundle: Bundle, claims: TdxClaims): 
         asset: id,
         requester: bundle.order.requester,
         operator: facts.node.operator,
-        measurement: `0x${claims.measurement}`,
-        tcb: claims.tcbStatus === undefined ? undefined : tcbRank(claims.tcbStatus),
+        measurement,
+        tcb,
         tier: facts.node.tier,
         outputBytesMax: facts.outputBytesMax,
         now: bundle.checkpoint.blockTime,
@@ -346,7 +337,7 @@ function grantProblems(facts: PostingFacts, bundle: Bundle, claims: TdxClaims): 
 
 async function releaseProblems(facts: PostingFacts, bundle: Bundle): Promise<readonly Problem[]> {
   const { domain, task, operatorOf, retired } = facts
-  const quoteDigest = digestOf(parseHex(bundle.quote))
+  const quoteDigest = evidenceDigest(bundle.evidence)
   const releases = bundle.releases.map(({ release }) => release)
   const problems = [
     ...checkReleases(releases, bundle.order, { task: task.id, attempt: task.attempt, quoteDigest }),

@@ -4,11 +4,11 @@ import { createServer } from 'node:http'
 import { canonicalJson, encodeHex, encodeUtf8, type Json } from '@cloister/codec'
 import { fetchJson } from '@cloister/io'
 import {
-  collateralField,
   digestOf,
   keyHash,
   ledgerAbi,
   messageField,
+  nodeCollateralField,
   nodeRegistryAbi,
   objectField,
   reportData,
@@ -91,8 +91,8 @@ describe('admissions', () => {
       sharePublicKey,
       beaconBlock: beacon.number.toString(),
       beacon: beacon.hash,
-      quote: `0x${encodeHex(quote)}`,
-      collateral: collateralField.encode(world.manufacturer.collateral()),
+      evidence: { tee: 'tdx', quote: `0x${encodeHex(quote)}` },
+      collateral: nodeCollateralField('tdx').encode({ intel: world.manufacturer.collateral() }),
       tags: 3,
       url: host.url,
     }
@@ -194,10 +194,11 @@ describe('admissions', () => {
       'not-authentic',
       async () => {
         const given = Object(await bundleOf())
-        const quote = String(given.quote)
+        const quote = String(given.evidence.quote)
         const at = 2 + 700 * 2
         const flipped = quote[at] === '0' ? '1' : '0'
-        return { ...given, quote: quote.slice(0, at) + flipped + quote.slice(at + 1) }
+        const changed = quote.slice(0, at) + flipped + quote.slice(at + 1)
+        return { ...given, evidence: { tee: 'tdx', quote: changed } }
       },
     ],
   ]

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import { insecureDevnetAnchor, type DevnetAnchor } from '@cloister/attest'
-import { encodeHex, parseHex, unixSeconds, type Bytes } from '@cloister/codec'
+import { parseHex, unixSeconds, type Bytes } from '@cloister/codec'
 import { createManufacturer, type Manufacturer, type Platform } from '@cloister/emulator'
 import {
   attemptNeeds,
@@ -297,15 +297,15 @@ export async function makeAttempt(
   const receipt = wrong.receipt?.(plainReceipt) ?? plainReceipt
   const receiptSignature = await sign(wrong.receiptKey ?? node.key, domain, 'Receipt', receipt)
   const plainBundle: Bundle = {
-    format: 'cloister-bundle/1',
+    format: 'cloister-bundle/2',
     deployment: input.deployment,
     order,
     grants,
     grantSignatures,
     binding,
     freshPublicKey,
-    quote: `0x${encodeHex(quote)}`,
-    collateral: input.manufacturer.collateral(),
+    evidence: { tee: 'tdx', quote },
+    collateral: { intel: input.manufacturer.collateral() },
     checkpoint,
     checkpointSignatures,
     proofs: await input.prove(head.height, depth, places),

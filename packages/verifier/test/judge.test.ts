@@ -194,7 +194,7 @@ describe('reason 3, the evidence', () => {
     expect(await verdict(factsOf(bad), materialOf(bad))).toEqual({
       verdict: 2,
       reason: 3,
-      fields: ['quote'],
+      fields: ['evidence'],
     })
   })
 
@@ -203,7 +203,7 @@ describe('reason 3, the evidence', () => {
     expect(await verdict(factsOf(relayed), materialOf(relayed))).toEqual({
       verdict: 2,
       reason: 3,
-      fields: ['quote'],
+      fields: ['evidence'],
     })
   })
 

@@ -3,7 +3,7 @@ import {
   addressField,
   AnswerError,
   checkReleaseSignatures,
-  digestOf,
+  evidenceDigest,
   hexBetween,
   messageDigest,
   messageField,
@@ -130,7 +130,7 @@ async function readRelease(
     sameHex(release.asset, asset) &&
     sameHex(release.grant, grantDigest) &&
     release.shareIndex === shareIndex &&
-    sameHex(release.quoteDigest, digestOf(parseHex(bundle.quote, 'quote')))
+    sameHex(release.quoteDigest, evidenceDigest(bundle.evidence))
   if (!fits) refuse('the record is of another attempt or share')
   const keeper = await facts.node(view, release.keeper)
   if (!sameHex(keeper?.operator ?? '', keepers.operators[shareIndex]))

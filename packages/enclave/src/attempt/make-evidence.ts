@@ -1,13 +1,8 @@
-import {
-  collateralField,
-  grantsRoot,
-  keyHash,
-  reportData,
-  type AttemptBinding,
-} from '@cloister/protocol'
+import { grantsRoot, keyHash, reportData, type AttemptBinding } from '@cloister/protocol'
 import { bytesToHex } from 'viem'
 
 import type { EnclaveContext } from '../enclave-context.ts'
+import { showEvidence } from '../evidence-source.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { attemptFreshSeconds } from '../keeper/judge-request.ts'
 import type { PreparedAttempt } from './prepare-attempt.ts'
@@ -15,10 +10,11 @@ import type { Bytes } from '@cloister/codec'
 
 /** Binds an attempt to this machine, its keys and a fresh key, and has it signed by the TEE. */
 export async function makeEvidence(
-  { config, driver, host, identity }: EnclaveContext,
+  context: EnclaveContext,
   prepared: PreparedAttempt,
   freshPublicKey: Bytes,
 ): Promise<AttemptEvidence> {
+  const { config, identity } = context
   const { task, attempt, view, order, orderDigest, grants, grantSignatures } = prepared
   const binding: AttemptBinding = {
     task,
@@ -32,19 +28,16 @@ export async function makeEvidence(
     nonce: view.nonceOf(task, attempt),
     notAfter: view.now + attemptFreshSeconds,
   }
-  const quote = await driver.quote(reportData(config.domain, 'AttemptBinding', binding))
-  const { fmspc, ca } = identity.platform
-  const collateral = collateralField.parse(await host.collateral(fmspc, ca), 'collateral')
+  const shown = await showEvidence(context, reportData(config.domain, 'AttemptBinding', binding))
   return {
-    format: 'cloister-bundle/1',
+    format: 'cloister-bundle/2',
     deployment: config.deployment,
     order,
     grants,
     grantSignatures,
     binding,
     freshPublicKey: bytesToHex(freshPublicKey),
-    quote: bytesToHex(quote),
-    collateral,
+    ...shown,
     checkpoint: view.checkpoint,
     checkpointSignatures: view.signatures,
     proofs: view.proofs(),

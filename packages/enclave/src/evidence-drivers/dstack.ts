@@ -1,8 +1,8 @@
 import { MalformedError, OperationError } from '@cloister/codec'
 
-import { createGuestDriver } from '../guest-driver.ts'
 import { requireReportData } from './bound-report-data.ts'
 import { collectError, fromSystemError } from './collect-error.ts'
+import { askDstackAgent } from './dstack-agent.ts'
 import type { EvidenceDriver } from './driver.ts'
 import { requireLength, waitFor } from './patience.ts'
 
@@ -11,7 +11,7 @@ export const dstackSocket = '/var/run/dstack.sock'
 
 /** Collects TDX quotes from dstack's guest agent, as the enclave does for itself. */
 export function createDstackDriver(options: { readonly socketPath?: string } = {}): EvidenceDriver {
-  const guest = createGuestDriver(options.socketPath ?? dstackSocket)
+  const { socketPath = dstackSocket } = options
   const reportDataBytes = { min: 64, max: 64 }
   return {
     name: 'dstack',
@@ -19,7 +19,11 @@ export function createDstackDriver(options: { readonly socketPath?: string } = {
     collect: async ({ reportData, signal }) => {
       requireLength(reportData, reportDataBytes)
       try {
-        const quote = await waitFor(() => guest.quote(reportData), waitMilliseconds, signal)
+        const quote = await waitFor(
+          () => askDstackAgent(socketPath, reportData),
+          waitMilliseconds,
+          signal,
+        )
         const evidence = { tee: 'tdx', quote } as const
         requireReportData(evidence, reportData)
         return [{ evidence }]

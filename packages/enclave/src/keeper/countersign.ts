@@ -102,7 +102,7 @@ export async function countersignRecord(
     release.attempt === attempt &&
     sameHex(release.grant, judged.grantDigest) &&
     sameHex(release.quoteDigest, judged.quoteDigest)
-  if (!same) refuse('the record is of another attempt, grant or quote')
+  if (!same) refuse('the record is of another attempt, grant or evidence')
   if (
     release.time + attemptFreshSeconds < view.now ||
     release.time > view.now + attemptFreshSeconds

@@ -1,13 +1,13 @@
 import { parseHex } from '@cloister/codec'
 import {
+  anyTee,
   checkBinding,
   checkOrder,
   checkOrderGrants,
   decideGrant,
-  digestOf,
+  evidenceDigest,
   keyHash,
   messageDigest,
-  policyForGrants,
   refusalReasons,
   reportData,
   sameHex,
@@ -97,9 +97,9 @@ export async function judgeRequest(
   const decision = await decide(context, view, { bundle, grant, assetFacts, request })
   if (decision.kind === 'refused') return decision
 
-  const quoteDigest = digestOf(parseHex(bundle.quote, 'quote'))
+  const quoteDigest = evidenceDigest(bundle.evidence)
   if (!context.state.pin(binding.task, binding.attempt, quoteDigest))
-    return refused('otherEvidencePinned', 'another quote was shown for this attempt before')
+    return refused('otherEvidencePinned', 'other evidence was shown for this attempt before')
   return { kind: 'granted', grant, grantDigest: decision.digest, quoteDigest, asset: assetFacts }
 }
 
@@ -182,14 +182,12 @@ async function judgeAttemptEvidence(
   if (!sameHex(binding.freshKeyHash, keyHash(parseHex(bundle.freshPublicKey, 'fresh key'))))
     return unfit('the fresh key is not the one in the binding')
 
-  const expected = {
+  return judgeEvidence(appraiser, config, bundle, {
+    rules: bundle.grants.map((each) => ({ ...each, tees: anyTee })),
+    floor: await facts.floor(view),
     reportData: reportData(config.domain, 'AttemptBinding', binding),
+    receiptKey: binding.receiptKey,
     machineId: node.machineId,
-  }
-  const policy = policyForGrants(bundle.grants, await facts.floor(view), expected)
-  return judgeEvidence(appraiser, config, parseHex(bundle.quote, 'quote'), {
-    collateral: bundle.collateral,
-    policy,
     now: view.now,
   })
 }

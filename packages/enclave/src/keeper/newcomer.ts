@@ -1,9 +1,8 @@
 import { parseHex, OperationError, type Bytes } from '@cloister/codec'
 import {
   addressField,
+  anyTee,
   bytes32Field,
-  collateralField,
-  hexBetween,
   hexField,
   integerField,
   keyHash,
@@ -11,11 +10,12 @@ import {
   listField,
   messageDigest,
   messageField,
+  nodeEvidenceField,
   objectField,
-  policyForKeeper,
   publicKeyBytes,
   reportData,
   sameHex,
+  shownEvidenceField,
   signatureField,
   signerOf,
   type Field,
@@ -32,16 +32,18 @@ import { readCertified } from './certified.ts'
 import { attemptFreshSeconds } from './judge-request.ts'
 import type { Keepers } from './keepers.ts'
 
-const newcomer = objectField({
-  asset: bytes32Field,
-  shareIndex: integerField(0, 2),
-  receiptKey: addressField,
-  sharePublicKey: hexField(publicKeyBytes),
-  quote: hexBetween(1, limits.quoteBytesMax),
-  collateral: collateralField,
-  checkpoint: messageField('Checkpoint'),
-  checkpointSignatures: listField(signatureField, limits.committeeMembersMax),
-})
+const newcomer = shownEvidenceField((collateral) =>
+  objectField({
+    asset: bytes32Field,
+    shareIndex: integerField(0, 2),
+    receiptKey: addressField,
+    sharePublicKey: hexField(publicKeyBytes),
+    evidence: nodeEvidenceField,
+    collateral,
+    checkpoint: messageField('Checkpoint'),
+    checkpointSignatures: listField(signatureField, limits.committeeMembersMax),
+  }),
+)
 
 /** A restarted keeper that asks for its share, and its evidence. Nothing of it is believed yet. */
 export type Newcomer = FieldValue<typeof newcomer>
@@ -110,12 +112,12 @@ export async function requireNewcomer(
     ownerNonce: messageDigest(config.domain, 'Checkpoint', checkpoint),
     asset: asked.asset,
   }
-  const evidence = await judgeEvidence(appraiser, config, parseHex(asked.quote, 'quote'), {
-    collateral: asked.collateral,
-    policy: policyForKeeper(policy, await facts.floor(view), {
-      reportData: reportData(config.domain, 'KeepBinding', binding),
-      machineId: node.machineId,
-    }),
+  const evidence = await judgeEvidence(appraiser, config, asked, {
+    rules: [{ ...policy, tees: anyTee }],
+    floor: await facts.floor(view),
+    reportData: reportData(config.domain, 'KeepBinding', binding),
+    receiptKey: asked.receiptKey,
+    machineId: node.machineId,
     now: view.now,
   })
   if (!evidence.accepted) refuseRecovery(`its evidence: ${evidence.detail}`)

@@ -8,7 +8,6 @@ import {
 } from '@cloister/codec'
 import {
   bytes32Field,
-  collateralField,
   hexBetween,
   integerField,
   limits,
@@ -26,6 +25,7 @@ import { bytesToHex, type Hex } from 'viem'
 import type { ChainView } from '../chain/chain-view.ts'
 import { requireCommittee } from '../chain/require-committee.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
+import { showEvidence } from '../evidence-source.ts'
 import { partInfo } from './help-recovery.ts'
 import { readKeepers, type Keepers } from './keepers.ts'
 import { newcomerField, refuseRecovery, requireKeeper, type Newcomer } from './newcomer.ts'
@@ -97,22 +97,21 @@ export async function recoverOwnShare(
 }
 
 async function introduce(
-  { config, driver, host, identity }: EnclaveContext,
+  context: EnclaveContext,
   view: ChainView,
   asset: Hex,
   shareIndex: number,
 ): Promise<Newcomer> {
-  const { receiptKey, shareKeyHash, sharePublicKey, platform } = identity
+  const { config, identity } = context
+  const { receiptKey, shareKeyHash, sharePublicKey } = identity
   const binding = { receiptKey, shareKeyHash, ownerNonce: view.digest, asset }
-  const quote = await driver.quote(reportData(config.domain, 'KeepBinding', binding))
-  const collateral = await host.collateral(platform.fmspc, platform.ca)
+  const shown = await showEvidence(context, reportData(config.domain, 'KeepBinding', binding))
   return {
     asset,
     shareIndex,
     receiptKey,
     sharePublicKey: bytesToHex(sharePublicKey),
-    quote: bytesToHex(quote),
-    collateral: collateralField.parse(collateral, 'collateral'),
+    ...shown,
     checkpoint: view.checkpoint,
     checkpointSignatures: view.signatures,
   }

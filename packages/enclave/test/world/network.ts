@@ -16,8 +16,8 @@ import {
 import {
   appId,
   appRegistryAbi,
-  collateralField,
   messageDigest,
+  nodeCollateralField,
   nodeRegistryAbi,
   sortSignatures,
   type Admission,
@@ -26,8 +26,12 @@ import { zeroHash, type Hex } from 'viem'
 import type { HDAccount } from 'viem/accounts'
 
 import { buildEngine } from '../../../../scripts/build-engine.ts'
-import { parseEnclaveConfig, startEnclave, type RunningEnclave } from '../../src/index.ts'
-import { createGuestDriver } from '../../src/guest-driver.ts'
+import {
+  openEvidenceSource,
+  parseEnclaveConfig,
+  startEnclave,
+  type RunningEnclave,
+} from '../../src/index.ts'
 import { probeSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { people, startHomeChain } from './home-chain.ts'
 import { TestHost, textOf, type HostWorld } from './test-host.ts'
@@ -71,7 +75,7 @@ export async function startNetwork() {
     objects: new Map(),
     orders: new Map(),
     keepers: new Map(),
-    collateral: () => collateralField.encode(manufacturer.collateral()),
+    collateral: () => nodeCollateralField('tdx').encode({ intel: manufacturer.collateral() }),
     depth,
     nodeOf: (operator) =>
       nodes.find((node) => node.operator.address.toLowerCase() === operator)?.host,
@@ -128,7 +132,7 @@ export async function startOn(parts: Parts, guestSocket: string) {
   const socketPath = join(parts.folder, `e${sockets++}`)
   const enclave = await startEnclave({
     config: parseEnclaveConfig(encodeUtf8(JSON.stringify(configOf(parts))), false),
-    driver: createGuestDriver(guestSocket),
+    source: openEvidenceSource({ tee: 'tdx', driver: 'dstack', path: guestSocket }, parts.folder),
     runtime: {
       program: {
         node: process.execPath,
@@ -151,10 +155,10 @@ export async function startOn(parts: Parts, guestSocket: string) {
 export function configOf({ chain, manufacturer }: Pick<Parts, 'chain' | 'manufacturer'>) {
   const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee } = chain.contracts
   return {
-    format: 'cloister-enclave/1',
+    format: 'cloister-enclave/2',
     insecureDevnet: true,
     requireSandbox: false,
-    guestSocket: '../guest.sock',
+    evidence: { tee: 'tdx', driver: 'dstack', path: '../guest.sock' },
     chain: {
       chainId: chain.domain.chainId,
       ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee },

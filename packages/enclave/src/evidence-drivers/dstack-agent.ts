@@ -9,33 +9,25 @@ import {
   type Bytes,
 } from '@cloister/codec'
 
-/** What signs evidence for this trusted domain. */
-export type GuestDriver = {
-  /** A quote over 64 bytes of report data. @throws {OperationError} `guest-failed`. */
-  readonly quote: (reportData: Bytes) => Promise<Bytes>
-}
-
 const answerBytesMax = 4 * 1024 * 1024 // The event log travels with the quote.
 const waitMilliseconds = 20_000
 
 /**
- * The driver for dstack's guest agent, which listens on a unix socket inside the trusted domain.
+ * Asks dstack's guest agent, which listens on a unix socket inside the trusted domain, for a quote over 64 bytes of report data.
  *
  * Its answer is not believed here: a quote counts only once it was appraised.
  *
  * Spec: dstack guest agent RPC, DstackGuest.GetQuote.
+ *
+ * @throws {OperationError} `guest-failed`; {MalformedError} where it answers something else.
  */
-export function createGuestDriver(socketPath: string): GuestDriver {
-  return {
-    quote: async (reportData) => {
-      const body = JSON.stringify({ report_data: encodeHex(reportData) })
-      const text = parseUtf8(await post(socketPath, '/GetQuote', body), 'guest answer')
-      const answer = parseJson(text, 'guest answer', { charactersMax: answerBytesMax, depthMax: 8 })
-      const quote = isObject(answer) ? answer['quote'] : undefined
-      if (typeof quote !== 'string') throw failed('its answer holds no quote')
-      return parseHex(quote, 'quote')
-    },
-  }
+export async function askDstackAgent(socketPath: string, reportData: Bytes): Promise<Bytes> {
+  const body = JSON.stringify({ report_data: encodeHex(reportData) })
+  const text = parseUtf8(await post(socketPath, '/GetQuote', body), 'guest answer')
+  const answer = parseJson(text, 'guest answer', { charactersMax: answerBytesMax, depthMax: 8 })
+  const quote = isObject(answer) ? answer['quote'] : undefined
+  if (typeof quote !== 'string') throw failed('its answer holds no quote')
+  return parseHex(quote, 'quote')
 }
 
 async function post(socketPath: string, path: string, body: string): Promise<Bytes> {
