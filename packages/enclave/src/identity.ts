@@ -24,6 +24,8 @@ export type Identity = {
   readonly measurement: Hex
   /** Signs a message with the receipt key. */
   readonly sign: <N extends MessageName>(name: N, message: Message<N>) => Promise<Hex>
+  /** Signs a digest that is no message of the protocol's: a tag of its own has to be in it. */
+  readonly signDigest: (digest: Hex) => Promise<Hex>
 }
 
 /** Makes fresh keys, and reads from evidence of its own which machine this is and what runs on it. */
@@ -43,5 +45,6 @@ export async function createIdentity(
     sharePrivateKey: share.privateKey,
     ...(await readOwnMachine(source, account.address, anchors, startSeconds)),
     sign: (name, message) => account.sign({ hash: messageDigest(domain, name, message) }),
+    signDigest: (hash) => account.sign({ hash }),
   }
 }

@@ -22,8 +22,6 @@ import type { Federation } from './plan.ts'
 export type CoordinatorContext = {
   readonly channel: Channel
   readonly federation: Federation
-  /** How far one member's change of the weights may go in one round (Euclidean). */
-  readonly clipNorm: number
   /** The weights that the first round begins with. */
   readonly initial: Float32Array
   /** Told as rounds end: how many updates were in the sum. */
@@ -46,7 +44,7 @@ type Summed = { readonly words: Uint32Array; readonly members: readonly Party[] 
  * Spec: docs/federated.md, "A round".
  */
 export async function coordinate(context: CoordinatorContext): Promise<FederationResult> {
-  const { channel, federation, clipNorm, onRound } = context
+  const { channel, federation, onRound } = context
   const roster = await gather(context)
   const updates: number[] = []
   let finished = false
@@ -64,7 +62,7 @@ export async function coordinate(context: CoordinatorContext): Promise<Federatio
       const start = { active: active.map(({ task }) => task), weights }
       await tell(channel, active, 'weights', round, encodeRoundStart(start))
       const { words, members } = await sumRound(context, active, round)
-      const mean = decodeMean(words, clipNorm)
+      const mean = decodeMean(words, federation.clipNorm)
       weights = weights.map((value, index) => value + (mean[index] ?? 0))
       active = members
       updates.push(members.length)

@@ -25,12 +25,11 @@ export type MemberContext = {
   readonly federation: Federation
   /** How many weights the model has. */
   readonly weights: number
-  /** How far a change of the weights may go in one round (Euclidean). */
-  readonly clipNorm: number
-  /** How much this member counts: above 0, at most 1. */
-  readonly weight: number
-  /** Trains from these weights over the member's own rows and gives the change, clipped. */
-  readonly train: (weights: Float32Array, round: number) => Promise<Float32Array>
+  /** Trains from these weights over the member's own rows: the clipped change, and how much it counts (above 0, at most 1). */
+  readonly train: (
+    weights: Float32Array,
+    round: number,
+  ) => Promise<{ readonly change: Float32Array; readonly weight: number }>
   /** The coordinator's task and attempt, as the host has them now. Only where a hello goes. */
   readonly coordinator: () => Promise<{ readonly task: Hex; readonly attempt: number } | undefined>
   /** Whether this attempt may still use its owner's data. @throws where it may not. */
@@ -147,12 +146,13 @@ type Round = {
 }
 
 async function playRound(context: MemberContext, given: Round): Promise<void> {
-  const { channel, federation, plan, clipNorm, weight } = context
+  const { channel, federation, plan } = context
   const { coordinator, secrets, round, start } = given
   const partners = start.active.filter((task) => !sameHex(task, channel.own.task))
   if (partners.length + 1 < federation.membersMin) throw failed('too few members are left')
   await context.checkLease()
-  const words = encodeUpdate(await context.train(start.weights, round), clipNorm, weight)
+  const { change, weight } = await context.train(start.weights, round)
+  const words = encodeUpdate(change, federation.clipNorm, weight)
   const keys = new Map<Hex, Bytes>()
   for (const partner of partners) {
     const secret = secrets.get(partner)

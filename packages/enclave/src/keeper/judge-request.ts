@@ -157,21 +157,21 @@ async function requireGrantSignature(
     refuseRequest(`the grant of asset ${grant.asset} is not signed by its owner ${grant.owner}`)
 }
 
-async function judgeAttemptEvidence(
+/**
+ * What an attempt's evidence shows: it binds this attempt to the node's machine and to the fresh key, under a checkpoint at most
+ * `freshSeconds` older than the view, and its TEE is accepted by every grant of the order.
+ */
+export async function judgeAttemptEvidence(
   context: EnclaveContext,
   view: ChainView,
   bundle: AttemptEvidence,
   node: NodeFacts,
+  freshSeconds: bigint = attemptFreshSeconds,
 ): Promise<EvidenceJudgement> {
   const { config, appraiser, chain, facts } = context
   const { binding, order, checkpoint } = bundle
   try {
-    await chain.requireForeign(
-      checkpoint,
-      bundle.checkpointSignatures,
-      view.now,
-      attemptFreshSeconds,
-    )
+    await chain.requireForeign(checkpoint, bundle.checkpointSignatures, view.now, freshSeconds)
   } catch (error) {
     return unfit(error instanceof Error ? error.message : 'its checkpoint is not one')
   }

@@ -23,9 +23,10 @@ const federation = {
   joinSeconds: 3,
   roundSeconds: 3,
   idleSeconds: 30,
+  clipNorm: 4,
+  rowsMax: 100,
 }
 const initial = Float32Array.of(0.5, -1, 2)
-const clipNorm = 4
 
 // What a member's training would give: a change of its own in each round.
 function changeOf(number: number, round: number): Float32Array {
@@ -51,11 +52,9 @@ async function play({ members, dies = {}, network = new Network(), given = {} }:
       plan: network.plan,
       federation: rules,
       weights: initial.length,
-      clipNorm,
-      weight: number / 4,
       train: async (_weights, round) => {
         if (dies[number] === round) throw new Error('the machine is gone')
-        return changeOf(number, round)
+        return { change: changeOf(number, round), weight: number / 4 }
       },
       coordinator: async () => lead.party,
       checkLease: async () => undefined,
@@ -64,7 +63,6 @@ async function play({ members, dies = {}, network = new Network(), given = {} }:
   const led = coordinate({
     channel: network.channel(lead),
     federation: rules,
-    clipNorm,
     initial,
     onRound: () => undefined,
   })
@@ -178,9 +176,7 @@ function partOf(network: Network, enclave: Enclave, lead: Enclave) {
     plan: network.plan,
     federation,
     weights: initial.length,
-    clipNorm,
-    weight: 1,
-    train: async () => changeOf(1, 1),
+    train: async () => ({ change: changeOf(1, 1), weight: 1 }),
     coordinator: async () => lead.party,
     checkLease: async () => undefined,
   })
