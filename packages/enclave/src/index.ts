@@ -38,7 +38,8 @@ export {
   type TpmSigner,
 } from './evidence-drivers/tpm.ts'
 export { openEvidenceSource, type EvidenceSource } from './evidence-source.ts'
-export { probeSandbox, type SandboxProgram } from './sandbox/bubblewrap.ts'
+export { probeSandbox } from './sandbox/bubblewrap.ts'
 export type { SandboxEnd, SandboxLimits } from './sandbox/limits.ts'
+export { nodeProgram, type SandboxProgram } from './sandbox/program.ts'
 export { runSandboxed, type Sandboxed } from './sandbox/run-sandboxed.ts'
 export { startEnclave, type EnclaveOptions, type RunningEnclave } from './start-enclave.ts'

@@ -10,6 +10,7 @@ import { productionBuild } from './build-kind.ts'
 import { parseEnclaveConfig } from './config.ts'
 import { openEvidenceSource } from './evidence-source.ts'
 import { probeSandbox, systemPath } from './sandbox/bubblewrap.ts'
+import { nodeProgram } from './sandbox/program.ts'
 import { startEnclave } from './start-enclave.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
@@ -49,7 +50,7 @@ async function run(): Promise<void> {
     from: join(folder, 'engine', name),
     to: `/app/engine/${name}`,
   }))
-  const program = { node, files, entry: '/app/engine/engine.js' }
+  const program = nodeProgram({ node, files, entry: '/app/engine/engine.js' })
   const running = await startEnclave({
     config,
     source: openEvidenceSource(config.evidence, folder),

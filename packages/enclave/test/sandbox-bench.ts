@@ -12,7 +12,8 @@ import { parseManifest } from '@cloister/learn'
 import { buildEngine, engineFiles } from '../../../scripts/build-engine.ts'
 import { clinicParameters, clinicSeed, splitClinics } from '../../devnet/src/clinics.ts'
 import { askEngine, type EnginePipes } from '../src/engine/client.ts'
-import { probeSandbox, type SandboxProgram } from '../src/sandbox/bubblewrap.ts'
+import { probeSandbox } from '../src/sandbox/bubblewrap.ts'
+import { nodeProgram, type SandboxProgram } from '../src/sandbox/program.ts'
 import { runSandboxed } from '../src/sandbox/run-sandboxed.ts'
 
 const rounds = Number(process.argv[2] ?? 9)
@@ -33,12 +34,12 @@ const inputs = [
 const folder = mkdtempSync(join(tmpdir(), 'cloister-sandbox-bench-'))
 try {
   await buildEngine(folder)
-  const program: SandboxProgram = {
+  const program = nodeProgram({
     node: process.execPath,
     files: engineFiles.map((name) => ({ from: join(folder, name), to: `/app/${name}` })),
     entry: '/app/engine.js',
-  }
-  if (probeSandbox(program.node) !== 'bubblewrap')
+  })
+  if (probeSandbox(process.execPath) !== 'bubblewrap')
     throw new Error('Cannot measure the sandbox: bubblewrap does not run here; install bubblewrap')
   const inside: number[] = []
   const outside: number[] = []

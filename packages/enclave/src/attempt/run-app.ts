@@ -3,7 +3,7 @@ import type { AppManifest } from '@cloister/learn'
 
 import { askEngine } from '../engine/client.ts'
 import type { EngineInput, EngineMessage } from '../engine/messages.ts'
-import type { SandboxProgram } from '../sandbox/bubblewrap.ts'
+import type { SandboxProgram } from '../sandbox/program.ts'
 import { runSandboxed } from '../sandbox/run-sandboxed.ts'
 import type { SealedInput } from './open-inputs.ts'
 

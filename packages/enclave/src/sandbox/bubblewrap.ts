@@ -1,44 +1,51 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 
-import { systemLibraries } from './system-libraries.ts'
+import { nodeProgram, type SandboxProgram } from './program.ts'
 
-/** A program to confine: which files it sees, and which of them Node starts. */
-export type SandboxProgram = {
-  /** The Node binary. */
-  readonly node: string
-  /** Files that the program may read, and where it sees them. Nothing else of this machine is visible. */
-  readonly files: readonly { readonly from: string; readonly to: string }[]
-  /** The script that Node starts, by the name under which the program sees it. */
-  readonly entry: string
-}
+/** Appears inside once everything else is mounted: until then `/out` may still be missing. */
+export const readyMark = '/ready'
 
-/** Where the confined program finds the Node binary. */
-export const nodeInside = '/app/node'
+/** Where a program with outputs writes them. */
+export const outputFolder = '/out'
+
+// Of the whole machine, not of the namespace. Started by root, the app would own what only root may read.
+const hiddenFiles = [
+  'kallsyms', 'kcore', 'key-users', 'keys', 'kmsg', 'kpagecgroup', 'kpagecount', 'kpageflags', 'modules', 'sched_debug',
+  'slabinfo', 'timer_list', 'vmallocinfo', 'zoneinfo', 'vmstat', 'diskstats', 'interrupts', 'softirqs', 'buddyinfo',
+  'pagetypeinfo', 'loadavg', 'stat', 'swaps', 'partitions', 'locks', 'schedstat', 'iomem', 'ioports', 'config.gz',
+].map((name) => `/proc/${name}`) // prettier-ignore
+
+const hiddenFolders = ['/proc/sys', '/proc/pressure', '/proc/driver', '/proc/scsi', '/proc/acpi']
 
 /** Bubblewrap's options for a program: no network, no files but its own, no rights, nobody's user. */
 export function bubblewrapOptions(program: SandboxProgram, tmpBytes: number): string[] {
-  const reads = [
-    ...systemLibraries().map((path) => ({ from: path, to: path })),
-    { from: program.node, to: nodeInside },
-    ...program.files,
-  ]
+  const { environment, reads, links, outBytes, profile } = program
   return [
     words('--unshare-all', '--die-with-parent', '--new-session', '--clearenv'),
     words('--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534', '--hostname', 'app'),
-    words('--setenv', 'HOME', '/tmp', '--setenv', 'ORT_DISABLE_TELEMETRY', '1'),
-    reads.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    Object.entries(environment).flatMap(([name, value]) => words('--setenv', name, value)),
+    reads.flatMap(({ from, to }) => words('--ro-bind', from, to)),
+    links.flatMap(({ target, path }) => words('--symlink', target, path)),
     words('--proc', '/proc', '--dev', '/dev'),
-    // Started by root, the app would be root to the kernel's settings: they are hidden.
-    words('--tmpfs', '/proc/sys', '--remount-ro', '/proc/sys'),
+    hiddenFiles
+      .filter((path) => existsSync(path))
+      .flatMap((path) => words('--ro-bind', '/dev/null', path)),
+    hiddenFolders
+      .filter((path) => existsSync(path))
+      .flatMap((path) => words('--tmpfs', path, '--remount-ro', path)),
     words('--size', `${tmpBytes}`, '--tmpfs', '/tmp'),
-    words('--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/tmp'),
+    profile === 'native' ? words('--size', `${tmpBytes}`, '--tmpfs', '/dev/shm') : [],
+    outBytes === undefined ? [] : words('--size', `${outBytes}`, '--tmpfs', outputFolder),
+    words('--dir', readyMark, '--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/tmp'),
   ].flat()
 }
 
 /** Which sandbox this machine can give: bubblewrap is tried once with the real options, not looked up by name. */
 export function probeSandbox(node: string): 'bubblewrap' | 'none' {
-  const options = bubblewrapOptions({ node, files: [], entry: '' }, 1 << 20)
-  const run = spawnSync('bwrap', [...options, nodeInside, '--version'], {
+  const program = nodeProgram({ node, files: [], entry: '--version' })
+  const options = bubblewrapOptions(program, 1 << 20)
+  const run = spawnSync('bwrap', [...options, ...program.command], {
     stdio: 'ignore',
     timeout: 10_000,
     env: { PATH: systemPath },

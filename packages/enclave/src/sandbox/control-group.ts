@@ -8,27 +8,45 @@ export type ControlGroup = {
   readonly join: (processId: number) => void
   /** Whether the kernel killed something in the group for memory. */
   readonly memoryExceeded: () => boolean
-  /** Processes in the group now. */
-  readonly members: () => number[]
+  /** Processor time that everything in the group has spent so far, undefined where the kernel does not count it. */
+  readonly cpuSeconds: () => number | undefined
+  /** Kills whatever is in the group. */
+  readonly kill: () => void
   readonly remove: () => void
 }
 
-const root = '/sys/fs/cgroup'
+/** Where this machine's control groups are, and which of them this process is in. */
+export type ControlGroupPlace = {
+  /** The folder under which they are mounted. */
+  readonly root: string
+  /** The text that names this process's own groups. */
+  readonly membership: string
+}
+
+type Limits = Pick<SandboxLimits, 'memoryBytes' | 'processesMax' | 'cpus'>
 
 /** Makes a control group (v2, or v1 where the controllers are mounted apart). Undefined where this process may not. */
-export function createControlGroup(name: string, limits: SandboxLimits): ControlGroup | undefined {
+export function createControlGroup(
+  name: string,
+  limits: Limits,
+  place: ControlGroupPlace = {
+    root: '/sys/fs/cgroup',
+    membership: readFileSync('/proc/self/cgroup', 'utf8'),
+  },
+): ControlGroup | undefined {
   try {
-    return existsSync(join(root, 'cgroup.controllers'))
-      ? createUnified(name, limits)
-      : createSplit(name, limits)
+    return existsSync(join(place.root, 'cgroup.controllers'))
+      ? createUnified(name, limits, place)
+      : createSplit(name, limits, place)
   } catch {
     return undefined // Read-only, absent or not ours: the caller falls back to its own watchdog.
   }
 }
 
-function createUnified(name: string, limits: SandboxLimits): ControlGroup {
-  const own = join(root, ownPath(''))
-  leaveForLeaf(own)
+// Spec: Linux Documentation/admin-guide/cgroup-v2.rst.
+function createUnified(name: string, limits: Limits, place: ControlGroupPlace): ControlGroup {
+  const own = join(place.root, ownPath(place, ''))
+  leaveForLeaf(place, own)
   writeFileSync(join(own, 'cgroup.subtree_control'), '+memory +pids +cpu')
   const folder = join(own, name)
   mkdirSync(folder)
@@ -36,27 +54,37 @@ function createUnified(name: string, limits: SandboxLimits): ControlGroup {
     writeFileSync(join(folder, 'memory.max'), `${limits.memoryBytes}`)
     if (existsSync(join(folder, 'memory.swap.max')))
       writeFileSync(join(folder, 'memory.swap.max'), '0')
+    // One process past its memory ends the whole app, not one part of it.
+    if (existsSync(join(folder, 'memory.oom.group')))
+      writeFileSync(join(folder, 'memory.oom.group'), '1')
     writeFileSync(join(folder, 'pids.max'), `${limits.processesMax}`)
     writeFileSync(join(folder, 'cpu.max'), `${Math.round(limits.cpus * 100_000)} 100000`)
   } catch (error) {
     rmdirSync(folder)
     throw error
   }
-  return group([folder], () => /^oom_kill [1-9]/m.test(read(folder, 'memory.events')))
+  return group([folder], {
+    memoryExceeded: () => /^oom_kill [1-9]/m.test(read(folder, 'memory.events')),
+    cpuSeconds: () => {
+      const spent = /^usage_usec (\d+)/m.exec(read(folder, 'cpu.stat'))?.[1]
+      return spent === undefined ? undefined : Number(spent) / 1e6
+    },
+  })
 }
 
 // Version 2 lets a group have either processes or limited children, so this process moves to a leaf first.
-function leaveForLeaf(own: string): void {
+function leaveForLeaf({ root }: ControlGroupPlace, own: string): void {
   if (own === root || read(own, 'cgroup.procs').trim() === '') return
   const leaf = join(own, 'enclave')
   mkdirSync(leaf, { recursive: true })
   writeFileSync(join(leaf, 'cgroup.procs'), `${process.pid}`)
 }
 
-function createSplit(name: string, limits: SandboxLimits): ControlGroup {
+// Spec: Linux Documentation/admin-guide/cgroup-v1/.
+function createSplit(name: string, limits: Limits, place: ControlGroupPlace): ControlGroup {
   const made: string[] = []
   const make = (controller: string): string => {
-    const folder = join(root, controller, ownPath(controller), name)
+    const folder = join(place.root, controller, ownPath(place, controller), name)
     mkdirSync(folder)
     made.push(folder)
     return folder
@@ -70,7 +98,11 @@ function createSplit(name: string, limits: SandboxLimits): ControlGroup {
     const cpu = make('cpu')
     writeFileSync(join(cpu, 'cpu.cfs_period_us'), '100000')
     writeFileSync(join(cpu, 'cpu.cfs_quota_us'), `${Math.round(limits.cpus * 100_000)}`)
-    return group(made, () => memoryKills(memory))
+    const accounts = existsSync(join(cpu, 'cpuacct.usage')) ? cpu : make('cpuacct')
+    return group(made, {
+      memoryExceeded: () => memoryKills(memory),
+      cpuSeconds: () => Number(read(accounts, 'cpuacct.usage')) / 1e9,
+    })
   } catch (error) {
     for (const folder of made) rmdirSync(folder)
     throw error
@@ -83,25 +115,43 @@ function memoryKills(folder: string): boolean {
   return Number(read(folder, 'memory.failcnt')) > 0 // Kernels before 4.13 do not count kills.
 }
 
-function group(folders: readonly string[], memoryExceeded: () => boolean): ControlGroup {
-  const members = () => [
-    ...new Set(folders.flatMap((folder) => read(folder, 'cgroup.procs').match(/\d+/g) ?? [])),
-  ]
+function group(
+  folders: readonly string[],
+  reading: Pick<ControlGroup, 'memoryExceeded' | 'cpuSeconds'>,
+): ControlGroup {
   return {
+    ...reading,
     join: (processId) => {
       for (const folder of folders) writeFileSync(join(folder, 'cgroup.procs'), `${processId}`)
     },
-    memoryExceeded,
-    members: () => members().map(Number),
+    kill: () => {
+      for (const folder of folders) killAll(folder)
+    },
     remove: () => {
       for (const folder of folders) rmdirSync(folder)
     },
   }
 }
 
-function ownPath(controller: string): string {
-  const lines = readFileSync('/proc/self/cgroup', 'utf8').split('\n')
-  for (const line of lines) {
+function killAll(folder: string): void {
+  try {
+    if (existsSync(join(folder, 'cgroup.kill'))) writeFileSync(join(folder, 'cgroup.kill'), '1')
+    else for (const id of read(folder, 'cgroup.procs').match(/\d+/g) ?? []) signal(Number(id))
+  } catch {
+    // The group is gone, and with it everything that was in it.
+  }
+}
+
+function signal(processId: number): void {
+  try {
+    process.kill(processId, 'SIGKILL')
+  } catch {
+    // It has ended already.
+  }
+}
+
+function ownPath({ membership }: ControlGroupPlace, controller: string): string {
+  for (const line of membership.split('\n')) {
     const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
     if (line !== '' && controllers.split(',').includes(controller)) return path
   }

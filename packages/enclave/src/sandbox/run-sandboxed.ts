@@ -1,14 +1,14 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { Readable, Writable } from 'node:stream'
-import { promisify } from 'node:util'
+import { spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
 
 import { assert, OperationError } from '@cloister/codec'
 
-import { bubblewrapOptions, nodeInside, systemPath, type SandboxProgram } from './bubblewrap.ts'
 import { createControlGroup, type ControlGroup } from './control-group.ts'
+import { limitProcess } from './limit-process.ts'
 import type { SandboxEnd, SandboxLimits } from './limits.ts'
 import { measureTree } from './process-tree.ts'
-import { seccompFilter } from './seccomp.ts'
+import { nodeInside, type SandboxProgram } from './program.ts'
+import { startConfined, type Started } from './start-confined.ts'
 
 /** A confined program that runs. What it writes on standard error is dropped: nothing of the data reaches a log. */
 export type Sandboxed = {
@@ -17,6 +17,8 @@ export type Sandboxed = {
   readonly ended: Promise<SandboxEnd>
   /** Kills the whole process tree. */
   readonly kill: () => void
+  /** `/out` of the program, open, to be read once it ended and closed by whoever has it; undefined where it has none. */
+  readonly outputFolder: number | undefined
   /** What holds the limits: the kernel's control group, or this process looking ten times a second. */
   readonly limitedBy: 'control-group' | 'watchdog'
 }
@@ -24,12 +26,13 @@ export type Sandboxed = {
 type Killer = NonNullable<Extract<SandboxEnd, { kind: 'killed' }>['by']>
 
 const watchMilliseconds = 100
-const startMilliseconds = 10_000
 
 let runs = 0
 
 /**
- * Starts `program` under bubblewrap, or under Node's permission model alone where `kind` is `none`.
+ * Starts `program` under bubblewrap, or under Node's permission model alone where `kind` is `none`: that only for the
+ * engine, whose code is ours. Limits are the kernel's where this process may make control groups, unless `watched` asks for
+ * the watchdog that stands in for them.
  *
  * @throws {OperationError} `sandbox-failed`, where it does not start.
  */
@@ -37,46 +40,19 @@ export async function runSandboxed(
   program: SandboxProgram,
   limits: SandboxLimits,
   kind: 'bubblewrap' | 'none',
+  watched = false,
 ): Promise<Sandboxed> {
-  const group = createControlGroup(`cloister-app-${process.pid}-${runs++}`, limits)
+  const name = `cloister-app-${process.pid}-${runs++}`
+  const group = watched ? undefined : createControlGroup(name, limits)
   try {
     const started =
       kind === 'bubblewrap'
         ? await startConfined(program, limits, group)
         : await startPermitted(program, limits, group)
-    return watch(started.child, started.processId, limits, group)
+    return watch(started, limits, group)
   } catch (cause) {
     group?.remove()
     throw new OperationError('sandbox-failed', 'Cannot start the sandbox for an app', { cause })
-  }
-}
-
-// Options travel by pipe: bubblewrap's own command line is readable inside, and would show paths of this machine.
-async function startConfined(
-  program: SandboxProgram,
-  limits: SandboxLimits,
-  group: ControlGroup | undefined,
-) {
-  const flags = ['--args', '3', '--seccomp', '4', '--info-fd', '5', '--block-fd', '6']
-  const child = spawn('bwrap', [...flags, '--', nodeInside, program.entry], {
-    stdio: ['pipe', 'pipe', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    env: { PATH: systemPath },
-    cwd: '/',
-  })
-  try {
-    await spawned(child)
-    const options = bubblewrapOptions(program, limits.tmpBytes)
-    writable(child, 3).end(options.map((option) => `${option}\0`).join(''))
-    writable(child, 4).end(seccompFilter())
-    // Bubblewrap waits here, still without the app, until its first process sits in the control group.
-    const processId = await firstProcess(readable(child, 5))
-    group?.join(processId)
-    await limitProcess(processId, limits)
-    writable(child, 6).end('go')
-    return { child, processId }
-  } catch (error) {
-    child.kill('SIGKILL')
-    throw error
   }
 }
 
@@ -85,12 +61,16 @@ async function startPermitted(
   program: SandboxProgram,
   limits: SandboxLimits,
   group: ControlGroup | undefined,
-) {
-  const entry = program.files.find((file) => file.to === program.entry)
-  assert(entry !== undefined, `the program's files hold its entry ${program.entry}`)
-  const reads = program.files.map((file) => `--allow-fs-read=${file.from}`)
+): Promise<Started> {
+  if (program.profile !== 'engine')
+    throw new OperationError('no-sandbox', 'Cannot run an app’s own code without bubblewrap')
+  const [, script] = program.command
+  const entry = program.reads.find((file) => file.to === script)
+  const node = program.reads.find((file) => file.to === nodeInside)
+  assert(entry !== undefined && node !== undefined, 'the engine sees itself and Node')
+  const reads = program.reads.map((file) => `--allow-fs-read=${file.from}`)
   const child = spawn(
-    program.node,
+    node.from,
     ['--permission', '--allow-addons', '--no-warnings', ...reads, entry.from],
     {
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -101,54 +81,49 @@ async function startPermitted(
   if (child.pid === undefined) throw new OperationError('sandbox-failed', 'Cannot start Node')
   group?.join(child.pid)
   await limitProcess(child.pid, limits)
-  return { child, processId: child.pid }
-}
-
-// Children inherit these. A second more than the limit, as a hard end: the first signal can be ignored.
-async function limitProcess(processId: number, { cpuSeconds }: SandboxLimits): Promise<void> {
-  const limits = [`--cpu=${cpuSeconds}:${cpuSeconds + 1}`, '--core=0', '--nofile=256']
-  await promisify(execFile)('prlimit', ['--pid', `${processId}`, ...limits], {
-    env: { PATH: systemPath },
-    timeout: startMilliseconds,
-  })
+  const { stdin: input, stdout: output } = child
+  return { child, processId: child.pid, input, output, outputFolder: undefined }
 }
 
 function watch(
-  child: ChildProcess,
-  processId: number,
+  { child, processId, input, output, outputFolder }: Started,
   limits: SandboxLimits,
   group: ControlGroup | undefined,
 ): Sandboxed {
   let killer: Killer | undefined
+  let over = false
   const kill = (by: Killer) => {
+    if (over) return // Its number may belong to another process by now.
     killer ??= by
     signal(processId) // Process 1 of its namespace: the kernel ends everything in it.
-    for (const member of group?.members() ?? []) signal(member)
+    group?.kill()
     child.kill('SIGKILL')
   }
   const deadline = setTimeout(() => kill('time'), limits.wallSeconds * 1000)
   const look = setInterval(() => {
+    // A process's own limit does not count what the processes that it started spend.
+    if ((group?.cpuSeconds() ?? 0) > limits.cpuSeconds) kill('time')
     if (group !== undefined) return
     const use = measureTree(processId)
     if (use.residentBytes > limits.memoryBytes) kill('memory')
     else if (use.threads > limits.processesMax) kill('processes')
+    else if (use.cpuSeconds > limits.cpuSeconds) kill('time')
   }, watchMilliseconds)
 
   const ended = new Promise<SandboxEnd>((resolve) => {
     child.once('close', (status, by) => {
+      over = true
       clearTimeout(deadline)
       clearInterval(look)
       const end = endOf(status, by, group?.memoryExceeded() ?? false, killer)
       void removeWhenEmpty(group).then(() => resolve(end))
     })
   })
-  const input = child.stdin
-  const output = child.stdout
-  assert(input !== null && output !== null, 'standard input and output are pipes')
   input.on('error', () => undefined) // A program that ends early closes its input; `ended` tells it.
   return {
     input,
     output,
+    outputFolder,
     ended,
     kill: () => kill('us'),
     limitedBy: group === undefined ? 'watchdog' : 'control-group',
@@ -176,7 +151,7 @@ async function removeWhenEmpty(group: ControlGroup | undefined): Promise<void> {
       group.remove()
       return
     } catch {
-      for (const member of group.members()) signal(member)
+      group.kill()
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
@@ -188,45 +163,4 @@ function signal(processId: number): void {
   } catch {
     // It has ended already.
   }
-}
-
-function spawned(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.once('spawn', resolve)
-    child.once('error', reject)
-  })
-}
-
-function firstProcess(info: Readable): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    const late = setTimeout(
-      () => reject(new OperationError('sandbox-failed', 'Bubblewrap did not answer')),
-      startMilliseconds,
-    )
-    info.on('data', (part: Buffer) => {
-      text += part.toString('latin1')
-      const id = /"child-pid": (\d+)/.exec(text)?.[1]
-      if (id === undefined) return
-      clearTimeout(late)
-      resolve(Number(id))
-    })
-    info.once('close', () => {
-      clearTimeout(late)
-      reject(new OperationError('sandbox-failed', 'Bubblewrap ended before it began'))
-    })
-  })
-}
-
-function writable(child: ChildProcess, descriptor: number): Writable {
-  const stream = child.stdio[descriptor]
-  assert(stream instanceof Writable, `descriptor ${descriptor} can be written`)
-  stream.on('error', () => undefined) // Bubblewrap's early end is told by the missing answer.
-  return stream
-}
-
-function readable(child: ChildProcess, descriptor: number): Readable {
-  const stream = child.stdio[descriptor]
-  assert(stream instanceof Readable, `descriptor ${descriptor} can be read`)
-  return stream
 }

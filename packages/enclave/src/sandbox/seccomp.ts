@@ -1,57 +1,15 @@
 import type { Bytes } from '@cloister/codec'
 
-/**
- * System calls that an app has no business with, by their x86-64 number.
- *
- * Spec: Linux arch/x86/entry/syscalls/syscall_64.tbl.
- */
-const denied: Readonly<Record<string, number>> = {
-  socket: 41,
-  fork: 57,
-  vfork: 58,
-  ptrace: 101,
-  personality: 135,
-  pivot_root: 155,
-  chroot: 161,
-  acct: 163,
-  mount: 165,
-  umount2: 166,
-  swapon: 167,
-  reboot: 169,
-  init_module: 175,
-  delete_module: 176,
-  add_key: 248,
-  request_key: 249,
-  keyctl: 250,
-  unshare: 272,
-  move_pages: 279,
-  perf_event_open: 298,
-  open_by_handle_at: 304,
-  setns: 308,
-  process_vm_readv: 310,
-  process_vm_writev: 311,
-  finit_module: 313,
-  kexec_file_load: 320,
-  bpf: 321,
-  userfaultfd: 323,
-  io_uring_setup: 425,
-  open_tree: 428,
-  move_mount: 429,
-  fsopen: 430,
-  fsmount: 432,
-  pidfd_getfd: 438,
-  mount_setattr: 442,
-}
+import { absentCalls, commonCalls, guardedCalls, nativeCalls } from './system-calls.ts'
 
-// glibc tries clone3 first and falls back to clone, whose flags a filter can read, when told "no such call".
-const clone3 = 435
-const clone = 56
-const cloneThread = 0x0001_0000
+/** Which calls a program needs: `engine` and `node` have threads and no processes, `native` has both. */
+export type SystemCallProfile = 'engine' | 'node' | 'native'
 
 // Offsets in struct seccomp_data. Spec: Linux include/uapi/linux/seccomp.h.
 const numberAt = 0
 const architectureAt = 4
 const firstArgumentAt = 16
+const secondArgumentAt = 24
 
 const x86_64 = 0xc000_003e
 const x32Bit = 0x4000_0000
@@ -68,14 +26,35 @@ const jumpAtLeast = 0x35
 const jumpBits = 0x45
 const giveBack = 0x06
 
+const cloneThread = 0x0001_0000
+/** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. Spec: Linux include/uapi/linux/sched.h. */
+const cloneNamespaces = 0x7e02_0000
+const unixFamily = 1
+
+/** Requests to a descriptor that stay on it: close on exec, blocking, bytes waiting, and what a terminal would be asked. */
+const ioctlRequests = {
+  TCGETS: 0x5401,
+  TIOCGWINSZ: 0x5413,
+  FIONREAD: 0x541b,
+  FIONBIO: 0x5421,
+  FIONCLEX: 0x5450,
+  FIOCLEX: 0x5451,
+}
+
+/** F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ. */
+const fcntlCommands = [0, 1, 2, 3, 4, 5, 6, 7, 1030, 1031, 1032]
+
 /**
- * The filter under which an app runs: threads but no new processes, no sockets, no mounts, no kernel keys, no tracing.
- *
- * A deny-list: it closes what a network-less, read-only namespace leaves open, and is not what confinement rests on alone.
+ * The filter under which an app runs: what is not on its list is refused with EPERM, and a call by another
+ * architecture's numbers kills. No list holds a socket, a mount, a namespace, tracing, kernel keys, io_uring or BPF.
  *
  * Spec: Linux Documentation/userspace-api/seccomp_filter.rst.
  */
-export function seccompFilter(): Bytes {
+export function seccompFilter(profile: SystemCallProfile): Bytes {
+  const allowed = [
+    ...Object.values(commonCalls),
+    ...(profile === 'native' ? Object.values(nativeCalls) : []),
+  ]
   const program = [
     instruction(loadWord, 0, 0, architectureAt),
     instruction(jumpEqual, 1, 0, x86_64),
@@ -83,13 +62,15 @@ export function seccompFilter(): Bytes {
     instruction(loadWord, 0, 0, numberAt),
     instruction(jumpAtLeast, 0, 1, x32Bit),
     instruction(giveBack, 0, 0, kill),
-    ...Object.values(denied).flatMap((number) => answer(number, refuse)),
-    ...answer(clone3, noSuchCall),
-    instruction(jumpEqual, 0, 3, clone),
-    instruction(loadWord, 0, 0, firstArgumentAt),
-    instruction(jumpBits, 1, 0, cloneThread),
+    ...allowed.flatMap((number) => answer(number, allow)),
+    ...Object.values(absentCalls).flatMap((number) => answer(number, noSuchCall)),
+    ...oneOf(guardedCalls.ioctl, Object.values(ioctlRequests)),
+    ...oneOf(guardedCalls.fcntl, fcntlCommands),
+    ...(profile === 'native' ? onlyUnixPairs() : []),
+    ...(profile === 'native'
+      ? whereBits(guardedCalls.clone, cloneNamespaces, refuse, allow)
+      : whereBits(guardedCalls.clone, cloneThread, allow, refuse)),
     instruction(giveBack, 0, 0, refuse),
-    instruction(giveBack, 0, 0, allow),
   ]
   const bytes = new Uint8Array(program.length * 8)
   for (const [index, code] of program.entries()) bytes.set(code, index * 8)
@@ -98,6 +79,36 @@ export function seccompFilter(): Bytes {
 
 function answer(number: number, verdict: number): Bytes[] {
   return [instruction(jumpEqual, 0, 1, number), instruction(giveBack, 0, 0, verdict)]
+}
+
+// The kernel reads the low half of these arguments, and so does the filter.
+function oneOf(number: number, values: readonly number[]): Bytes[] {
+  const checks = values.flatMap((value) => answer(value, allow))
+  const body = [
+    instruction(loadWord, 0, 0, secondArgumentAt),
+    ...checks,
+    instruction(giveBack, 0, 0, refuse),
+  ]
+  return [instruction(jumpEqual, 0, body.length, number), ...body]
+}
+
+function onlyUnixPairs(): Bytes[] {
+  const body = [
+    instruction(loadWord, 0, 0, firstArgumentAt),
+    ...answer(unixFamily, allow),
+    instruction(giveBack, 0, 0, refuse),
+  ]
+  return [instruction(jumpEqual, 0, body.length, guardedCalls.socketpair), ...body]
+}
+
+function whereBits(number: number, bits: number, some: number, none: number): Bytes[] {
+  return [
+    instruction(jumpEqual, 0, 4, number),
+    instruction(loadWord, 0, 0, firstArgumentAt),
+    instruction(jumpBits, 0, 1, bits),
+    instruction(giveBack, 0, 0, some),
+    instruction(giveBack, 0, 0, none),
+  ]
 }
 
 function instruction(code: number, whenTrue: number, whenFalse: number, operand: number): Bytes {

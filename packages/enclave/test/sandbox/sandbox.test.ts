@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 
 import { probeSandbox } from '../../src/sandbox/bubblewrap.ts'
 import type { SandboxLimits } from '../../src/sandbox/limits.ts'
+import { nodeProgram } from '../../src/sandbox/program.ts'
 import { runSandboxed } from '../../src/sandbox/run-sandboxed.ts'
 
 const node = process.execPath
@@ -28,7 +29,8 @@ const roomy: SandboxLimits = {
 async function inside(script: string, limits: Partial<SandboxLimits> = {}) {
   const from = join(folder, `${Math.random()}.mjs`)
   writeFileSync(from, script)
-  const program = { node, files: [{ from, to: '/app/probe.mjs' }], entry: '/app/probe.mjs' }
+  const files = [{ from, to: '/app/probe.mjs' }]
+  const program = nodeProgram({ node, files, entry: '/app/probe.mjs' })
   const run = await runSandboxed(program, { ...roomy, ...limits }, 'bubblewrap')
   let output = ''
   run.output.on('data', (part) => (output += String(part)))

@@ -33,6 +33,7 @@ import {
   type RunningEnclave,
 } from '../../src/index.ts'
 import { probeSandbox } from '../../src/sandbox/bubblewrap.ts'
+import { nodeProgram } from '../../src/sandbox/program.ts'
 import { people, startHomeChain } from './home-chain.ts'
 import { TestHost, textOf, type HostWorld } from './test-host.ts'
 
@@ -134,14 +135,14 @@ export async function startOn(parts: Parts, guestSocket: string) {
     config: parseEnclaveConfig(encodeUtf8(JSON.stringify(configOf(parts))), false),
     source: openEvidenceSource({ tee: 'tdx', driver: 'dstack', path: guestSocket }, parts.folder),
     runtime: {
-      program: {
+      program: nodeProgram({
         node: process.execPath,
         files: ['engine.js', 'onnxruntime_binding.node', 'libonnxruntime.so.1'].map((name) => ({
           from: join(parts.engine, name),
           to: `/app/engine/${name}`,
         })),
         entry: '/app/engine/engine.js',
-      },
+      }),
       sandbox: probeSandbox(process.execPath),
     },
     socketPath,
