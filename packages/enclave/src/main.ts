@@ -54,7 +54,7 @@ async function run(): Promise<void> {
   const running = await startEnclave({
     config,
     source: openEvidenceSource(config.evidence, folder),
-    runtime: { program, sandbox },
+    runtime: { program, node, sandbox },
     socketPath,
   })
   process.stdout.write('{"ready":true}\n')

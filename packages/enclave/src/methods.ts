@@ -13,8 +13,8 @@ import {
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
-import type { AppRuntime } from './attempt/run-app.ts'
 import { runAttempt } from './attempt/run-attempt.ts'
+import type { AppRuntime } from './drivers/driver.ts'
 import { ShownEvidence } from './attempt/shown-evidence.ts'
 import type { EnclaveContext } from './enclave-context.ts'
 import { showEvidence } from './evidence-source.ts'

@@ -3,12 +3,13 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createAppraiser } from '@cloister/attest'
 import { OperationError } from '@cloister/codec'
 import { createPeer, limits, wireVersion, type Peer } from '@cloister/protocol'
-import { bytesToHex } from 'viem'
+import { bytesToHex, type Hex } from 'viem'
 
-import type { AppRuntime } from './attempt/run-app.ts'
+import { BundleCache } from './bundle/bundle-cache.ts'
 import { Chain } from './chain/chain-view.ts'
 import { ChainFacts } from './chain/facts.ts'
 import type { EnclaveConfig } from './config.ts'
+import type { AppRuntime } from './drivers/driver.ts'
 import type { EnclaveContext } from './enclave-context.ts'
 import type { EvidenceSource } from './evidence-source.ts'
 import { HostCalls } from './host-calls.ts'
@@ -18,12 +19,13 @@ import { ReleaseLog } from './keeper/release-log.ts'
 import { ShareStore } from './keeper/share-store.ts'
 import { Lane } from './lane.ts'
 import { enclaveMethods } from './methods.ts'
+import { readObject } from './object-store.ts'
 
 /** What an enclave is started with. */
 export type EnclaveOptions = {
   readonly config: EnclaveConfig
   readonly source: EvidenceSource
-  readonly runtime: AppRuntime
+  readonly runtime: Omit<AppRuntime, 'bundles'>
   /** Unix socket for the host. */
   readonly socketPath: string
 }
@@ -40,7 +42,7 @@ const waitingMax = 1024
  * may restart without its enclave.
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
-  const { config, source, runtime, socketPath } = options
+  const { config, source, socketPath } = options
   const start = Math.floor(Date.now() / 1000)
   const identity = await createIdentity(config.domain, source, config.anchors, start)
   const current: { peer: Peer | undefined } = { peer: undefined }
@@ -65,6 +67,8 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     state: new KeeperState(),
     log: new ReleaseLog(config.domain, identity, host),
   }
+  const bundles = new BundleCache((digest, bytesMax) => readObject(host, hexOf(digest), bytesMax))
+  const runtime = { ...options.runtime, bundles }
   const handlers = enclaveMethods(context, runtime)
   const hello = async () => ({
     version: wireVersion,
@@ -87,9 +91,14 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
   return {
     close: () => {
       current.peer?.close(new OperationError('closed', 'The enclave is stopping'))
+      bundles.close()
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+function hexOf(digest: string): Hex {
+  return `0x${digest.slice(2)}`
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -16,6 +16,7 @@ export type EngineCommand = {
   readonly program: string
   readonly cwd: string
   readonly onProgress?: (done: number, total: number) => void
+  readonly recordsMin?: number
 }
 
 /** What an engine did. */
@@ -41,7 +42,7 @@ export async function runEngine(
   const closed = once(child, 'close')
   const errors: Buffer[] = []
   child.stderr.on('data', (piece: Buffer) => errors.push(piece))
-  const message = await askEngine(child, app, inputs, command.onProgress)
+  const message = await askEngine(child, app, inputs, command)
   await closed
   return { message, stderr: Buffer.concat(errors).toString(), exitCode: child.exitCode }
 }

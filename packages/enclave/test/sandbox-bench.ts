@@ -91,9 +91,9 @@ async function free(engine: string): Promise<number> {
 /** Milliseconds of one unit of progress. */
 async function timeOf(pipes: EnginePipes): Promise<number> {
   const seen: { readonly done: number; readonly at: number }[] = []
-  const message = await askEngine(pipes, manifest, inputs, (done) =>
-    seen.push({ done, at: performance.now() }),
-  )
+  const message = await askEngine(pipes, manifest, inputs, {
+    onProgress: (done) => seen.push({ done, at: performance.now() }),
+  })
   const [first, last] = [seen[0], seen.at(-1)]
   if (message.kind === 'failed' || first === undefined || last === undefined || seen.length < 2)
     throw new Error(`Nothing was measured: ${JSON.stringify(message).slice(0, 200)}`)

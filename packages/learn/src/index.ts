@@ -17,6 +17,7 @@ export {
 } from './app-manifest.ts'
 export { csvLimits, parseCsv, type CsvFormat } from './csv.ts'
 export { inferenceGraph } from './inference-graph.ts'
+export { ggufLimits, scanGguf, type ScannedGguf } from './gguf-scan.ts'
 export { JsonFields } from './json-fields.ts'
 export {
   initialParameters,
@@ -27,6 +28,7 @@ export {
 } from './model.ts'
 export { fitNormalisation, noNormalisation, type Normalisation } from './normalisation.ts'
 export { readInitializers } from './onnx-initializers.ts'
+export { onnxLimits, scanOnnx, type OnnxSummary } from './onnx-structure.ts'
 export { scanLimits, scanModel, type ScannedModel } from './onnx-scan.ts'
 export {
   encodeInference,

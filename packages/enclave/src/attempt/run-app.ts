@@ -1,68 +1,57 @@
 import { OperationError } from '@cloister/codec'
 import type { AppManifest } from '@cloister/learn'
 
-import { askEngine } from '../engine/client.ts'
-import type { EngineInput, EngineMessage } from '../engine/messages.ts'
-import type { SandboxProgram } from '../sandbox/program.ts'
-import { runSandboxed } from '../sandbox/run-sandboxed.ts'
-import type { SealedInput } from './open-inputs.ts'
+import type { AppDriverRun, AppResult, AppRun, AppRuntime } from '../drivers/driver.ts'
+import { runCode } from '../drivers/run-code.ts'
+import { runEngine } from '../drivers/run-engine.ts'
+import { InputUnreadable } from '../engine/client.ts'
+import { applyOutputPolicy } from '../outputs/output-policy.ts'
+import { handOutMilliseconds } from '../outputs/hand-out-time.ts'
 
-/** The measured engine, and what confines it. */
-export type AppRuntime = {
-  readonly program: SandboxProgram
-  readonly sandbox: 'bubblewrap' | 'none'
+/** A row for every driver: a driver prepares its bundle, starts a command line in the sandbox and speaks its own protocol with it. */
+const drivers: Readonly<Record<AppManifest['driver'], AppDriverRun | undefined>> = {
+  onnx: runEngine,
+  js: runCode,
+  rootfs: runCode,
+  llm: undefined, // Answers requests while its task runs, and is not run here.
 }
 
-/** What an app gave. */
-export type AppResult = Extract<EngineMessage, { kind: 'result' }>
-
-const baseThreads = 24 // Node's own, before the app has one.
-
 /**
- * Opens inputs and runs an app over them inside the sandbox, within its manifest's limits.
+ * Runs an app over sealed inputs inside the sandbox, within its manifest's limits, and holds what it gives against the output policy. How
+ * it ends is told at one of a few times only, see {@link handOutMilliseconds}.
  *
  * @throws {OperationError} `app-failed`, and no word why; `part-refused`, `wrong-key`, `tampered` or the host's, where an input does
  * not open.
  */
-export async function runApp(
-  runtime: AppRuntime,
-  manifest: AppManifest,
-  sealed: readonly SealedInput[],
-): Promise<AppResult> {
-  const { memoryMiB, cpuSeconds, wallSeconds, processes, tmpMiB } = manifest.limits
-  const limits = {
-    memoryBytes: memoryMiB * 1024 * 1024,
-    cpus: 1,
-    processesMax: baseThreads + processes,
-    wallSeconds,
-    cpuSeconds,
-    tmpBytes: tmpMiB * 1024 * 1024,
-  }
-  const inputs = await openAll(sealed)
-  const run = await runSandboxed(runtime.program, limits, runtime.sandbox)
+export async function runApp(runtime: AppRuntime, run: AppRun): Promise<AppResult> {
+  const driver = drivers[run.manifest.driver]
+  requireDriver(runtime, run.manifest)
+  if (driver === undefined) throw appFailed()
+  const began = performance.now()
   try {
-    const message = await askEngine({ stdin: run.input, stdout: run.output }, manifest, inputs)
-    if (message.kind !== 'result') throw appFailed()
-    return message
+    return applyOutputPolicy(run.manifest, await driver(runtime, run))
   } catch (cause) {
+    if (cause instanceof InputUnreadable) throw cause.cause
     throw appFailed(cause)
   } finally {
-    for (const { bytes } of inputs) bytes.fill(0)
-    run.kill()
-    await run.ended
+    const ran = performance.now() - began
+    await sleep(handOutMilliseconds(ran) - ran)
   }
 }
 
-// Failures to open are told apart from the app's: they hang on what the host gave, and on no bit of the plaintext.
-async function openAll(sealed: readonly SealedInput[]): Promise<readonly EngineInput[]> {
-  const inputs: EngineInput[] = []
-  try {
-    for (const { role, size, read } of sealed) inputs.push({ role, bytes: await read(0, size) })
-    return inputs
-  } catch (cause) {
-    for (const { bytes } of inputs) bytes.fill(0)
-    throw cause
-  }
+/**
+ * Asserts that this enclave can run an app, before anybody releases a key for it.
+ *
+ * @throws {OperationError} `attempt-refused`.
+ */
+export function requireDriver({ sandbox }: Pick<AppRuntime, 'sandbox'>, app: AppManifest): void {
+  if (sandbox === 'none' && app.driver !== 'onnx')
+    refuse('it has code of its own, and bubblewrap does not run on this node')
+  if (app.accelerator !== 'none') refuse(`it needs an accelerator, and this node has none`)
+}
+
+function refuse(detail: string): never {
+  throw new OperationError('attempt-refused', `Cannot run this app: ${detail}`)
 }
 
 /**
@@ -71,4 +60,8 @@ async function openAll(sealed: readonly SealedInput[]): Promise<readonly EngineI
  */
 export function appFailed(cause?: unknown): OperationError {
   return new OperationError('app-failed', 'The app gave no result', { cause })
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }

@@ -11,6 +11,7 @@ import {
 import { generateEnvelopeKeyPair, type EnvelopePrivateKey } from '@cloister/seal'
 import type { Hex } from 'viem'
 
+import type { AppRuntime } from '../drivers/driver.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { writeObject } from '../object-store.ts'
@@ -18,7 +19,7 @@ import { collectShares } from './collect-shares.ts'
 import { makeEvidence } from './make-evidence.ts'
 import { closeInputs, openInput, type SealedInput } from './open-inputs.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
-import { runApp, type AppRuntime } from './run-app.ts'
+import { requireDriver, runApp } from './run-app.ts'
 import { sealOutput } from './seal-output.ts'
 import type { Shown, ShownEvidence } from './shown-evidence.ts'
 
@@ -34,14 +35,17 @@ export async function runAttempt(
   { task, attempt }: { readonly task: Hex; readonly attempt: number },
 ): Promise<Json> {
   const { host } = context
-  const shown = memory.find(task, attempt) ?? (await show(context, memory, task, attempt))
+  const shown = memory.find(task, attempt) ?? (await show(context, runtime, memory, task, attempt))
   const { prepared, evidence, freshKey } = shown
+  const code = prepared.manifest.bundle
+  // Before a key is asked for: a bundle that is not there is no reason to have one released.
+  if (code !== undefined) await runtime.bundles.with(code, () => Promise.resolve())
   const { inputs, releases } = await openInputs(context, prepared, evidence, freshKey)
   host.progress(task, 'opened')
   let output
   try {
     memory.countRun(task, attempt)
-    const result = await runApp(runtime, prepared.manifest, inputs)
+    const result = await runApp(runtime, { manifest: prepared.manifest, inputs, recordsMin: 0 })
     host.progress(task, 'ran')
     output = await sealOutput(context, prepared, result)
   } finally {
@@ -68,11 +72,13 @@ export async function runAttempt(
 
 async function show(
   context: EnclaveContext,
+  runtime: AppRuntime,
   memory: ShownEvidence,
   task: Hex,
   attempt: number,
 ): Promise<Shown> {
   const prepared = await prepareAttempt(context, task, attempt)
+  requireDriver(runtime, prepared.manifest)
   context.host.progress(task, 'checked')
   const fresh = await generateEnvelopeKeyPair({ extractable: false })
   const evidence = await makeEvidence(context, prepared, fresh.publicKey)

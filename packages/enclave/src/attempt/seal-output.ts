@@ -7,7 +7,8 @@ import type { EnclaveContext } from '../enclave-context.ts'
 import { readObject } from '../object-store.ts'
 import { outputAad, outputContext, u32be } from '../sealed-context.ts'
 import type { PreparedAttempt } from './prepare-attempt.ts'
-import { appFailed, type AppResult } from './run-app.ts'
+import type { AppResult } from '../drivers/driver.ts'
+import { appFailed } from './run-app.ts'
 
 const outputInfo = encodeUtf8('cloister/output/1')
 

@@ -1,11 +1,11 @@
-import { mkdtempSync, renameSync, rmSync, statfsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { concatBytes, MalformedError, OperationError, type Bytes } from '@cloister/codec'
 import type { AppBundle } from '@cloister/learn'
 
 import { bundleBytes, bundleLimits, checkBundleBytes, parseBundleList } from './bundle-list.ts'
+import { makeMemoryFolder } from './memory-folder.ts'
 import { unpackBundle } from './unpack.ts'
 
 /** Reads a public object by its digest (`0x` and hexadecimal) and holds it against that before it ends. */
@@ -20,7 +20,7 @@ const bytesMaxDefault = 2 ** 33
  * before each use.
  */
 export class BundleCache {
-  readonly #root: string
+  #root: string | undefined
   readonly #read: ReadPublicObject
   readonly #bytesMax: number
   readonly #held = new Map<string, Held>()
@@ -28,7 +28,6 @@ export class BundleCache {
 
   /** `bytesMax` is what all bundles may have together. */
   constructor(read: ReadPublicObject, bytesMax: number = bytesMaxDefault) {
-    this.#root = mkdtempSync(join(memoryFolder(), 'cloister-bundles-'))
     this.#read = read
     this.#bytesMax = bytesMax
   }
@@ -51,7 +50,8 @@ export class BundleCache {
 
   /** Removes everything. */
   close(): void {
-    rmSync(this.#root, { recursive: true, force: true })
+    if (this.#root !== undefined) rmSync(this.#root, { recursive: true, force: true })
+    this.#root = undefined
     this.#held.clear()
   }
 
@@ -102,17 +102,8 @@ export class BundleCache {
   }
 
   #folderOf(digest: string): string {
+    this.#root ??= makeMemoryFolder('bundles')
     return join(this.#root, digest.slice(2))
-  }
-}
-
-/** A folder whose files are memory, where this machine has one. */
-export function memoryFolder(): string {
-  const tmpfs = 0x0102_1994 // TMPFS_MAGIC. Spec: Linux include/uapi/linux/magic.h.
-  try {
-    return statfsSync('/dev/shm').type === tmpfs ? '/dev/shm' : tmpdir()
-  } catch {
-    return tmpdir()
   }
 }
 

@@ -8,13 +8,34 @@ import {
 } from '@cloister/learn'
 import type { Frame } from './frame.ts'
 
+/** One input of an app that is there as a whole. */
+export type InlineInput = { readonly role: AppRole; readonly bytes: Bytes }
+
+/** One input of an app that is read in ranges. */
+export type RangedInput = {
+  readonly role: AppRole
+  /** Bytes in all. */
+  readonly size: number
+  readonly read: (offset: number, length: number) => Promise<Bytes>
+}
+
 /** One input of an app, opened. */
-export type EngineInput = { readonly role: AppRole; readonly bytes: Bytes }
+export type EngineInput = InlineInput | RangedInput
 
 /** What the engine is asked to do. */
 export type EngineRequest = {
   readonly app: AppManifest
-  readonly inputs: readonly EngineInput[]
+  /** Fewest rows that all data together must have, or nothing is made of them. */
+  readonly recordsMin: number
+  readonly inputs: readonly RangedInput[]
+}
+
+/** A part of an input that the engine wants next. */
+export type EngineRead = {
+  readonly kind: 'read'
+  readonly input: number
+  readonly offset: number
+  readonly length: number
 }
 
 /** Why the engine gave up. The part of the name after `bad-` says whose input it was. */
@@ -24,6 +45,7 @@ export type EngineFailureCode =
   | 'bad-parameters'
   | 'bad-model'
   | 'bad-record'
+  | 'too-few-records'
   | 'output-too-large'
   | 'engine-failed'
 
@@ -47,7 +69,10 @@ export type EngineMessage =
     }
 
 /** Version of these messages. */
-export const engineProtocolVersion = 1
+export const engineProtocolVersion = 2
+
+/** What one message may carry of an input: what is larger is read in ranges. */
+export const engineLimits = { inlineBytesMax: 1_048_576, readBytesMax: 16_777_216 } as const
 
 const inputsMax = 128
 const failureCodes = [
@@ -56,43 +81,61 @@ const failureCodes = [
   'bad-parameters',
   'bad-model',
   'bad-record',
+  'too-few-records',
   'output-too-large',
   'engine-failed',
 ] as const
 
 /**
- * Reads a request and checks its inputs against its own manifest.
+ * Reads a request and checks its inputs against its own manifest. `ask` gets the inputs that are not in it.
  *
  * @throws {MalformedError} naming the field.
  */
-export function readEngineRequest(frame: Frame): EngineRequest {
+export function readEngineRequest(
+  frame: Frame,
+  ask: (read: EngineRead) => Promise<Bytes>,
+): EngineRequest {
   const fields = new JsonFields(frame.json, 'request')
   fields.whole('version', engineProtocolVersion, engineProtocolVersion)
   const app = readManifest(fields.value('app'))
+  const recordsMin = fields.whole('recordsMin', 0, 0xffff_ffff)
   const roles = app.inputs.map(({ role }) => role)
-  const sizes = fields.list('inputs', { min: 1, max: inputsMax }, (item, path) => {
+  const listed = fields.list('inputs', { min: 1, max: inputsMax }, (item, path) => {
     const input = new JsonFields(item, path)
     const role = input.choice('role', roles)
-    const size = input.whole('size', 0, frame.payload.length)
+    const size = input.whole('size', 0, Number.MAX_SAFE_INTEGER)
+    const inline = input.flag('inline')
     input.end()
-    return { role, size }
+    return { role, size, inline }
   })
   fields.end()
-  const inputs = cut(
-    frame.payload,
-    sizes.map(({ size }) => size),
-    'request',
-  ).map((bytes, index) => ({ role: sizes[index]?.role ?? 'data', bytes }))
-  checkInputs(app, inputs)
-  return { app, inputs }
+  checkInputs(app, listed)
+  const sizes = listed.map(({ size, inline }) => (inline ? size : 0))
+  const parts = cut(frame.payload, sizes, 'request')
+  const inputs = listed.map(({ role, size, inline }, input): RangedInput => {
+    const bytes = inline ? parts[input] : undefined
+    const read = async (offset: number, length: number) =>
+      bytes?.slice(offset, offset + length) ?? ask({ kind: 'read', input, offset, length })
+    return { role, size, read }
+  })
+  return { app, recordsMin, inputs }
 }
 
-/** The JSON of a request. Its payload is the inputs' bytes in the same order. */
-export function writeEngineRequest(app: AppManifest, inputs: readonly EngineInput[]): Json {
+/** The JSON of a request. Its payload is the bytes of the inline inputs in the same order. */
+export function writeEngineRequest(
+  app: AppManifest,
+  inputs: readonly EngineInput[],
+  recordsMin: number,
+): Json {
   return {
     version: engineProtocolVersion,
     app: manifestJson(app),
-    inputs: inputs.map(({ role, bytes }) => ({ role, size: bytes.length })),
+    recordsMin,
+    inputs: inputs.map((input) =>
+      'bytes' in input
+        ? { role: input.role, size: input.bytes.length, inline: true }
+        : { role: input.role, size: input.size, inline: false },
+    ),
   }
 }
 
@@ -111,17 +154,22 @@ export function writeEngineMessage(message: EngineMessage): Json {
 }
 
 /**
- * Reads what came out of the sandbox. Whoever reads trusts none of it: counts, names and sizes are checked against
- * the manifest.
+ * Reads what came out of the sandbox. Whoever reads trusts none of it: counts, names, sizes and ranges are checked against
+ * the manifest and the inputs.
  *
  * @throws {MalformedError} naming the field.
  */
-export function readEngineMessage(frame: Frame, app: AppManifest): EngineMessage {
+export function readEngineMessage(
+  frame: Frame,
+  app: AppManifest,
+  inputs: readonly EngineInput[] = [],
+): EngineMessage | EngineRead {
   const fields = new JsonFields(frame.json, 'message')
-  const kind = fields.choice('kind', ['progress', 'result', 'failed'])
+  const kind = fields.choice('kind', ['progress', 'read', 'result', 'failed'])
   if (kind === 'result') return readResult(fields, frame.payload, app)
   if (frame.payload.length > 0)
     throw new MalformedError('message', 0, `a payload with a message of kind ${kind}`)
+  if (kind === 'read') return readRange(fields, inputs)
   if (kind === 'progress') {
     const total = fields.whole('total', 100, 100)
     const done = fields.whole('done', 1, 99)
@@ -133,6 +181,18 @@ export function readEngineMessage(frame: Frame, app: AppManifest): EngineMessage
   const input = fields.has('input') ? fields.whole('input', 0, inputsMax - 1) : undefined
   fields.end()
   return { kind, code, message, input }
+}
+
+function readRange(fields: JsonFields, inputs: readonly EngineInput[]): EngineRead {
+  const place = fields.whole('input', 0, inputs.length - 1)
+  const input = inputs[place]
+  if (input === undefined || 'bytes' in input)
+    throw new MalformedError('message.input', 0, 'an input that the request holds already')
+  const offset = fields.whole('offset', 0, input.size)
+  const lengthMax = Math.min(engineLimits.readBytesMax, input.size - offset)
+  const length = fields.whole('length', 1, lengthMax)
+  fields.end()
+  return { kind: 'read', input: place, offset, length }
 }
 
 function readResult(fields: JsonFields, payload: Bytes, app: AppManifest): EngineMessage {
@@ -177,7 +237,10 @@ function cut(payload: Bytes, sizes: readonly number[], field: string): readonly 
   return sizes.map((size) => payload.subarray(offset, (offset += size)))
 }
 
-function checkInputs(app: AppManifest, inputs: readonly EngineInput[]): void {
+function checkInputs(
+  app: AppManifest,
+  inputs: readonly { readonly role: AppRole; readonly size: number }[],
+): void {
   for (const { role, countMin, countMax, bytesMax } of app.inputs) {
     const own = inputs.filter((input) => input.role === role)
     if (own.length < countMin || own.length > countMax)
@@ -186,16 +249,12 @@ function checkInputs(app: AppManifest, inputs: readonly EngineInput[]): void {
         0,
         `${own.length} of role ${role}, expected ${countMin} to ${countMax}`,
       )
-    const large = own.find((input) => input.bytes.length > bytesMax)
+    const large = own.find(({ size }) => size > bytesMax)
     if (large)
       throw new MalformedError(
         'request.inputs',
         0,
-        `${large.bytes.length} bytes of role ${role}, at most ${bytesMax}`,
+        `${large.size} bytes of role ${role}, at most ${bytesMax}`,
       )
   }
-  const roles = app.inputs.map((input) => input.role)
-  const stray = inputs.find((input) => !roles.includes(input.role))
-  if (stray)
-    throw new MalformedError('request.inputs', 0, `role ${stray.role} is not in the manifest`)
 }

@@ -8,10 +8,16 @@ import {
   scanModel,
   train,
   type AppManifest,
+  type AppRole,
   type Runtime,
 } from '@cloister/learn'
 import { EngineFailure } from './failure.ts'
-import type { EngineInput, EngineMessage, EngineRequest } from './messages.ts'
+import {
+  engineLimits,
+  type EngineMessage,
+  type EngineRequest,
+  type RangedInput,
+} from './messages.ts'
 
 /** Called as work goes on, with a share of it in percent. */
 export type OnProgress = (percent: number) => void
@@ -32,23 +38,30 @@ export async function runApp(
 }
 
 async function runTraining(
-  { app, inputs }: EngineRequest,
+  { app, inputs, recordsMin }: EngineRequest,
   runtime: Runtime,
   onProgress: OnProgress,
 ): Promise<EngineMessage> {
-  const parameters = single(inputs, 'parameters')
+  const parameters = await single(inputs, 'parameters')
   const plan = EngineFailure.guard('bad-parameters', parameters.index, () =>
     parseTrainingPlan(parseUtf8(parameters.bytes, 'parameters')),
   )
   const { features, classes } = plan.model
   const header = hasHeader(app, 'data')
-  const tables = inputs.flatMap(({ role, bytes }, index) =>
-    role === 'data'
-      ? EngineFailure.guard('bad-data', index, () => parseCsv(bytes, { header, features, classes }))
-      : [],
-  )
+  const tables = []
+  for (const [index, input] of inputs.entries()) {
+    if (input.role !== 'data') continue
+    const bytes = await readWhole(input)
+    tables.push(
+      EngineFailure.guard('bad-data', index, () => parseCsv(bytes, { header, features, classes })),
+    )
+    bytes.fill(0)
+  }
+  const table = pool(tables)
+  if (table.rows < recordsMin)
+    throw new EngineFailure('too-few-records', `The data have fewer than ${recordsMin} rows`)
   const trained = await EngineFailure.guardAsync('bad-parameters', parameters.index, () =>
-    train(plan, pool(tables), runtime, (done, total) => onProgress((done / total) * 100)),
+    train(plan, table, runtime, (done, total) => onProgress((done / total) * 100)),
   )
   const figures = { loss: trained.loss, accuracy: trained.accuracy }
   const metrics = Object.entries(figures)
@@ -61,8 +74,8 @@ async function runInference(
   { app, inputs }: EngineRequest,
   runtime: Runtime,
 ): Promise<EngineMessage> {
-  const model = single(inputs, 'model')
-  const record = single(inputs, 'record')
+  const model = await single(inputs, 'model')
+  const record = await single(inputs, 'record')
   const { features, classes } = EngineFailure.guard('bad-model', model.index, () =>
     scanModel(model.bytes),
   )
@@ -111,16 +124,23 @@ function refuse(cause: unknown): never {
   throw new MalformedError('model', 0, 'ONNX Runtime refuses it', { cause })
 }
 
-function single(
-  inputs: readonly EngineInput[],
-  role: EngineInput['role'],
-): { readonly index: number; readonly bytes: Bytes } {
+async function single(
+  inputs: readonly RangedInput[],
+  role: AppRole,
+): Promise<{ readonly index: number; readonly bytes: Bytes }> {
   const index = inputs.findIndex((input) => input.role === role)
   const input = inputs[index]
   if (input === undefined) throw new MalformedError('request.inputs', 0, `no input of role ${role}`)
-  return { index, bytes: input.bytes }
+  return { index, bytes: await readWhole(input) }
 }
 
-function hasHeader(app: AppManifest, role: EngineInput['role']): boolean {
+async function readWhole({ size, read }: RangedInput): Promise<Bytes> {
+  const whole = new Uint8Array(size)
+  for (let offset = 0; offset < size; offset += engineLimits.readBytesMax)
+    whole.set(await read(offset, Math.min(engineLimits.readBytesMax, size - offset)), offset)
+  return whole
+}
+
+function hasHeader(app: AppManifest, role: AppRole): boolean {
   return app.inputs.find((input) => input.role === role)?.header ?? false
 }

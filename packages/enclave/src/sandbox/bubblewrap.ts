@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { nodeProgram, type SandboxProgram } from './program.ts'
 
 /** Appears inside once everything else is mounted: until then `/out` may still be missing. */
-export const readyMark = '/ready'
+export const readyMark = '/.cloister-ready'
 
 /** Where a program with outputs writes them. */
 export const outputFolder = '/out'

@@ -15,7 +15,8 @@ export function inheritedDescriptors(): number[] {
 function flagsOf(descriptor: number): number {
   try {
     const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')
-    return Number.parseInt(/^flags:\s+([0-7]+)/m.exec(info)?.[1] ?? `${closeOnExec.toString(8)}`, 8)
+    const flags = /^flags:\s+([0-7]+)/m.exec(info)?.[1]
+    return flags === undefined ? closeOnExec : Number.parseInt(flags, 8)
   } catch {
     return closeOnExec // The one that this folder was read through; it is closed by now.
   }

@@ -51,7 +51,8 @@ export async function runSandboxed(
         : await startPermitted(program, limits, group)
     return watch(started, limits, group)
   } catch (cause) {
-    group?.remove()
+    group?.kill()
+    await removeWhenEmpty(group)
     throw new OperationError('sandbox-failed', 'Cannot start the sandbox for an app', { cause })
   }
 }

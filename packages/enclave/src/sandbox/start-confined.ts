@@ -86,11 +86,13 @@ function channelOf({ channel }: SandboxProgram, child: ChildProcess) {
   return { input: stdin, output: stdout }
 }
 
-// The folder lives as long as it is open, also when the namespace that it was mounted in has ended.
+// The folder lives as long as it is open, also when the namespace that it was mounted in has ended. While bubblewrap mounts, what
+// will be the root lies in a folder of that name.
 async function openOutputs(processId: number): Promise<number> {
-  const root = `/proc/${processId}/root/newroot`
+  const roots = [`/proc/${processId}/root`, `/proc/${processId}/root/newroot`]
   for (const began = performance.now(); performance.now() - began < startMilliseconds;) {
-    if (existsSync(`${root}${readyMark}`)) return openSync(`${root}${outputFolder}`, 'r')
+    const root = roots.find((path) => existsSync(`${path}${readyMark}`))
+    if (root !== undefined) return openSync(`${root}${outputFolder}`, 'r')
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   throw new OperationError('sandbox-failed', 'Bubblewrap did not mount the output folder in time')

@@ -143,6 +143,7 @@ export async function startOn(parts: Parts, guestSocket: string) {
         })),
         entry: '/app/engine/engine.js',
       }),
+      node: process.execPath,
       sandbox: probeSandbox(process.execPath),
     },
     socketPath,
