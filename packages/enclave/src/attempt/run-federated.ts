@@ -11,7 +11,7 @@ import { takePart } from '../federation/member.ts'
 import { parseFederatedPlan, type FederatedPlan } from '../federation/plan.ts'
 import { writeObject } from '../object-store.ts'
 import type { PreparedAttempt } from './prepare-attempt.ts'
-import type { AppResult } from './run-app.ts'
+import type { AppResult } from '../drivers/driver.ts'
 import type { Shown } from './shown-evidence.ts'
 
 /** What the engine does for a federation, each in a sandbox of its own. */
