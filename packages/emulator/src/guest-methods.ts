@@ -13,6 +13,7 @@ import { extend, runtimeEvent, type TdEvent } from './event-log.ts'
 import type { Platform } from './platform.ts'
 import type { TdMeasurement } from './measurement.ts'
 import { sha256 } from './signing-key.ts'
+import { snpDerivedKey } from './snp/derived-key.ts'
 
 /** Parameters of one call, from its JSON body or its query. */
 export type GuestParams = Readonly<Record<string, Json>>
@@ -27,6 +28,7 @@ export class GuestMethods {
   readonly #platform: Platform
   readonly #quoteFrom: () => Platform
   readonly #measurement: TdMeasurement
+  readonly #chipSecret: Bytes | undefined
   #eventLog: readonly TdEvent[]
   #rtmr3: Bytes
 
@@ -34,7 +36,9 @@ export class GuestMethods {
     platform: Platform,
     measurement: TdMeasurement,
     quoteFrom: () => Platform = () => platform,
+    chipSecret?: Bytes,
   ) {
+    this.#chipSecret = chipSecret
     this.#platform = platform
     this.#quoteFrom = quoteFrom
     this.#measurement = measurement
@@ -56,6 +60,8 @@ export class GuestMethods {
       case 'Info':
       case 'Tappd.Info':
         return this.#info()
+      case 'SnpDerivedKey':
+        return this.#snpDerivedKey(params)
       case 'Version':
         return { version: '0.5.0-cloister-emulator', rev: 'emulator' }
       case 'Tappd.TdxQuote':
@@ -88,6 +94,19 @@ export class GuestMethods {
       report_data: encodeHex(padded),
       vm_config: '{}',
     }
+  }
+
+  // Only a machine whose secure processor derives keys serves it: an emulated TD has none.
+  #snpDerivedKey(params: GuestParams): Json | undefined {
+    if (this.#chipSecret === undefined) return undefined
+    const asked = {
+      rootKeySelect: numberParam(params, 'root_key_select'),
+      guestFieldSelect: numberParam(params, 'guest_field_select'),
+      vmpl: numberParam(params, 'vmpl'),
+    }
+    const measurement = encodeUtf8(this.#measurement.measurement)
+    const key = snpDerivedKey(this.#chipSecret, asked, { policy: 0x30000n, measurement })
+    return { key: encodeHex(key) }
   }
 
   #tdxQuote(params: GuestParams): Json {
@@ -167,6 +186,13 @@ const eventNameMax = 128
 const payloadHexMax = 2 * 4096
 const eventsMax = 256
 const hashAlgorithms = ['sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512']
+
+function numberParam(params: GuestParams, name: string): number {
+  const value = params[name]
+  if (typeof value !== 'number' || !Number.isSafeInteger(value))
+    throw new MalformedError(name, 0, 'not a whole number')
+  return value
+}
 
 function hexParam(params: GuestParams, name: string): Bytes {
   return parseHex(textParam(params, name), name)

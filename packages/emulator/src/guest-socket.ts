@@ -1,4 +1,11 @@
-import { MalformedError, OperationError, parseJson, parseUtf8, type Json } from '@cloister/codec'
+import {
+  MalformedError,
+  OperationError,
+  parseJson,
+  parseUtf8,
+  type Bytes,
+  type Json,
+} from '@cloister/codec'
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { GuestMethods, type GuestParams } from './guest-methods.ts'
@@ -13,7 +20,8 @@ export type GuestSocket = {
 
 /**
  * Serves the API of dstack's guest agent on a unix socket, for one virtual TD: `GetQuote`, `EmitEvent`,
- * `Info` and `Version`, and the older `Tappd.TdxQuote`, `Tappd.RawQuote` and `Tappd.Info`. Keys
+ * `Info` and `Version`, and the older `Tappd.TdxQuote`, `Tappd.RawQuote` and `Tappd.Info`; with a chip's secret also
+ * `SnpDerivedKey`, which stands for MSG_KEY_REQ of SEV-SNP. Keys
  * (`GetKey`, `GetTlsKey`) are not served: an emulated machine has no secret to derive them from.
  *
  * Whoever can open the socket is the TD: its folder must be the TD's own.
@@ -25,6 +33,8 @@ export async function serveGuestSocket(options: {
   /** The machine that signs quotes, where it is not `platform`. */
   readonly quoteFrom?: () => Platform
   readonly measurement: TdMeasurement
+  /** Secret of a chip that derives keys for its guests (SEV-SNP); absent where the TEE cannot seal (TDX). */
+  readonly chipSecret?: Bytes
   readonly socketPath: string
 }): Promise<GuestSocket> {
   const { socketPath } = options
@@ -33,7 +43,12 @@ export async function serveGuestSocket(options: {
       'guest-socket',
       `Cannot open ${socketPath}: a unix socket's path has at most ${socketPathBytesMax} bytes; choose a shorter folder`,
     )
-  const methods = new GuestMethods(options.platform, options.measurement, options.quoteFrom)
+  const methods = new GuestMethods(
+    options.platform,
+    options.measurement,
+    options.quoteFrom,
+    options.chipSecret,
+  )
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5_000 },
     (request, response) => {

@@ -1,6 +1,7 @@
 import { OperationError, type Bytes, type Json } from '@cloister/codec'
 import {
   addressField,
+  booleanField,
   bytes32Field,
   handoverField,
   hexBetween,
@@ -72,7 +73,12 @@ export type OrderAnswer = FieldValue<typeof orderAnswer>
 /** What the host answers to `chain.keepers`. Nothing of it is believed yet. */
 export type KeepersAnswer = FieldValue<typeof keepersAnswer>
 /** What an enclave asks of another keeper's enclave, through both hosts. */
-export type KeeperMethod = 'release' | 'countersign' | 'recovery.blind' | 'recovery.part'
+export type KeeperMethod =
+  | 'release'
+  | 'countersign'
+  | 'recovery.blind'
+  | 'recovery.part'
+  | 'recovery.witness'
 
 /** Bytes of one part of an object, on the way in or out. */
 export const partBytes: number = 1 << 20
@@ -125,6 +131,23 @@ export class HostCalls {
   /** Returns once the entry is on the host's disk, as the host says. */
   async journal(entry: Json): Promise<void> {
     await this.#peer.request('journal.append', { entry })
+  }
+
+  /** Whether the host's journal holds an entry, as the host says. */
+  async journalHolds(entry: Json): Promise<boolean> {
+    const { result } = await this.#peer.request('journal.holds', { entry })
+    return objectField({ held: booleanField }).parse(result, 'journal.holds').held
+  }
+
+  /** Has the host keep a sealed state in place of the one before. Returns once it is on the host's disk, as the host says. */
+  async keepSealed(counter: bigint, sealed: Bytes): Promise<void> {
+    await this.#peer.request('sealed.put', { counter: counter.toString() }, { bytes: sealed })
+  }
+
+  /** The sealed state that the host shows: the newest, an older one, anything, or nothing. */
+  async sealed(): Promise<Bytes | undefined> {
+    const { bytes } = await this.#peer.request('sealed.get', {})
+    return bytes.length === 0 ? undefined : bytes
   }
 
   /** Tells how far an attempt is. It does not matter whether anybody listens. */

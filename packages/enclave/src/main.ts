@@ -11,6 +11,7 @@ import { parseEnclaveConfig } from './config.ts'
 import { openEvidenceSource } from './evidence-source.ts'
 import { probeSandbox, systemPath } from './sandbox/bubblewrap.ts'
 import { nodeProgram } from './sandbox/program.ts'
+import { detectSealing } from './sealing-driver.ts'
 import { startEnclave } from './start-enclave.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
@@ -54,6 +55,7 @@ async function run(): Promise<void> {
   const running = await startEnclave({
     config,
     source: openEvidenceSource(config.evidence, folder),
+    sealing: await detectSealing(config.evidence, folder),
     runtime: { program, node, sandbox },
     socketPath,
   })

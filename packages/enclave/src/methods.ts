@@ -19,8 +19,9 @@ import { ShownEvidence } from './attempt/shown-evidence.ts'
 import type { EnclaveContext } from './enclave-context.ts'
 import { showEvidence } from './evidence-source.ts'
 import { releaseRequestField } from './keeper/attempt-request.ts'
-import { countersignRecord, countersignRequestField, SeenRecords } from './keeper/countersign.ts'
+import { countersignRecord, countersignRequestField } from './keeper/countersign.ts'
 import { depositField, depositShare } from './keeper/deposit-share.ts'
+import { eraseShare, erasureField } from './keeper/erase-share.ts'
 import {
   blindForRecovery,
   blindRequestField,
@@ -29,6 +30,7 @@ import {
   RecoverySessions,
 } from './keeper/help-recovery.ts'
 import { releaseShare } from './keeper/release.ts'
+import { bearWitness, openState, witnessRequestField } from './keeper/restore-state.ts'
 import { Lane } from './lane.ts'
 import { confirmOwnMachine } from './own-machine.ts'
 import { recoverOwnShare, recoveryRequestField } from './keeper/start-recovery.ts'
@@ -53,7 +55,6 @@ export function enclaveMethods(
   context: EnclaveContext,
   runtime: AppRuntime,
 ): Readonly<Record<string, Handler>> {
-  const seen = new SeenRecords()
   const sessions = new RecoverySessions()
   const running = new Set<string>()
   const shown = new ShownEvidence((milliseconds, callback) => {
@@ -62,9 +63,11 @@ export function enclaveMethods(
   })
   const lanes = strangersLanes()
   return {
-    'node.evidence': method(nodeEvidenceParams, ({ operator, beacon }) =>
-      nodeEvidence(context, operator, beacon),
-    ),
+    'node.evidence': method(nodeEvidenceParams, ({ operator, beacon }) => {
+      // From now on this enclave knows what it has seen of the chain: attempts that are drawn later are all news to it.
+      if (context.chain.firstTime === undefined) context.chain.fresh().catch(() => undefined)
+      return nodeEvidence(context, operator, beacon)
+    }),
     'keep.evidence': method(keepEvidenceParams, async ({ asset, ownerNonce }) => {
       const { receiptKey, shareKeyHash } = context.identity
       const binding = { receiptKey, shareKeyHash, ownerNonce, asset }
@@ -79,12 +82,19 @@ export function enclaveMethods(
       lanes.release.run(() => releaseShare(context, request)),
     ),
     countersign: method(countersignRequestField, (request) =>
-      lanes.countersign.run(() => countersignRecord(context, seen, request)),
+      lanes.countersign.run(() => countersignRecord(context, request)),
     ),
     'attempt.run': method(attemptParams, (asked) =>
       oneAtATime(running, `${asked.task} ${asked.attempt}`, () =>
         runAttempt(context, runtime, shown, asked),
       ),
+    ),
+    'share.erase': method(erasureField, (erasure) =>
+      lanes.deposit.run(() => eraseShare(context, erasure)),
+    ),
+    'state.open': method(objectField({}), () => openState(context)),
+    'recovery.witness': method(witnessRequestField, (request) =>
+      lanes.recovery.run(() => bearWitness(context, request)),
     ),
     'recovery.start': method(recoveryRequestField, (request) => recoverOwnShare(context, request)),
     'recovery.blind': method(blindRequestField, (request) =>

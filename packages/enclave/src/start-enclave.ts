@@ -14,17 +14,24 @@ import type { EnclaveContext } from './enclave-context.ts'
 import type { EvidenceSource } from './evidence-source.ts'
 import { HostCalls } from './host-calls.ts'
 import { createIdentity } from './identity.ts'
+import { EarlierLives } from './keeper/earlier-lives.ts'
 import { KeeperState } from './keeper/keeper-state.ts'
 import { ReleaseLog } from './keeper/release-log.ts'
+import { SealedState } from './keeper/sealed-state.ts'
+import { SeenRecords } from './keeper/seen-records.ts'
 import { ShareStore } from './keeper/share-store.ts'
+import { UnsealedShares } from './keeper/unsealed.ts'
 import { Lane } from './lane.ts'
 import { enclaveMethods } from './methods.ts'
 import { readObject } from './object-store.ts'
+import type { SealingDriver } from './sealing-driver.ts'
 
 /** What an enclave is started with. */
 export type EnclaveOptions = {
   readonly config: EnclaveConfig
   readonly source: EvidenceSource
+  /** Absent where the TEE cannot seal. */
+  readonly sealing?: SealingDriver | undefined
   readonly runtime: Omit<AppRuntime, 'bundles'>
   /** Unix socket for the host. */
   readonly socketPath: string
@@ -55,7 +62,17 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     return current.peer.request(...asked)
   }
   const host = new HostCalls({ request: (...asked) => wire.run(() => ask(...asked)) })
+  const state = new KeeperState()
+  const keeper = {
+    shares: new ShareStore(),
+    state,
+    log: new ReleaseLog(config.domain, identity, host, state),
+    seen: new SeenRecords(),
+    lives: new EarlierLives(),
+    unsealed: new UnsealedShares(),
+  }
   const context: EnclaveContext = {
+    ...keeper,
     config,
     identity,
     source,
@@ -63,9 +80,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     chain: new Chain(config, host, () => performance.now(), sleep),
     facts: new ChainFacts(config),
     appraiser: createAppraiser(),
-    shares: new ShareStore(),
-    state: new KeeperState(),
-    log: new ReleaseLog(config.domain, identity, host),
+    sealed: new SealedState(options.sealing, { ...keeper, config, identity, host }),
   }
   const bundles = new BundleCache((digest, bytesMax) => readObject(host, hexOf(digest), bytesMax))
   const runtime = { ...options.runtime, bundles }
@@ -83,6 +98,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
       socket.destroy()
       return
     }
+    context.log.hostChanged()
     current.peer = connectPeer(socket, handlers, hello, () => {
       current.peer = undefined
     })

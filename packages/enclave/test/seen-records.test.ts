@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Hex } from 'viem'
 
-import { SeenRecords } from '../src/keeper/countersign.ts'
+import { SeenRecords } from '../src/keeper/seen-records.ts'
 
 const word = (value: number): Hex => `0x${value.toString(16).padStart(64, '0')}`
 const keeper = `0x${'aa'.repeat(20)}` as const
+const operator = `0x${'bb'.repeat(20)}` as const
 
 /** Record `number` of one history: its digest is 100 times the history plus the number. */
 function take(
@@ -19,7 +20,7 @@ function take(
     previous: word(previous),
     sequence: BigInt(number),
   }
-  seen.take(release, word(history * 100 + number))
+  seen.take(release, word(history * 100 + number), operator)
 }
 
 test('records of one history are taken in any order, some left out, one twice', () => {

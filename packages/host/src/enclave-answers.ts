@@ -32,6 +32,7 @@ import type { FederationMail } from './federation-mail.ts'
 import type { KeptShares } from './kept-shares.ts'
 import type { NodeChain } from './node-chain.ts'
 import { keeperRoutes, type Peers } from './peers.ts'
+import type { SealedStates } from './sealed-states.ts'
 import type { Uploads } from './uploads.ts'
 
 /** What answering an enclave needs. `enclave` is for calls that an enclave makes of its own node. */
@@ -44,6 +45,7 @@ export type AnswerContext = {
   readonly journal: Journal
   readonly collateral: CollateralClient
   readonly peers: Peers
+  readonly sealed: SealedStates
   readonly shares: () => KeptShares
   readonly mail: () => FederationMail
   readonly enclave: () => EnclaveLink
@@ -78,6 +80,9 @@ const fields = {
   'keeper.call': objectField({ operator: addressField, method: textField(64, 1), body: jsonField }),
   collateral: objectField({ evidence: nodeEvidenceField }),
   'journal.append': objectField({ entry: jsonField }),
+  'journal.holds': objectField({ entry: jsonField }),
+  'sealed.put': objectField({ counter: decimalField(64) }),
+  'sealed.get': objectField({}),
   progress: objectField({ task: bytes32Field, phase: textField(200) }),
   'federation.send': objectField({ note: jsonField }),
   'federation.take': objectField({
@@ -181,7 +186,7 @@ function answerChain({
 }
 
 function answerOthers(context: AnswerContext): Record<string, Handler> {
-  const { chain, collateral, journal, log } = context
+  const { chain, collateral, journal, log, sealed } = context
   return {
     'keeper.call': async (params) => {
       const { operator, method, body } = fields['keeper.call'].parse(params, 'keeper.call')
@@ -203,6 +208,21 @@ function answerOthers(context: AnswerContext): Record<string, Handler> {
       // Named by its content: the same entry sent twice is one entry.
       journal.recordOnce('enclave', createHash('sha256').update(body).digest('hex'), body)
       return { result: {} }
+    },
+    'journal.holds': async (params) => {
+      const body = canonicalJson(fields['journal.holds'].parse(params, 'journal.holds').entry)
+      const digest = createHash('sha256').update(body).digest('hex')
+      return { result: { held: journal.find('enclave', digest) !== undefined } }
+    },
+    'sealed.put': async (params, bytes) => {
+      fields['sealed.put'].parse(params, 'sealed.put')
+      await sealed.put(context.enclave().hello.receiptKey, bytes)
+      return { result: {} }
+    },
+    'sealed.get': async (params) => {
+      fields['sealed.get'].parse(params, 'sealed.get')
+      const bytes = await sealed.before(context.enclave().hello.receiptKey)
+      return { result: {}, bytes: bytes ?? noBytes }
     },
     progress: async (params) => {
       const { task, phase } = fields.progress.parse(params, 'progress')

@@ -28,6 +28,7 @@ import { KeptShares } from './kept-shares.ts'
 import { NodeChain } from './node-chain.ts'
 import { Peers } from './peers.ts'
 import { createRoutes } from './routes.ts'
+import { SealedStates } from './sealed-states.ts'
 import { runLoops, type HostEnd } from './loops.ts'
 import { TaskWatcher } from './task-watcher.ts'
 import { Uploads } from './uploads.ts'
@@ -139,6 +140,7 @@ async function openBase(
   const index = new ChainIndex()
   const peers = new Peers(chain, index, store, log)
   const collateral = new CollateralClient(config.collateralUrls, deployment.value.anchors)
+  const sealed = await SealedStates.open(join(config.dataFolder, 'sealed'))
   const uploads = new Uploads(store)
   opened.push(() => uploads.close())
   const parts = {
@@ -149,6 +151,7 @@ async function openBase(
     uploads,
     journal,
     collateral,
+    sealed,
     peers,
     faults,
     log,

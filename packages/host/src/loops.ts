@@ -10,6 +10,7 @@ import type { EnclaveLink } from './enclave-link.ts'
 import type { KeptShares } from './kept-shares.ts'
 import type { NodeChain } from './node-chain.ts'
 import { recoverShares } from './recovery.ts'
+import type { SealedStates } from './sealed-states.ts'
 import type { TaskWatcher } from './task-watcher.ts'
 
 /** Why a host ended. */
@@ -25,6 +26,7 @@ export type LoopsContext = {
   readonly chain: NodeChain
   readonly index: ChainIndex
   readonly shares: KeptShares
+  readonly sealed: SealedStates
   readonly watcher: TaskWatcher
   readonly admission: NodeAdmission
   readonly enclave: EnclaveLink

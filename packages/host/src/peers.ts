@@ -14,6 +14,7 @@ export const keeperRoutes: Readonly<Record<string, string>> = {
   countersign: '/v1/countersign',
   'recovery.blind': '/v1/recovery/blind',
   'recovery.part': '/v1/recovery/part',
+  'recovery.witness': '/v1/recovery/witness',
 }
 
 const callMs = 60_000

@@ -20,6 +20,7 @@ import { Lane } from './lane.ts'
 import type { NodeChain } from './node-chain.ts'
 import { addObjectRoutes, type ObjectRoutesContext } from './object-routes.ts'
 import { keeperRoutes } from './peers.ts'
+import type { SealedStates } from './sealed-states.ts'
 import type { FederationMail } from './federation-mail.ts'
 
 /** What the routes of a node lean on. */
@@ -30,6 +31,7 @@ export type RoutesContext = ObjectRoutesContext & {
   readonly attempts: Attempts
   readonly collateral: CollateralClient
   readonly shares: KeptShares
+  readonly sealed: SealedStates
   readonly mail: FederationMail
   readonly log: Log
 }
@@ -103,7 +105,10 @@ function laneOf(lanes: ReturnType<typeof lanesOf>, method: string): Lane {
   return lanes.recovery
 }
 
-function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: RoutesContext): void {
+function addKeeperRoutes(
+  app: Hono,
+  { chain, enclave, collateral, sealed, shares }: RoutesContext,
+): void {
   const lanes = lanesOf()
   app.post('/v1/keep-evidence', async (c) => {
     const { asset, ownerNonce } = keepEvidenceBody.parse(await readJsonBody(c), 'body')
@@ -122,6 +127,14 @@ function addKeeperRoutes(app: Hono, { chain, enclave, collateral, shares }: Rout
     return askEnclave(c, lanes.deposit, async () => {
       const answer = await enclave.ask('share.deposit', body)
       shares.acknowledged(body)
+      return answer
+    })
+  })
+  app.post('/v1/shares/erase', async (c) => {
+    const body = await readJsonBody(c)
+    return askEnclave(c, lanes.deposit, async () => {
+      const answer = await enclave.ask('share.erase', body)
+      await sealed.prune(enclave.hello.receiptKey, 0)
       return answer
     })
   })

@@ -137,6 +137,17 @@ export {
   type AssetShares,
   type TdxRegisters,
 } from './ids.ts'
+export {
+  deliveryDigest,
+  erasureAckDigest,
+  erasureDigest,
+  erasureTypedData,
+  witnessDigest,
+  type Delivery,
+  type ErasureAck,
+  type ShareErasure,
+  type Witness,
+} from './keeper-messages.ts'
 export { limits } from './limits.ts'
 export {
   encodeMessage,

@@ -61,7 +61,7 @@ export async function collectShares(
   freshKey: EnvelopePrivateKey,
 ): Promise<readonly CollectedShare[]> {
   const refusals: Json[] = []
-  const failures: unknown[] = []
+  const failures: { readonly says: string; readonly cause: unknown }[] = []
   const ask = async (shareIndex: number): Promise<CollectedShare | undefined> => {
     try {
       const asked = { bundle: evidence, asset: asset.asset, shareIndex }
@@ -78,7 +78,8 @@ export async function collectShares(
       }
       return await readRelease(context, prepared, request, asset, freshKey, answer)
     } catch (error) {
-      failures.push(error)
+      const operator = asset.keepers.operators[shareIndex] ?? 'nobody'
+      failures.push({ says: `keeper ${operator}: ${textOf(error)}`, cause: error })
       return undefined
     }
   }
@@ -91,8 +92,12 @@ export async function collectShares(
   if (collected.length >= threshold) return collected
   throw new AnswerError(
     'release-refused',
-    `Cannot get ${threshold} shares of asset ${asset.asset}: ${refusals.length} keepers refused, ${failures.length} failed (${failures.map(codeOf).join(', ')})`,
-    { retryable: refusals.length === 0, data: { refusals }, cause: failures },
+    `Cannot get ${threshold} shares of asset ${asset.asset}: ${refusals.length} keepers refused, ${failures.length} failed${failures.map(({ says }) => `; ${says}`).join('')}`,
+    {
+      retryable: refusals.length === 0,
+      data: { refusals },
+      cause: failures.map(({ cause }) => cause),
+    },
   )
 }
 
@@ -178,8 +183,11 @@ function isRefusal(answer: Json): boolean {
   return typeof answer === 'object' && answer !== null && 'refusal' in answer
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof OperationError ? error.code : 'malformed'
+// Texts of our own errors only, cut to a line: which keeper did what is said, and nothing of what it sent.
+function textOf(error: unknown): string {
+  return error instanceof OperationError
+    ? `${error.code}, ${error.message.slice(0, 200)}`
+    : 'malformed, its answer cannot be read'
 }
 
 function refuse(detail: string): never {

@@ -16,6 +16,7 @@ import type { EnclaveContext } from '../enclave-context.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { writeObject } from '../object-store.ts'
 import { collectShares } from './collect-shares.ts'
+import { Lease } from './lease.ts'
 import { makeEvidence } from './make-evidence.ts'
 import { closeInputs, openInput, type SealedInput } from './open-inputs.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
@@ -40,13 +41,15 @@ export async function runAttempt(
   const code = prepared.manifest.bundle
   // Before a key is asked for: a bundle that is not there is no reason to have one released.
   if (code !== undefined) await runtime.bundles.with(code, () => Promise.resolve())
-  const { inputs, releases } = await openInputs(context, prepared, evidence, freshKey)
+  const lease = new Lease(context, prepared)
+  const { inputs, releases } = await openInputs(context, prepared, evidence, freshKey, lease)
   host.progress(task, 'opened')
   let output
   try {
     memory.countRun(task, attempt)
     const result = await runApp(runtime, { manifest: prepared.manifest, inputs, recordsMin: 0 })
     host.progress(task, 'ran')
+    await lease.require()
     output = await sealOutput(context, prepared, result)
   } finally {
     closeInputs(inputs)
@@ -93,6 +96,7 @@ async function openInputs(
   prepared: PreparedAttempt,
   evidence: AttemptEvidence,
   freshKey: EnvelopePrivateKey,
+  lease: Lease,
 ) {
   const collected = await allOrWorst(
     prepared.assets.map((asset) => collectShares(context, prepared, evidence, asset, freshKey)),
@@ -102,13 +106,13 @@ async function openInputs(
   try {
     for (const [index, shares] of collected.entries()) {
       const asset = requireAsset(prepared, index)
-      inputs.push(
-        await openInput(
-          context,
-          asset,
-          shares.map(({ share }) => share),
-        ),
+      await lease.require()
+      const opened = await openInput(
+        context,
+        asset,
+        shares.map(({ share }) => share),
       )
+      inputs.push(lease.guard(opened))
     }
   } catch (cause) {
     closeInputs(inputs)

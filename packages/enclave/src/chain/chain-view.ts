@@ -64,6 +64,7 @@ export class Chain {
   #set: CommitteeSet
   #newestTime = 0n
   #newestHeight = 0n
+  #firstTime: bigint | undefined
 
   constructor(
     config: EnclaveConfig,
@@ -81,6 +82,11 @@ export class Chain {
   /** The committee that is followed now. */
   get committee(): { readonly epoch: bigint; readonly membersHash: Hex } {
     return { epoch: this.#set.epoch, membersHash: membersHash(this.#set.members) }
+  }
+
+  /** The block time of the first checkpoint that this enclave saw: it knows nothing of its own that is older. */
+  get firstTime(): bigint | undefined {
+    return this.#firstTime
   }
 
   /**
@@ -133,6 +139,7 @@ export class Chain {
     if (this.#ageSeconds(askedAt) > this.#config.checkpointSeconds)
       refuse(`it came more than ${this.#config.checkpointSeconds} seconds after it was asked for`)
     if (checkpoint.blockTime > this.#newestTime) this.#newestTime = checkpoint.blockTime
+    this.#firstTime ??= checkpoint.blockTime
     return this.#view(
       checkpoint,
       signatures,

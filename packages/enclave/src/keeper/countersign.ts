@@ -10,7 +10,7 @@ import {
   type Field,
   type Release,
 } from '@cloister/protocol'
-import type { Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 
 import type { ChainView } from '../chain/chain-view.ts'
 import type { AssetFacts } from '../chain/facts.ts'
@@ -34,49 +34,6 @@ export const countersignRequestField: Field<CountersignRequest> = objectField({
   bundle: attemptEvidenceField,
 })
 
-const keepersMax = 10_000
-const recordsMax = 256
-
-type SeenRecord = { readonly digest: Hex; readonly previous: Hex }
-
-/** The newest records that this enclave countersigned, of each keeper. */
-export class SeenRecords {
-  readonly #records = new Map<string, Map<bigint, SeenRecord>>()
-
-  /**
-   * Takes a record of a keeper. Records come in any order (several attempts run at once) and some never come (other
-   * keepers countersigned those), but there is one for each number, and neighbours fit.
-   *
-   * @throws {OperationError} `record-forked`.
-   */
-  take({ keeper, sequence, previous }: Release, digest: Hex): void {
-    const known = this.#records.get(keeper.toLowerCase()) ?? new Map<bigint, SeenRecord>()
-    const same = known.get(sequence)
-    if (same !== undefined && sameHex(same.digest, digest)) return
-    const before = known.get(sequence - 1n)
-    const after = known.get(sequence + 1n)
-    const oldest = [...known.keys()].reduce(
-      (least, each) => (each < least ? each : least),
-      sequence,
-    )
-    const fits =
-      same === undefined &&
-      (before === undefined || sameHex(before.digest, previous)) &&
-      (after === undefined || sameHex(after.previous, digest)) &&
-      (known.size < recordsMax || sequence > oldest)
-    if (!fits)
-      throw new OperationError(
-        'record-forked',
-        `Cannot countersign record ${sequence} of keeper ${keeper}: it does not fit its other records`,
-      )
-    if (known.size === 0 && this.#records.size >= keepersMax)
-      throw new OperationError('keeper-full', `Cannot follow more than ${keepersMax} keepers`)
-    if (known.size >= recordsMax) known.delete(oldest)
-    known.set(sequence, { digest, previous })
-    this.#records.set(keeper.toLowerCase(), known)
-  }
-}
-
 /**
  * Countersigns another keeper's record after judging the same request on this enclave's own view of the chain. What it signs is
  * on its host's disk before: the first keeper's disk is not the only one that tells of a release.
@@ -85,10 +42,10 @@ export class SeenRecords {
  */
 export async function countersignRecord(
   context: EnclaveContext,
-  seen: SeenRecords,
   { release, signature, bundle }: CountersignRequest,
 ): Promise<Json> {
-  const { config, chain, host, identity, state } = context
+  const { config, chain, host, identity, sealed, seen, state } = context
+  state.requireVoice()
   const digest = messageDigest(config.domain, 'Release', release)
   if (!sameHex(release.keeper, await signerOf(digest, signature)))
     refuse('the record is not signed by its keeper')
@@ -108,12 +65,13 @@ export async function countersignRecord(
     release.time > view.now + attemptFreshSeconds
   )
     refuse(`the record is of ${release.time}, it is ${view.now}`)
-  await requireKeepers(context, view, release, judged.asset)
+  const operator = await requireKeepers(context, view, release, judged.asset)
 
-  seen.take(release, digest)
+  seen.take(release, digest, operator)
   state.use(release.asset, judged.grantDigest, task)
   const record = messageToJson('Release', release)
   await host.journal({ kind: 'countersigned', record, signature })
+  await sealed.save()
   const message = { release: digest, countersigner: identity.receiptKey }
   return {
     countersignature: await identity.sign('Countersignature', message),
@@ -127,7 +85,7 @@ async function requireKeepers(
   view: ChainView,
   release: Release,
   asset: AssetFacts,
-): Promise<void> {
+): Promise<Address> {
   const { facts, identity } = context
   const { operators } = await readKeepers(context, release.asset, asset)
   const keeper = await readCertified(context, view, release.keeper)
@@ -138,6 +96,7 @@ async function requireKeepers(
   const place = operators.findIndex((operator) => sameHex(operator, own?.operator))
   if (place < 0 || sameHex(own?.operator ?? '', keeper.operator))
     refuse('this node keeps no other share of it')
+  return keeper.operator
 }
 
 function refuse(detail: string): never {

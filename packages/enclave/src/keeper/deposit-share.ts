@@ -66,8 +66,9 @@ export async function depositShare(
   context: EnclaveContext,
   deposit: Deposit,
 ): Promise<{ readonly ack: Message<'ShareAck'>; readonly signature: Hex }> {
-  const { config, identity, shares } = context
+  const { config, identity, sealed, shares, state } = context
   const { asset, shareIndex, commitment, policy } = deposit
+  if (state.isErased(asset)) refuse(`the owner had the shares of asset ${asset} destroyed`)
   const policyDigest = messageDigest(config.domain, 'KeeperPolicy', policy)
   const signer = await signerOf(policyDigest, deposit.policySignature)
   if (!sameHex(policy.owner, signer)) refuse('the policy is not signed by its owner')
@@ -86,7 +87,10 @@ export async function depositShare(
     refuse('the share does not match its commitment')
   const place = { asset, shareIndex, commitment, policyDigest }
   shares.keep({ ...place, share, xs })
-  if (await isBorneOut(context, place)) shares.prove(place)
+  if (await isBorneOut(context, place)) {
+    shares.prove(place)
+    await sealed.save()
+  }
   return acknowledge(identity, { asset, shareIndex, commitment })
 }
 

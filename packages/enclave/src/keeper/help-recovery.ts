@@ -9,10 +9,14 @@ import {
 import {
   addressField,
   bytes32Field,
+  decimalField,
   hexBetween,
   hexField,
+  integerField,
   keyHash,
+  listField,
   objectField,
+  orNull,
   publicKeyBytes,
   sameHex,
   type Field,
@@ -26,7 +30,7 @@ import {
   shareX,
   startRecovery,
 } from '@cloister/seal'
-import { bytesToHex, type Hex } from 'viem'
+import { bytesToHex, zeroAddress, type Hex } from 'viem'
 
 import { requireCommittee } from '../chain/require-committee.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
@@ -44,6 +48,23 @@ import type { HeldShare } from './share-store.ts'
 /** What a part for a newcomer is bound to. */
 export const partInfo: Bytes = encodeUtf8('cloister/recovery/1')
 const maskInfo = encodeUtf8('cloister/mask/1')
+
+/** Most attempts whose first evidence is handed on with a part. */
+export const pinsMax = 500
+/** The first evidence of an attempt, as it is handed on. */
+export const pinField = objectField({
+  task: bytes32Field,
+  attempt: integerField(1, 0xffff_ffff),
+  quoteDigest: bytes32Field,
+})
+/** The newest record of the newcomer's operator that a helper countersigned, as it is handed on. */
+export const seenField = objectField({
+  operator: addressField,
+  keeper: addressField,
+  sequence: decimalField(64),
+  digest: bytes32Field,
+  time: decimalField(64),
+})
 
 const blindBody = objectField({
   newcomer: newcomerField,
@@ -93,7 +114,10 @@ export async function blindForRecovery(
   sessions: RecoverySessions,
   { newcomer, session, helper }: BlindRequest,
 ): Promise<Json> {
-  const { config, facts, identity } = context
+  const { config, facts, identity, state } = context
+  state.requireVoice()
+  if (state.isErased(newcomer.asset))
+    refuseRecovery('the owner had the shares of this asset destroyed')
   const view = await context.chain.freshFor(newcomer.checkpoint, newcomer.checkpointSignatures)
   await requireCommittee(context, view)
   const asset = await facts.asset(view, newcomer.asset)
@@ -133,7 +157,8 @@ export async function partForRecovery(
   sessions: RecoverySessions,
   { newcomer, session, mask }: PartRequest,
 ): Promise<Json> {
-  const { config, identity, state } = context
+  const { config, identity, seen, state } = context
+  state.requireVoice()
   const opened = sessions.take(session)
   if (opened === undefined || !sameHex(opened.newcomer, newcomer.receiptKey))
     refuseRecovery('no such session of this newcomer')
@@ -150,8 +175,11 @@ export async function partForRecovery(
   const envelope = parseHex(mask, 'mask')
   const received = await openEnvelope(identity.sharePrivateKey, maskInfo, aad, envelope)
   const part = finishRecoveryPart(opened.held.share, opened.own, [received])
+  const operator = keepers.operators[newcomer.shareIndex] ?? zeroAddress
   const text = canonicalJson({
     part: bytesToHex(part),
+    pins: listField(pinField, pinsMax).encode(state.pinsOf(newcomer.asset, pinsMax)),
+    seen: orNull(seenField).encode(seen.newestOf(operator)),
     uses: state.usesOf(newcomer.asset).map(({ grant, tasks }) => ({ grant, tasks: [...tasks] })),
     xs: bytesToHex(opened.held.xs),
   })

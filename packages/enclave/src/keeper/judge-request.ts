@@ -24,6 +24,7 @@ import { readAppManifest } from '../app-manifest.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { judgeEvidence, type EvidenceJudgement } from '../evidence.ts'
 import type { AttemptEvidence } from './attempt-request.ts'
+import { whyUnknown } from './before-start.ts'
 import { notCurrent, refuseRequest, requireCurrent } from './require-asker.ts'
 
 /** A request that everything speaks for, and what was found about it. */
@@ -97,9 +98,16 @@ export async function judgeRequest(
   const decision = await decide(context, view, { bundle, grant, assetFacts, request })
   if (decision.kind === 'refused') return decision
 
-  const quoteDigest = evidenceDigest(bundle.evidence)
-  if (!context.state.pin(binding.task, binding.attempt, quoteDigest))
+  const pin = {
+    task: binding.task,
+    attempt: binding.attempt,
+    quoteDigest: evidenceDigest(bundle.evidence),
+  }
+  const unknown = whyUnknown(context, task, order, pin)
+  if (unknown !== undefined) return refused('noShare', unknown)
+  if (!context.state.pin(pin, asset))
     return refused('otherEvidencePinned', 'other evidence was shown for this attempt before')
+  const { quoteDigest } = pin
   return { kind: 'granted', grant, grantDigest: decision.digest, quoteDigest, asset: assetFacts }
 }
 

@@ -44,7 +44,8 @@ export async function releaseShare(
 ): Promise<Json> {
   const { bundle, asset, shareIndex } = request
   const { binding } = bundle
-  const { chain, facts, identity, log, shares, state } = context
+  const { chain, facts, identity, log, sealed, shares, state } = context
+  state.requireVoice()
   await requireSigned(context, request)
   const view = await chain.freshFor(bundle.checkpoint, bundle.checkpointSignatures)
   const judged = await judgeRequest(context, view, bundle, asset)
@@ -55,9 +56,11 @@ export async function releaseShare(
     refuseRequest(`share ${shareIndex} of asset ${asset} is not kept here`)
   const commitment = keepers.commitments[shareIndex] ?? zeroHash
   const held = shares.prove({ asset, shareIndex, commitment, ...judged.asset })
-  if (held === undefined) return refuse(context, request, refusalReasons.noShare, view.now)
+  if (held === undefined || state.isErased(asset))
+    return refuse(context, request, refusalReasons.noShare, view.now)
 
   state.use(asset, judged.grantDigest, binding.task)
+  state.begins(binding.task, binding.attempt, asset)
   const record = await log.append({
     task: binding.task,
     attempt: binding.attempt,
@@ -69,6 +72,7 @@ export async function releaseShare(
     time: view.now,
   })
   const second = await countersigned(context, view, request, record, keepers)
+  await sealed.save()
   const revokedAt = await lookAgain(context, view, request, judged)
   if (revokedAt !== undefined)
     return refuse(context, request, refusalReasons.grantRevoked, revokedAt)
@@ -99,6 +103,8 @@ async function lookAgain(
     view = await chain.fresh(view.checkpoint.height)
     await requireCommittee(context, view)
     await requireCurrent(context, view, bundle)
+    if (bundle.binding.notAfter < view.now)
+      refuseRequest(`its binding ended at ${bundle.binding.notAfter}, it is ${view.now}`)
     if (await facts.grantRevoked(view, asset.owner, grantDigest, grant.nonce)) return view.now
   }
   if (view.ageSeconds() <= sealSeconds) return undefined

@@ -1,5 +1,6 @@
 import type { Bytes } from '@cloister/codec'
 import { OperationError } from '@cloister/codec'
+import { sameHex } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 /** Which share of an asset, and what the chain has to say of it for it to count. */
@@ -48,6 +49,24 @@ export class ShareStore {
       throw new OperationError('keeper-full', `Cannot hold more than ${provenMax} shares`)
     this.#proven.set(place, held)
     this.#unproven.delete(place)
+  }
+
+  /** The newest shares that the chain bears out, `max` of them. */
+  proven(max: number): HeldShare[] {
+    return [...this.#proven.values()].slice(-max)
+  }
+
+  /** Destroys every share of an asset. Returns whether there was one that the chain bore out. */
+  erase(asset: Hex): boolean {
+    let found = false
+    for (const shares of [this.#unproven, this.#proven])
+      for (const [place, held] of shares) {
+        if (!sameHex(held.asset, asset)) continue
+        held.share.fill(0)
+        shares.delete(place)
+        found ||= shares === this.#proven
+      }
+    return found
   }
 
   /** The share at a place that the chain was seen to name, which is safe from strangers from then on. */

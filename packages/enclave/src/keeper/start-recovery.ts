@@ -14,6 +14,7 @@ import {
   listField,
   messageToJson,
   objectField,
+  orNull,
   parseField,
   reportData,
   sameHex,
@@ -26,10 +27,11 @@ import type { ChainView } from '../chain/chain-view.ts'
 import { requireCommittee } from '../chain/require-committee.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { showEvidence } from '../evidence-source.ts'
-import { partInfo } from './help-recovery.ts'
+import { partInfo, pinField, pinsMax, seenField } from './help-recovery.ts'
 import { readKeepers, type Keepers } from './keepers.ts'
 import { newcomerField, refuseRecovery, requireKeeper, type Newcomer } from './newcomer.ts'
 import { acknowledge, shareAad } from './deposit-share.ts'
+import { restoredShare } from './restore-state.ts'
 
 /** The body of `recovery.start`: which share this enclave lost when it restarted. */
 export type RecoveryRequest = { readonly asset: Hex; readonly shareIndex: number }
@@ -52,6 +54,8 @@ const partText = objectField({
     10_000,
   ),
   xs: hexBetween(3, 3),
+  pins: listField(pinField, pinsMax),
+  seen: orNull(seenField),
 })
 
 /**
@@ -62,7 +66,8 @@ export async function recoverOwnShare(
   context: EnclaveContext,
   { asset, shareIndex }: RecoveryRequest,
 ): Promise<Json> {
-  const { chain, facts, identity, shares, state } = context
+  const { chain, facts, identity, lives, sealed, shares, state } = context
+  state.requireVoice()
   const view = await chain.fresh()
   await requireCommittee(context, view)
   const assetFacts = await facts.asset(view, asset)
@@ -70,6 +75,16 @@ export async function recoverOwnShare(
   await requireKeeper(context, view, keepers, identity.receiptKey, shareIndex)
   const commitment = keepers.commitments[shareIndex]
   if (commitment === undefined) refuseRecovery(`there is no share ${shareIndex}`)
+
+  if (state.isErased(asset)) refuseRecovery('the owner had the shares of this asset destroyed')
+  const place = { asset, shareIndex, commitment, policyDigest: assetFacts.policyDigest }
+  const restored = await restoredShare(context, view, keepers, place)
+  if (restored !== undefined) {
+    shares.keepProven(restored)
+    await sealed.save()
+    const { ack, signature } = await acknowledge(identity, { asset, shareIndex, commitment })
+    return { ack: messageToJson('ShareAck', ack), signature, from: 'sealed' }
+  }
 
   const newcomer = await introduce(context, view, asset, shareIndex)
   const texts = await askHelpers(context, view, keepers, newcomer)
@@ -84,16 +99,14 @@ export async function recoverOwnShare(
     refuseRecovery('the share that came of it does not match its commitment')
   for (const { grant, tasks } of texts.flatMap(({ uses }) => uses))
     for (const task of tasks) state.use(asset, grant, task)
-  shares.keepProven({
-    asset,
-    shareIndex,
-    commitment,
-    policyDigest: assetFacts.policyDigest,
-    share,
-    xs,
-  })
+  for (const pin of texts.flatMap(({ pins }) => pins)) state.pin(pin, asset)
+  for (const { seen } of texts)
+    if (seen !== undefined)
+      lives.add({ keeper: seen.keeper, sequence: seen.sequence + 1n, records: [seen.digest] })
+  shares.keepProven({ ...place, share, xs })
+  await sealed.save()
   const { ack, signature } = await acknowledge(identity, { asset, shareIndex, commitment })
-  return { ack: messageToJson('ShareAck', ack), signature }
+  return { ack: messageToJson('ShareAck', ack), signature, from: 'keepers' }
 }
 
 async function introduce(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { encodeUtf8, parseHex, parseJson, unixSeconds } from '@cloister/codec'
+import { encodeUtf8, parseHex, parseJson, unixSeconds, type Bytes } from '@cloister/codec'
 import {
   createManufacturer,
   measureTd,
@@ -32,6 +32,7 @@ import {
   startEnclave,
   type RunningEnclave,
 } from '../../src/index.ts'
+import { createSnpSealing } from '../../src/sealing-driver.ts'
 import { probeSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { nodeProgram } from '../../src/sandbox/program.ts'
 import { people, startHomeChain } from './home-chain.ts'
@@ -43,6 +44,7 @@ export type TestNode = {
   readonly operator: HDAccount
   readonly platform: Platform
   readonly guestSocket: string
+  socketPath: string
   host: TestHost
   enclave: RunningEnclave
 }
@@ -56,7 +58,7 @@ export const manifest = parseJson(
 export const app = appId(manifest)
 
 /** Three nodes with emulated machines, four verifiers' keys, a chain: everything real but the hosts' politeness. */
-export async function startNetwork() {
+export async function startNetwork({ sealing = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'clo-'))
   const engine = join(folder, 'engine')
   await buildEngine(engine)
@@ -82,7 +84,7 @@ export async function startNetwork() {
       nodes.find((node) => node.operator.address.toLowerCase() === operator)?.host,
     committee: { epoch: 0n, signers: people.verifiers, handovers: [] },
   }
-  const network = { folder, engine, chain, manufacturer, measured, nodes, world }
+  const network = { folder, engine, chain, manufacturer, measured, nodes, world, sealing }
   await approve(network)
   for (const [index, operator] of people.operators.entries()) {
     const node = await startNode(network, operator, index + 1)
@@ -109,6 +111,8 @@ type Parts = {
   readonly measured: TdMeasurement
   readonly nodes: readonly TestNode[]
   readonly world: HostWorld
+  /** Machines whose TEE can seal. */
+  readonly sealing?: boolean
 }
 
 let sockets = 0
@@ -123,17 +127,20 @@ export async function startNode(
   }),
 ): Promise<TestNode> {
   const guestSocket = join(parts.folder, `g${sockets}`)
-  await serveGuestSocket({ platform, measurement: parts.measured, socketPath: guestSocket })
-  const { enclave, host } = await startOn(parts, guestSocket)
-  return { operator, platform, guestSocket, host, enclave }
+  const chipSecret = new Uint8Array(32).fill(machine)
+  const machineParts = { platform, measurement: parts.measured, socketPath: guestSocket }
+  await serveGuestSocket({ ...machineParts, ...(parts.sealing ? { chipSecret } : {}) })
+  const { enclave, host, socketPath } = await startOn(parts, guestSocket)
+  return { operator, platform, guestSocket, socketPath, host, enclave }
 }
 
 /** A fresh enclave and host on a machine that is there already: what a restart is. */
-export async function startOn(parts: Parts, guestSocket: string) {
+export async function startOn(parts: Parts, guestSocket: string, shownSealed?: Bytes) {
   const socketPath = join(parts.folder, `e${sockets++}`)
   const enclave = await startEnclave({
     config: parseEnclaveConfig(encodeUtf8(JSON.stringify(configOf(parts))), false),
     source: openEvidenceSource({ tee: 'tdx', driver: 'dstack', path: guestSocket }, parts.folder),
+    sealing: parts.sealing ? createSnpSealing(guestSocket) : undefined,
     runtime: {
       program: nodeProgram({
         node: process.execPath,
@@ -149,8 +156,10 @@ export async function startOn(parts: Parts, guestSocket: string) {
     socketPath,
   })
   const host = new TestHost(parts.world)
+  host.shownSealed = shownSealed
   await host.connect(socketPath)
-  return { enclave, host }
+  await host.ask('state.open', {})
+  return { enclave, host, socketPath }
 }
 
 /** The configuration file of these enclaves. */

@@ -84,7 +84,10 @@ export async function signedBy(
 }
 
 /** The account of a node whose enclave's keys have leaked. */
-export function leakedAccount(keys: readonly Hex[], node: TestNode): PrivateKeyAccount {
+export function leakedAccount(
+  keys: readonly Hex[],
+  node: Pick<TestNode, 'host'>,
+): PrivateKeyAccount {
   return keys
     .map((key) => privateKeyToAccount(key))
     .find(({ address }) => address.toLowerCase() === node.host.hello['receiptKey'])!

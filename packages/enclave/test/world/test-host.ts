@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 
-import { encodeHex, type Bytes, type Json } from '@cloister/codec'
+import { canonicalJson, encodeHex, OperationError, type Bytes, type Json } from '@cloister/codec'
 import { encodeHeader } from '@cloister/io'
 import {
   createPeer,
@@ -40,6 +40,10 @@ export class TestHost {
   readonly lies: Partial<Record<string, Lie>> = {}
   readonly journal: Json[] = []
   readonly phases: string[] = []
+  /** Sealed states that the enclave had kept, each in place of the one before: what an older disk would show. */
+  readonly sealedStates: Bytes[] = []
+  /** What this host shows its enclave as the newest. */
+  shownSealed: Bytes | undefined
   readonly #world: HostWorld
   readonly #uploads = new Map<string, Uint8Array[]>()
   #peer: Peer | undefined
@@ -79,6 +83,11 @@ export class TestHost {
     this.#peer = peer
     const hello = await peer.greet()
     if (isObject(hello)) this.hello = hello
+  }
+
+  /** Ends the connection, as a host that is killed. */
+  disconnect(): void {
+    this.#peer?.close(new OperationError('gone', 'The host was killed'))
   }
 
   /** Asks the enclave. */
@@ -149,6 +158,21 @@ export class TestHost {
           return { result: {} }
         },
       ],
+      [
+        'journal.holds',
+        async ({ entry }) => {
+          const wanted = canonicalJson(entry ?? null)
+          return { result: { held: this.journal.some((each) => canonicalJson(each) === wanted) } }
+        },
+      ],
+      [
+        'sealed.put',
+        async (_params, bytes) => {
+          this.sealedStates.push(bytes.slice())
+          return { result: {} }
+        },
+      ],
+      ['sealed.get', async () => ({ result: {}, bytes: this.shownSealed ?? new Uint8Array(0) })],
       [
         'progress',
         async ({ phase }) => {
