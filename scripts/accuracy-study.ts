@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { assert } from '@cloister/codec'
-import { parseTrainingPlan } from '@cloister/learn'
+import { classesOf, featuresOf, parseTrainingPlan } from '@cloister/learn'
 import { clinicParameters, clinicSeed, splitClinics } from '../packages/devnet/src/clinics.ts'
 import { accuracyOf, linesOf, trainInTheOpen } from '../packages/devnet/src/demo/plain-engine.ts'
 
@@ -44,7 +44,7 @@ writeFileSync(new URL('../docs/accuracy.md', import.meta.url), page())
 
 function candidates(): readonly { readonly name: string; readonly parameters: string }[] {
   const demo = parseTrainingPlan(clinicParameters(split, clinicSeed))
-  const { features, classes } = demo.model
+  const [features, classes] = [featuresOf(demo.model), classesOf(demo.model)]
   const models = [
     { kind: 'logistic', features, classes },
     { kind: 'mlp', features, classes, hidden: [16], activation: 'tanh' },

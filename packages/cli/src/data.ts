@@ -1,5 +1,12 @@
 import { parseUtf8, type Bytes } from '@cloister/codec'
-import { parseCsv, parseTrainingPlan, scanModel, type AppInput } from '@cloister/learn'
+import {
+  classesOf,
+  featuresOf,
+  parseCsv,
+  parseTrainingPlan,
+  scanModel,
+  type AppInput,
+} from '@cloister/learn'
 import { checkManifest, type App } from '@cloister/sdk'
 
 import { findApp } from './app.ts'
@@ -67,8 +74,13 @@ const examiners: Readonly<Record<string, Examiner>> = {
   record: examineCsv,
   parameters: (bytes) => {
     const { model, settings } = parseTrainingPlan(parseUtf8(bytes, 'parameters'))
-    const { kind, features, classes } = model
-    return { model: kind, features, classes, epochs: settings.epochs }
+    const [features, classes] = [featuresOf(model), classesOf(model)]
+    return {
+      model: model.kind,
+      ...(features !== undefined && { features }),
+      ...(classes && { classes }),
+      epochs: settings.epochs,
+    }
   },
   model: (bytes) => {
     const { features, classes, nodes } = scanModel(bytes)

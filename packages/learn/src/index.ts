@@ -1,4 +1,12 @@
 export {
+  epsilonAt,
+  epsilonOf,
+  noiseFor,
+  privateSampling,
+  type PrivacySpent,
+  type PrivateRun,
+} from './accountant.ts'
+export {
   appId,
   manifestJson,
   parseManifest,
@@ -15,17 +23,33 @@ export {
   type AppRole,
   type AppSession,
 } from './app-manifest.ts'
+export {
+  memoryRanges,
+  poolSources,
+  safetensorsSource,
+  tableSource,
+  textSource,
+  type BatchSource,
+  type RangeSource,
+  type Rows,
+} from './batch-source.ts'
 export { csvLimits, parseCsv, type CsvFormat } from './csv.ts'
-export { inferenceGraph } from './inference-graph.ts'
+export { evaluate, type Evaluation } from './evaluation.ts'
+export { flatten, localUpdate, unflatten, type LocalUpdate } from './flat-parameters.ts'
+export { generate, type Generation } from './generate.ts'
+export { inferenceGraph, languageGraph } from './inference-graph.ts'
 export { ggufLimits, scanGguf, type ScannedGguf } from './gguf-scan.ts'
 export { JsonFields } from './json-fields.ts'
 export {
-  initialParameters,
-  modelLimits,
+  classesOf,
+  featuresOf,
   parseModelDefinition,
   type ModelDefinition,
   type Parameter,
 } from './model.ts'
+export { modelLimits } from './model-limits.ts'
+export { initialParameters, networkOf } from './networks.ts'
+export type { Network } from './network.ts'
 export { fitNormalisation, noNormalisation, type Normalisation } from './normalisation.ts'
 export { readInitializers } from './onnx-initializers.ts'
 export { onnxLimits, scanOnnx, type OnnxSummary } from './onnx-structure.ts'
@@ -37,10 +61,22 @@ export {
   type Inference,
   type Prediction,
 } from './prediction.ts'
+export { gaussianNoise, poissonDraw, type Entropy } from './private-noise.ts'
+export { privacyLimits, type Privacy } from './privacy-settings.ts'
 export type { Runtime, Session, TensorData } from './runtime.ts'
+export {
+  encodeSafetensors,
+  parseSafetensors,
+  parseSafetensorsHeader,
+  safetensorsLimits,
+  tensorValues,
+  type SafetensorsHeader,
+  type TensorPlace,
+} from './safetensors.ts'
 export { pool, type Table } from './table.ts'
-export { accuracy, train, type Trained } from './training.ts'
-export { initialState, trainingStepGraph } from './training-graph.ts'
+export { accuracy, normalisationOf, train, type Trained, type TrainingOptions } from './training.ts'
+export { openTrainingData } from './training-data.ts'
+export { trainingGraph, type TrainingGraph, type TrainingRecipe } from './training-graph.ts'
 export {
   parseTrainingPlan,
   parseTrainingSettings,

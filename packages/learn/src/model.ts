@@ -1,19 +1,12 @@
 import { MalformedError, type Json } from '@cloister/codec'
 import { JsonFields, textItem, wholeItem } from './json-fields.ts'
-import { randomNumbers } from './random.ts'
+import { readCnn, type CnnModel } from './model-cnn.ts'
+import { readGpt, type GptModel } from './model-gpt.ts'
+import { modelLimits } from './model-limits.ts'
+import { readOnnx, type OnnxModel } from './model-onnx.ts'
 
-/** What a model may be at most. Checked before memory is spent. */
-export const modelLimits = {
-  featuresMax: 4096,
-  classesMax: 256,
-  classCharactersMax: 64,
-  hiddenLayersMax: 8,
-  hiddenUnitsMax: 4096,
-  parametersMax: 16_777_216,
-} as const
-
-/** A classifier of rows of numbers: what goes in, what comes out, and what lies between. */
-export type ModelDefinition = {
+/** A classifier of rows of numbers. */
+export type TabularModel = {
   /** Numbers in a row. */
   readonly features: number
   /** Names of the classes, in the order of the outputs. */
@@ -28,19 +21,14 @@ export type ModelDefinition = {
     }
 )
 
+/** A model that can be trained: what goes in, what comes out, and what lies between. */
+export type ModelDefinition = TabularModel | CnnModel | GptModel | OnnxModel
+
 /** One tensor that training changes. */
 export type Parameter = {
   readonly name: string
   readonly shape: readonly number[]
   readonly values: Float32Array
-}
-
-/** One dense layer: how many numbers go in and come out, and the names of its two parameters. */
-export type Layer = {
-  readonly inputs: number
-  readonly outputs: number
-  readonly weights: string
-  readonly bias: string
 }
 
 /**
@@ -50,12 +38,50 @@ export type Layer = {
  */
 export function parseModelDefinition(value: Json | undefined, path = 'model'): ModelDefinition {
   const fields = new JsonFields(value, path)
-  const kind = fields.choice('kind', ['logistic', 'mlp'])
+  const kind = fields.choice('kind', ['logistic', 'mlp', 'cnn', 'gpt', 'onnx'])
+  switch (kind) {
+    case 'logistic':
+    case 'mlp':
+      return readTabular(fields, kind, path)
+    case 'cnn':
+      return readCnn(fields, readClasses(fields, path), path)
+    case 'gpt':
+      return readGpt(fields, path)
+    case 'onnx':
+    default:
+      return readOnnx(fields, () => readClasses(fields, path), path)
+  }
+}
+
+/** Numbers in a row of the data; absent where the data says so itself, or is text. */
+export function featuresOf(model: ModelDefinition): number | undefined {
+  switch (model.kind) {
+    case 'logistic':
+    case 'mlp':
+      return model.features
+    case 'cnn':
+      return model.height * model.width * model.channels
+    case 'gpt':
+    case 'onnx':
+    default:
+      return undefined
+  }
+}
+
+/** Names of the classes; absent where the model is no classifier. */
+export function classesOf(model: ModelDefinition): readonly string[] | undefined {
+  return model.kind === 'gpt' ? undefined : model.classes
+}
+
+/** Width of each layer of a tabular model, the features first. */
+export function layerWidths(model: TabularModel): readonly number[] {
+  const hidden = model.kind === 'mlp' ? model.hidden : []
+  return [model.features, ...hidden, model.classes.length]
+}
+
+function readTabular(fields: JsonFields, kind: 'logistic' | 'mlp', path: string): TabularModel {
   const features = fields.whole('features', 1, modelLimits.featuresMax)
-  const classes = fields.list('classes', { min: 2, max: modelLimits.classesMax }, className)
-  const repeated = classes.findIndex((name, index) => classes.indexOf(name) !== index)
-  if (repeated >= 0)
-    throw new MalformedError(`${path}.classes[${repeated}]`, 0, 'repeats an earlier class')
+  const classes = readClasses(fields, path)
   if (kind === 'logistic') {
     fields.end()
     return checkSize({ kind, features, classes }, path)
@@ -69,37 +95,12 @@ export function parseModelDefinition(value: Json | undefined, path = 'model'): M
   return checkSize({ kind, features, classes, hidden, activation }, path)
 }
 
-/** The dense layers of a model, from the input on. */
-export function modelLayers(model: ModelDefinition): readonly Layer[] {
-  const hidden = model.kind === 'mlp' ? model.hidden : []
-  const widths = [model.features, ...hidden, model.classes.length]
-  return widths.slice(1).map((outputs, index) => ({
-    inputs: widths[index] ?? 0,
-    outputs,
-    weights: `weights${index}`,
-    bias: `bias${index}`,
-  }))
-}
-
-/**
- * Weights to start training from: uniform, as wide as He (relu) or Glorot (else) advise, and biases of zero. Equal
- * seeds give equal bits on every machine.
- */
-export function initialParameters(model: ModelDefinition, seed: number): readonly Parameter[] {
-  const random = randomNumbers(seed, 1)
-  const relu = model.kind === 'mlp' && model.activation === 'relu'
-  return modelLayers(model).flatMap((layer, index, layers) => {
-    const beforeRelu = relu && index < layers.length - 1
-    const width = Math.sqrt(6 / (beforeRelu ? layer.inputs : layer.inputs + layer.outputs))
-    const values = Float32Array.from(
-      { length: layer.inputs * layer.outputs },
-      () => (random() * 2 - 1) * width,
-    )
-    return [
-      { name: layer.weights, shape: [layer.inputs, layer.outputs], values },
-      { name: layer.bias, shape: [layer.outputs], values: new Float32Array(layer.outputs) },
-    ]
-  })
+function readClasses(fields: JsonFields, path: string): readonly string[] {
+  const classes = fields.list('classes', { min: 2, max: modelLimits.classesMax }, className)
+  const repeated = classes.findIndex((name, index) => classes.indexOf(name) !== index)
+  if (repeated >= 0)
+    throw new MalformedError(`${path}.classes[${repeated}]`, 0, 'repeats an earlier class')
+  return classes
 }
 
 /** A class name stands in a CSV cell as it is, so it holds nothing that a cell can't. */
@@ -110,10 +111,10 @@ function className(item: Json, path: string): string {
   return name
 }
 
-function checkSize(model: ModelDefinition, path: string): ModelDefinition {
-  const layers = modelLayers(model)
-  const size = layers.reduce((sum, { inputs, outputs }) => sum + (inputs + 1) * outputs, 0)
-  if (size > modelLimits.parametersMax)
+function checkSize(model: TabularModel, path: string): TabularModel {
+  const widths = layerWidths(model)
+  const sizes = widths.slice(1).map((outputs, index) => ((widths[index] ?? 0) + 1) * outputs)
+  if (sizes.reduce((sum, size) => sum + size, 0) > modelLimits.parametersMax)
     throw new MalformedError(path, 0, `more than ${modelLimits.parametersMax} parameters`)
   return model
 }

@@ -1,6 +1,6 @@
 import type { Bytes } from '@cloister/codec'
 import { graphInitializers } from './onnx-scan.ts'
-import { tensorFloats } from './onnx-scan-tensor.ts'
+import { scanTensor, tensorFloats } from './onnx-scan-tensor.ts'
 
 /**
  * Every trained number of a classifier, in the order of the file.
@@ -8,5 +8,8 @@ import { tensorFloats } from './onnx-scan-tensor.ts'
  * @throws {MalformedError} as `scanModel`.
  */
 export function readInitializers(bytes: Bytes): readonly number[] {
-  return graphInitializers(bytes).flatMap((tensor) => [...tensorFloats(tensor)])
+  return graphInitializers(bytes)
+    .map((slice) => scanTensor(slice))
+    .filter(({ element }) => element === 'float32')
+    .flatMap((tensor) => [...tensorFloats(tensor)])
 }

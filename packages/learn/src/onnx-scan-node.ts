@@ -11,9 +11,15 @@ const operators: ReadonlySet<string> = new Set([
   'LogSoftmax', 'MatMul', 'Mul', 'Neg', 'Relu', 'Sigmoid', 'Softmax', 'Sub', 'Tanh',
 ]) // prettier-ignore
 
+/** Operators that move windows or change shapes. Where one is, every shape of the graph is worked out. */
+const spatialOperators: ReadonlySet<string> = new Set([
+  'AveragePool', 'Conv', 'Flatten', 'GlobalAveragePool', 'MaxPool', 'Reshape',
+]) // prettier-ignore
+
 const edgesMax = 64
 
-const nodeRules: MessageRules = {
+/** An operator of a graph. */
+export const nodeRules: MessageRules = {
   name: 'node',
   fieldsMax: 256,
   fields: {
@@ -27,8 +33,8 @@ const nodeRules: MessageRules = {
   },
 }
 
-/** Numbers and texts only: graphs, tensors, types and references to a function's attributes are not in the table. */
-const attributeRules: MessageRules = {
+/** Of an attribute: numbers and texts only: graphs, tensors, types and references to a function's attributes are not in the table. */
+export const attributeRules: MessageRules = {
   name: 'attribute',
   fieldsMax: 256,
   fields: {
@@ -43,20 +49,22 @@ const attributeRules: MessageRules = {
 }
 
 /**
- * Checks one operator of a graph.
+ * Checks one operator of a graph, and says which kind it is.
  *
  * @throws {MalformedError} where it is not on the list, or holds more than numbers and texts.
  */
-export function checkNode(slice: ProtobufSlice): void {
+export function checkNode(slice: ProtobufSlice): 'plain' | 'spatial' {
   const node = readMessage(slice, nodeRules)
   const domain = parseUtf8(bytesOf(node, 'domain'), 'node domain')
   if (domain !== '' && domain !== 'ai.onnx')
     throw new MalformedError('node domain', slice.offset, 'expected the standard one')
   const operator = parseUtf8(bytesOf(node, 'operator'), 'node operator')
-  if (!operators.has(operator))
+  const spatial = spatialOperators.has(operator)
+  if (!spatial && !operators.has(operator))
     throw new MalformedError('node operator', slice.offset, 'not on the list of allowed operators')
   const edges = node.slices('input').length + node.slices('output').length
   if (edges > edgesMax || node.slices('attribute').length > edgesMax)
     throw new MalformedError('node', slice.offset, `more than ${edgesMax} inputs or attributes`)
   for (const attribute of node.slices('attribute')) readMessage(attribute, attributeRules)
+  return spatial ? 'spatial' : 'plain'
 }

@@ -1,9 +1,21 @@
 import { MalformedError, parseJson, parseUtf8, type Bytes } from '@cloister/codec'
 import { textItem } from './json-fields.ts'
 import { classesMetadata } from './inference-graph.ts'
-import { modelLimits } from './model.ts'
+import { modelLimits } from './model-limits.ts'
+import { checkShapes } from './onnx-shapes.ts'
 import { checkNode } from './onnx-scan-node.ts'
-import { readMessage, varintOf, bytesOf, type MessageRules } from './onnx-scan-message.ts'
+import { readMessage, varintOf, bytesOf } from './onnx-scan-message.ts'
+import {
+  dimensionRules,
+  entryRules,
+  graphRules,
+  modelRules,
+  opsetRules,
+  shapeRules,
+  tensorTypeRules,
+  typeRules,
+  valueRules,
+} from './onnx-scan-rules.ts'
 import { scanTensor } from './onnx-scan-tensor.ts'
 import type { ProtobufSlice } from './protobuf-reader.ts'
 
@@ -42,11 +54,15 @@ export function scanModel(bytes: Bytes): ScannedModel {
   const nodes = graph.slices('node')
   if (nodes.length > scanLimits.nodesMax)
     throw new MalformedError('graph', 0, `more than ${scanLimits.nodesMax} nodes`)
-  for (const node of nodes) checkNode(node)
+  const spatial = nodes.map((node) => checkNode(node)).includes('spatial')
   const initializers = graph.slices('initializer')
   if (initializers.length > scanLimits.initializersMax)
     throw new MalformedError('graph', 0, `more than ${scanLimits.initializersMax} initializers`)
-  for (const tensor of initializers) scanTensor(tensor)
+  for (const slice of initializers) {
+    const { element } = scanTensor(slice)
+    if (element !== 'float32' && !spatial)
+      throw new MalformedError('initializer', slice.offset, 'expected float32')
+  }
 
   const features = only(graph.slices('input'), 'x', modelLimits.featuresMax)
   const outputs = only(graph.slices('output'), 'probabilities', modelLimits.classesMax)
@@ -56,6 +72,8 @@ export function scanModel(bytes: Bytes): ScannedModel {
       0,
       `${outputs} wide, the metadata names ${classes.length} classes`,
     )
+  // What moves windows or changes shapes could make much out of little: then every shape is worked out.
+  if (spatial) checkShapes(bytes)
   return { features, classes, nodes: nodes.length }
 }
 
@@ -66,84 +84,11 @@ export function graphInitializers(bytes: Bytes): readonly ProtobufSlice[] {
   return readMessage(model.slice('graph'), graphRules).slices('initializer')
 }
 
-// Fields that are not in these tables (training info, functions, sparse tensors, newer ones) are refused.
-const modelRules: MessageRules = {
-  name: 'model',
-  fieldsMax: 256,
-  fields: {
-    1: { name: 'irVersion', wire: 'varint' },
-    2: { name: 'producerName', wire: 'bytes' },
-    3: { name: 'producerVersion', wire: 'bytes' },
-    4: { name: 'domain', wire: 'bytes' },
-    5: { name: 'modelVersion', wire: 'varint' },
-    6: { name: 'docString', wire: 'bytes' },
-    7: { name: 'graph', wire: 'bytes' },
-    8: { name: 'opsetImport', wire: 'bytes', repeated: true },
-    14: { name: 'metadata', wire: 'bytes', repeated: true },
-  },
-}
-
-const graphRules: MessageRules = {
-  name: 'graph',
-  fieldsMax: 16384,
-  fields: {
-    1: { name: 'node', wire: 'bytes', repeated: true },
-    2: { name: 'name', wire: 'bytes' },
-    5: { name: 'initializer', wire: 'bytes', repeated: true },
-    10: { name: 'docString', wire: 'bytes' },
-    11: { name: 'input', wire: 'bytes', repeated: true },
-    12: { name: 'output', wire: 'bytes', repeated: true },
-    13: { name: 'valueInfo', wire: 'bytes', repeated: true },
-  },
-}
-
-const opsetRules: MessageRules = {
-  name: 'operator set',
-  fieldsMax: 8,
-  fields: { 1: { name: 'domain', wire: 'bytes' }, 2: { name: 'version', wire: 'varint' } },
-}
-
-const entryRules: MessageRules = {
-  name: 'metadata',
-  fieldsMax: 8,
-  fields: { 1: { name: 'key', wire: 'bytes' }, 2: { name: 'value', wire: 'bytes' } },
-}
-
-const valueRules: MessageRules = {
-  name: 'graph value',
-  fieldsMax: 8,
-  fields: {
-    1: { name: 'name', wire: 'bytes' },
-    2: { name: 'type', wire: 'bytes' },
-    3: { name: 'docString', wire: 'bytes' },
-  },
-}
-
-const typeRules: MessageRules = {
-  name: 'graph value type',
-  fieldsMax: 8,
-  fields: { 1: { name: 'tensor', wire: 'bytes' } },
-}
-
-const tensorTypeRules: MessageRules = {
-  name: 'graph value tensor',
-  fieldsMax: 8,
-  fields: { 1: { name: 'element', wire: 'varint' }, 2: { name: 'shape', wire: 'bytes' } },
-}
-
-const shapeRules: MessageRules = {
-  name: 'graph value shape',
-  fieldsMax: 8,
-  fields: { 1: { name: 'dimension', wire: 'bytes', repeated: true } },
-}
-
-const dimensionRules: MessageRules = {
-  name: 'graph value dimension',
-  fieldsMax: 8,
-  fields: { 1: { name: 'length', wire: 'varint' }, 2: { name: 'symbol', wire: 'bytes' } },
-}
-
-function checkOpsets(opsets: readonly ProtobufSlice[]): void {
+/** Checks the one operator set of a model. @throws {MalformedError} where its version is not in `versions`. */
+export function checkOpsets(
+  opsets: readonly ProtobufSlice[],
+  versions: { readonly min: bigint; readonly max: bigint } = { min: 13n, max: 21n },
+): void {
   const [opset, ...others] = opsets
   if (opset === undefined || others.length > 0)
     throw new MalformedError('model', 0, `${opsets.length} operator sets, expected 1`)
@@ -152,8 +97,13 @@ function checkOpsets(opsets: readonly ProtobufSlice[]): void {
   if (domain !== '' && domain !== 'ai.onnx')
     throw new MalformedError('operator set domain', opset.offset, 'expected the standard one')
   const version = varintOf(fields, 'version')
-  if (version < 13n || version > 21n)
-    throw new MalformedError('operator set', opset.offset, `version ${version}, expected 13 to 21`)
+  const { min, max } = versions
+  if (version < min || version > max)
+    throw new MalformedError(
+      'operator set',
+      opset.offset,
+      `version ${version}, expected ${min} to ${max}`,
+    )
 }
 
 function readClasses(entries: readonly ProtobufSlice[]): readonly string[] {

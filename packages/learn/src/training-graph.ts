@@ -1,176 +1,331 @@
-import { assert, MalformedError, type Bytes } from '@cloister/codec'
-import { modelLayers, type ModelDefinition, type Parameter } from './model.ts'
-import { OnnxGraph } from './onnx-graph.ts'
-import { Tape, type Tensor } from './tape.ts'
-import { trainingLimits, type TrainingSettings } from './training-settings.ts'
+import { assert, type Bytes } from '@cloister/codec'
+import { Tape } from './autodiff/tape.ts'
+import { sizeOf, type Shape, type Tensor } from './autodiff/tensor.ts'
+import type { Network, Pass, PrivateLayer } from './network.ts'
+import { OnnxGraph, type OnnxElement } from './onnx-graph.ts'
+import { stateNames, writeUpdate, type StepTensors } from './optimizer-graph.ts'
+import { addNoise, clippedSums, type PrivateStep } from './private-step.ts'
+import type { TrainingSettings } from './training-settings.ts'
 
-const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
+/** What a training graph is made for. */
+export type TrainingRecipe = {
+  readonly network: Network
+  readonly settings: TrainingSettings
+  /** Rows that are worked on at once. */
+  readonly batch: number
+  /** Batches that make one step. In private training there may be fewer or more, so many as the draw needs. */
+  readonly accumulate: number
+  /** Present in private training. */
+  readonly privacy?: PrivateStep
+}
+
+/** A training graph, and what it wants to be told in each step. */
+export type TrainingGraph = {
+  readonly bytes: Bytes
+  /** Parameters, running averages, optimizer state: inputs, and outputs as `next.` and the name. */
+  readonly carried: readonly string[]
+  /** Shapes of the masks that dropout takes in each batch: inputs `mask0`, `mask1`, ... with their rates. */
+  readonly masks: readonly { readonly shape: Shape; readonly rate: number }[]
+}
 
 /**
- * One training step as a plain ONNX model: forward pass, loss, backward pass and update.
+ * Several training steps as one plain ONNX model: a `Loop` whose body is forward pass, loss, backward pass and update, so
+ * that parameters are not copied in and out at every step.
  *
- * Inputs: every parameter, every state tensor, `x` (float32, batch x features, already normalised), `y` (int64, the
- * class of each row) and `mask` (float32, 1 for a row that counts, 0 for padding; at least one 1).
- * Outputs: `next_` and the name of each parameter and state tensor, and `loss` (before the update).
- *
- * @throws {MalformedError} where `batch` is not a size in limits.
+ * Inputs: everything carried; `x` and `y`, a window of rows; `steps` (int64, how many); and for each step `order` (int64,
+ * steps x batches x rows: which rows of the window), `weights` (float32, alike: how much each row counts, 0 for padding;
+ * those of a step add up to 1, or in private training are 1 or 0), `rate`, `epsilon`, `kept` (see `stepNumbers`), masks;
+ * in private training `batches` (int64, how many of them) and for each parameter `noise.` and its name (int64).
+ * Outputs: `next.` and the name of everything carried, and `losses`, one for each step, as it was before it.
  */
-export function trainingStepGraph(
-  model: ModelDefinition,
-  settings: TrainingSettings,
-  batch: number,
-): Bytes {
-  if (!Number.isInteger(batch) || batch < 1 || batch > trainingLimits.batchSizeMax)
-    throw new MalformedError('batch', 0, `expected a size from 1 to ${trainingLimits.batchSizeMax}`)
+export function trainingGraph(recipe: TrainingRecipe): TrainingGraph {
+  const { network, settings } = recipe
   const graph = new OnnxGraph()
-  const tape = new Tape(graph)
-  const parameters = modelLayers(model).flatMap((layer) => [
-    input(graph, layer.weights, [layer.inputs, layer.outputs]),
-    input(graph, layer.bias, [layer.outputs]),
-  ])
-  const logits = forward(tape, model, input(graph, 'x', [batch, model.features]), parameters)
-  const loss = penalised(tape, crossEntropy(graph, tape, logits), parameters, settings.l2)
-  const gradients = tape.gradients(loss, parameters)
-  if (settings.optimizer === 'adam') updateByAdam(graph, settings, parameters, gradients)
-  else updateByDescent(graph, settings, parameters, gradients)
-  graph.output('loss', 'float32', loss)
-  return graph.finish('training-step')
-}
-
-/** What an optimiser remembers from step to step, as it is before the first one. */
-export function initialState(
-  parameters: readonly Parameter[],
-  optimizer: TrainingSettings['optimizer'],
-): readonly Parameter[] {
-  if (optimizer === 'sgd') return []
-  const zeros = (prefix: string) =>
-    parameters.map(({ name, shape, values }) => ({
-      name: `${prefix}_${name}`,
-      shape,
-      values: new Float32Array(values.length),
-    }))
-  const step = { name: 'step', shape: [], values: new Float32Array(1) }
-  return [...zeros('mean'), ...zeros('square'), step]
-}
-
-function input(graph: OnnxGraph, name: string, shape: readonly number[]): Tensor {
-  graph.input(name, 'float32', shape)
-  return { name, shape }
-}
-
-function forward(
-  tape: Tape,
-  model: ModelDefinition,
-  x: Tensor,
-  parameters: readonly Tensor[],
-): Tensor {
-  const layers = modelLayers(model)
-  return layers.reduce((value, _, index) => {
-    const [weights, bias] = parameters.slice(index * 2)
-    assert(weights !== undefined && bias !== undefined, 'two parameters per layer')
-    const sum = tape.add(tape.matrixProduct(value, weights), bias)
-    if (index === layers.length - 1 || model.kind === 'logistic') return sum
-    return model.activation === 'relu' ? tape.relu(sum) : tape.tanh(sum)
-  }, x)
-}
-
-/** Mean over the rows that count of the negative logarithm of the true class's probability. */
-function crossEntropy(graph: OnnxGraph, tape: Tape, logits: Tensor): Tensor {
-  const [batch = 0, classes = 0] = logits.shape
-  const y = graph.input('y', 'int64', [batch])
-  const mask = graph.input('mask', 'float32', [batch])
-  const offAndOn = graph.floats(Float32Array.of(0, 1), [2])
-  const chosen = graph.operator(
-    'OneHot',
-    [y, graph.integers([classes], []), offAndOn],
-    logits.shape,
-  )
-  const column = graph.operator('Reshape', [mask, graph.integers([batch, 1])], [batch, 1])
-  const counted = graph.operator('ReduceSum', [mask, graph.integers([0])], [], {
-    keepdims: { integer: 0 },
-  })
-  const share = graph.operator('Div', [column, graph.operator('Neg', [counted], [])], [batch, 1])
-  const weight = graph.operator('Mul', [chosen, share], logits.shape)
-  const weights: Tensor = { name: weight.name, shape: logits.shape }
-  return tape.sum(tape.multiply(tape.logSoftmax(logits), weights))
-}
-
-function penalised(tape: Tape, loss: Tensor, parameters: readonly Tensor[], l2: number): Tensor {
-  if (l2 === 0) return loss
-  const weights = parameters.filter((parameter) => parameter.shape.length === 2)
-  const half = tape.constant(l2 / 2)
-  return weights.reduce((sum, each) => {
-    const squares = tape.sum(tape.multiply(each, each))
-    return tape.add(sum, tape.multiply(squares, half))
-  }, loss)
-}
-
-function updateByDescent(
-  graph: OnnxGraph,
-  settings: TrainingSettings,
-  parameters: readonly Tensor[],
-  gradients: readonly Tensor[],
-): void {
-  const rate = graph.scalar(settings.learningRate)
-  for (const [index, { name, shape }] of parameters.entries()) {
-    const change = graph.operator('Mul', [at(gradients, index), rate], shape)
-    const next = graph.operator('Sub', [{ name, shape }, change], shape)
-    graph.output(`next_${name}`, 'float32', next)
-  }
-}
-
-/** Spec: Kingma and Ba, "Adam: a method for stochastic optimization", algorithm 1. */
-function updateByAdam(
-  graph: OnnxGraph,
-  settings: TrainingSettings,
-  parameters: readonly Tensor[],
-  gradients: readonly Tensor[],
-): void {
-  const one = graph.scalar(1)
-  const step = graph.operator('Add', [input(graph, 'step', []), one], [])
-  graph.output('next_step', 'float32', step)
-  const correction = (beta: number) =>
-    graph.operator('Sub', [one, graph.operator('Pow', [graph.scalar(beta), step], [])], [])
-  const corrections = [correction(adam.beta1), correction(adam.beta2)] as const
-  const constants = {
-    rate: graph.scalar(settings.learningRate),
-    epsilon: graph.scalar(adam.epsilon),
-  }
-
-  for (const [index, parameter] of parameters.entries()) {
-    const { name, shape } = parameter
-    const gradient = at(gradients, index)
-    const square = graph.operator('Mul', [gradient, gradient], shape)
-    const average = (prefix: string, news: Tensor, beta: number) => {
-      const kept = input(graph, `${prefix}_${name}`, shape)
-      const next = graph.operator(
-        'Add',
-        [
-          graph.operator('Mul', [kept, graph.scalar(beta)], shape),
-          graph.operator('Mul', [news, graph.scalar(1 - beta)], shape),
-        ],
-        shape,
-      )
-      graph.output(`next_${prefix}_${name}`, 'float32', next)
-      return next
-    }
-    const mean = average('mean', gradient, adam.beta1)
-    const second = average('square', { name: square.name, shape }, adam.beta2)
-    const direction = graph.operator('Div', [mean, corrections[0]], shape)
-    const scale = graph.operator(
-      'Sqrt',
-      [graph.operator('Div', [second, corrections[1]], shape)],
-      shape,
+  const tensors = [
+    ...[...network.parameters, ...network.averages],
+    ...network.parameters.flatMap(({ name, shape }) =>
+      stateNames(settings, name).map((state) => ({ name: state, shape })),
+    ),
+  ].map(({ name, shape }) => ({ name, shape }))
+  for (const { name, shape } of tensors) graph.input(name, 'float32', shape)
+  graph.input('x', network.x.element, ['rows', ...network.x.shape])
+  graph.input('y', network.y.element, ['rows', ...network.y.shape])
+  const steps = graph.input('steps', 'int64', [])
+  const names = ['order', 'weights', 'rate', 'epsilon', 'kept']
+  for (const [index, name] of names.entries())
+    graph.input(
+      name,
+      name === 'order' ? 'int64' : 'float32',
+      index < 2 ? ['steps', 'batches', recipe.batch] : ['steps'],
     )
-    const bounded = graph.operator('Add', [scale, constants.epsilon], shape)
-    const ratio = graph.operator('Div', [direction, bounded], shape)
-    const change = graph.operator('Mul', [ratio, constants.rate], shape)
-    graph.output(`next_${name}`, 'float32', graph.operator('Sub', [parameter, change], shape))
+  if (recipe.privacy) {
+    graph.input('batches', 'int64', ['steps'])
+    for (const { name, shape } of network.parameters)
+      graph.input(`noise.${name}`, 'int64', ['steps', ...shape])
+  }
+
+  const { body, masks } = writeStep(graph, recipe, tensors)
+  for (const [index, { shape }] of masks.entries())
+    graph.input(`mask${index}`, 'float32', ['steps', 'batches', ...shape])
+  const shapes = [...tensors.map(({ shape }) => shape), []]
+  const outputs = graph.operators('Loop', [steps, undefined, ...tensors], shapes, {
+    body: { graph: body },
+  })
+  for (const [index, { name }] of tensors.entries()) {
+    const output = outputs[index]
+    assert(output !== undefined, 'a loop hands out all that it carries')
+    graph.output(`next.${name}`, 'float32', output)
+  }
+  const losses = outputs.at(-1)
+  assert(losses !== undefined, 'a loop hands out its losses')
+  graph.output('losses', 'float32', { name: losses.name, shape: ['steps'] })
+  return { bytes: graph.finish('training'), carried: tensors.map(({ name }) => name), masks }
+}
+
+type Masks = { readonly shape: Shape; readonly rate: number }[]
+
+/** The body of the loop over steps. */
+function writeStep(
+  graph: OnnxGraph,
+  recipe: TrainingRecipe,
+  tensors: readonly Tensor[],
+): { readonly body: OnnxGraph; readonly masks: Masks } {
+  const { network, settings, batch } = recipe
+  const body = graph.inner()
+  const loop = startBody(body, 'step', tensors)
+  const masks: Masks = []
+  const e = new Tape(body).emitter
+  const pick = (name: string, shape: Shape, element: OnnxElement = 'float32') => {
+    assert(element === 'float32' || shape.length > 0, 'whole numbers come in lists')
+    return e.op('Gather', [{ name, shape: [] }, loop.index], shape, { axis: { integer: 0 } })
+  }
+  const chosen = {
+    order: pick('order', [recipe.accumulate, batch]),
+    weights: pick('weights', [recipe.accumulate, batch]),
+    index: loop.index,
+  }
+  const single = recipe.accumulate === 1 && recipe.privacy === undefined
+  const sums = single
+    ? writeBatch(body, recipe, { chosen, place: undefined, value: loop.value, masks })
+    : writeBatches(body, recipe, { chosen, value: loop.value, masks })
+  const gradients = network.parameters.map(({ name }, index) =>
+    recipe.privacy
+      ? addNoise(
+          e,
+          recipe.privacy,
+          sums.gradients[index],
+          pick(`noise.${name}`, loop.value(name).shape),
+        )
+      : (sums.gradients[index] ?? loop.value(name)),
+  )
+  const penalised = writePenalty(e, recipe, { ...sums, gradients }, loop.value)
+  const clipped = clipTogether(e, penalised.gradients, settings.clipNorm)
+  const numbers: StepTensors = {
+    rate: pick('rate', []),
+    epsilon: pick('epsilon', []),
+    kept: pick('kept', []),
+  }
+  const next = new Map(sums.averages)
+  for (const [index, { name, decayed }] of network.parameters.entries()) {
+    const gradient = clipped[index]
+    assert(gradient !== undefined, 'one gradient for each parameter')
+    const states = stateNames(settings, name)
+    const given = { value: loop.value(name), gradient, state: states.map(loop.value), decayed }
+    const updated = writeUpdate(e, settings, numbers, given)
+    for (const [place, each] of [name, ...states].entries()) {
+      const tensor = updated[place]
+      assert(tensor !== undefined, 'an update of all that an optimizer remembers')
+      next.set(each, tensor)
+    }
+  }
+  loop.end(next)
+  body.output('loss', 'float32', penalised.loss)
+  return { body, masks }
+}
+
+type Loop = {
+  readonly index: Tensor
+  readonly value: (name: string) => Tensor
+  readonly end: (next: ReadonlyMap<string, Tensor>) => void
+}
+
+/** Declares what every body of a `Loop` takes: its number, whether to go on, and what is carried. */
+function startBody(body: OnnxGraph, prefix: string, carried: readonly Tensor[]): Loop {
+  const index = { name: `${prefix}.index`, shape: [] }
+  body.input(index.name, 'int64', [])
+  body.input(`${prefix}.on`, 'bool', [])
+  const inner = new Map(
+    carried.map(({ name, shape }) => [name, { name: `${prefix}.${name}`, shape }]),
+  )
+  for (const { name, shape } of inner.values()) body.input(name, 'float32', shape)
+  const value = (name: string) => {
+    const tensor = inner.get(name)
+    assert(tensor !== undefined, `${name} is carried`)
+    return tensor
+  }
+  return {
+    index,
+    value,
+    end: (next) => {
+      body.output(`${prefix}.goes-on`, 'bool', { name: `${prefix}.on`, shape: [] })
+      for (const { name } of carried)
+        body.output(`${prefix}.next.${name}`, 'float32', next.get(name) ?? value(name))
+    },
   }
 }
 
-function at(tensors: readonly Tensor[], index: number): Tensor {
-  const tensor = tensors[index]
-  assert(tensor !== undefined, 'one gradient per parameter')
-  return tensor
+type Chosen = { readonly order: Tensor; readonly weights: Tensor; readonly index: Tensor }
+
+type Sums = {
+  readonly loss: Tensor
+  readonly gradients: readonly Tensor[]
+  readonly averages: ReadonlyMap<string, Tensor>
+}
+
+type BatchPlace = {
+  readonly chosen: Chosen
+  /** Number of the batch within the step; absent where there is only one. */
+  readonly place: Tensor | undefined
+  readonly value: (name: string) => Tensor
+  readonly masks: Masks
+}
+
+/** Loss and gradients of one batch. */
+function writeBatch(graph: OnnxGraph, recipe: TrainingRecipe, given: BatchPlace): Sums {
+  const { network, batch, privacy } = recipe
+  const { chosen, place, value, masks } = given
+  const tape = new Tape(graph)
+  const e = tape.emitter
+  const own = (tensor: Tensor) =>
+    place ? e.op('Gather', [tensor, place], [batch]) : e.reshape(tensor, [batch])
+  const [order, weights] = [own(chosen.order), own(chosen.weights)]
+  const rows = (name: string, shape: Shape) =>
+    e.op('Gather', [{ name, shape: [] }, order], [batch, ...shape])
+  const averages = new Map<string, Tensor>()
+  const layers: PrivateLayer[] = []
+  const pass: Pass = {
+    tape,
+    training: true,
+    value,
+    mask: (shape, rate) => {
+      const all = { name: `mask${masks.length}`, shape: [] }
+      masks.push({ shape, rate })
+      const ofStep = e.op('Gather', [all, chosen.index], [recipe.accumulate, ...shape])
+      return place ? e.op('Gather', [ofStep, place], shape) : e.reshape(ofStep, shape)
+    },
+    average: (name, next) => averages.set(name, next),
+    layer: (layer) => layers.push(layer),
+  }
+  const output = network.forward(pass, rows('x', network.x.shape))
+  const loss = writeLoss(tape, network, { output, target: rows('y', network.y.shape), weights })
+  const wanted = network.parameters.map(({ name }) => value(name))
+  const gradients = privacy
+    ? clippedSums(tape, privacy, { loss, layers, parameters: network.parameters })
+    : tape.gradients(loss, wanted)
+  return { loss, gradients, averages }
+}
+
+function writeLoss(
+  tape: Tape,
+  network: Network,
+  { output, target, weights }: Readonly<Record<'output' | 'target' | 'weights', Tensor>>,
+): Tensor {
+  const [rows = 1] = weights.shape
+  if (network.loss === 'mean-squared-error')
+    return tape.apply('MeanSquaredError', [output, target, weights])
+  const positions = sizeOf(network.y.shape)
+  if (positions === 1) return tape.apply('CrossEntropy', [output, target, weights])
+  const e = tape.emitter
+  const share = e.binary('Mul', e.reshape(weights, [rows, 1]), e.scalar(1 / positions))
+  const each = e.reshape(e.expand(share, [rows, positions]), [rows * positions])
+  return tape.apply('CrossEntropy', [output, e.reshape(target, [rows * positions]), each])
+}
+
+/** Adds up the batches of one step in a loop inside the loop. */
+function writeBatches(
+  graph: OnnxGraph,
+  recipe: TrainingRecipe,
+  { chosen, value, masks }: Omit<BatchPlace, 'place'>,
+): Sums {
+  const { network } = recipe
+  const body = graph.inner()
+  const e = new Tape(graph).emitter
+  const carried = [
+    { name: 'loss', shape: [] },
+    ...network.parameters.map(({ name, shape }) => ({ name: `sum.${name}`, shape })),
+    ...network.averages.map(({ name, shape }) => ({ name, shape })),
+  ]
+  const loop = startBody(body, 'batch', carried)
+  const isAverage = new Set(network.averages.map(({ name }) => name))
+  const sums = writeBatch(body, recipe, {
+    chosen,
+    place: loop.index,
+    value: (name) => (isAverage.has(name) ? loop.value(name) : value(name)),
+    masks,
+  })
+  const inner = new Tape(body).emitter
+  const news = new Map([
+    ['loss', sums.loss],
+    ...network.parameters.map(
+      ({ name }, index) => [`sum.${name}`, sums.gradients[index] ?? sums.loss] as const,
+    ),
+  ])
+  const added = [...news].map(
+    ([name, tensor]) => [name, inner.binary('Add', loop.value(name), tensor)] as const,
+  )
+  loop.end(new Map([...added, ...sums.averages]))
+  const count = recipe.privacy
+    ? e.op('Gather', [{ name: 'batches', shape: [] }, chosen.index], [])
+    : { name: graph.integers([recipe.accumulate], []).name, shape: [] }
+  const starts = carried.map(({ name, shape }) =>
+    isAverage.has(name) ? value(name) : e.zeros(shape),
+  )
+  const outputs = e.ops(
+    'Loop',
+    [count, undefined, ...starts],
+    carried.map(({ shape }) => shape),
+    {
+      body: { graph: body },
+    },
+  )
+  const [loss, ...rest] = outputs
+  assert(loss !== undefined, 'a loop hands out all that it carries')
+  const gradients = rest.slice(0, network.parameters.length)
+  const last = rest.slice(network.parameters.length)
+  const averages = network.averages.map(({ name }, index) => [name, last[index] ?? loss] as const)
+  return { loss, gradients, averages: new Map(averages) }
+}
+
+/** Half the sum of all squared weights, times `l2`, is a part of the loss. */
+function writePenalty(
+  e: Tape['emitter'],
+  { network, settings }: TrainingRecipe,
+  sums: Sums,
+  value: (name: string) => Tensor,
+): Sums {
+  if (settings.l2 === 0) return sums
+  const decayed = network.parameters.filter((each) => each.decayed)
+  const loss = decayed.reduce((sum, { name }) => {
+    const squares = e.binary('Mul', e.squares(value(name)), e.scalar(settings.l2 / 2))
+    return e.binary('Add', sum, squares)
+  }, sums.loss)
+  const gradients = sums.gradients.map((gradient, index) => {
+    const parameter = network.parameters[index]
+    if (!parameter?.decayed) return gradient
+    return e.binary('Add', gradient, e.binary('Mul', value(parameter.name), e.scalar(settings.l2)))
+  })
+  return { ...sums, loss, gradients }
+}
+
+/** Shortens all gradients alike where together they are longer than `norm`. */
+function clipTogether(
+  e: Tape['emitter'],
+  gradients: readonly Tensor[],
+  norm: number | undefined,
+): readonly Tensor[] {
+  if (norm === undefined) return gradients
+  const square = gradients.map((each) => e.squares(each)).reduce((a, b) => e.binary('Add', a, b))
+  const length = e.binary('Add', e.unary('Sqrt', square), e.scalar(1e-6))
+  const share = e.binary('Min', e.scalar(1), e.binary('Div', e.scalar(norm), length))
+  return gradients.map((each) => e.binary('Mul', each, share))
 }

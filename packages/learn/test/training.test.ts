@@ -9,6 +9,7 @@ import {
   parseInference,
   pool,
   predict,
+  tableSource,
   train,
   type ModelDefinition,
   type Table,
@@ -28,7 +29,7 @@ const plan: TrainingPlan = {
   name: undefined,
   model,
   settings: {
-    epochs: 60,
+    epochs: 80,
     batchSize: 32,
     learningRate: 0.05,
     optimizer: 'adam',
@@ -55,14 +56,19 @@ function rings(): Table {
 test('training learns what no straight line can tell apart', async () => {
   const table = rings()
   const done: number[] = []
-  const trained = await train(plan, table, runtime, (epoch) => done.push(epoch))
-  expect(done).toHaveLength(60)
+  const trained = await train(plan, tableSource(table), runtime, {
+    onProgress: (step, total) => {
+      expect(total).toBe(80 * 13)
+      done.push(step)
+    },
+  })
+  expect(done.at(-1)).toBe(80 * 13)
+  expect(done).toEqual(done.toSorted((a, b) => a - b))
   expect(trained.accuracy).toBeGreaterThan(0.97)
   const line = await train(
     { ...plan, model: { kind: 'logistic', features: 2, classes: model.classes } },
-    table,
+    tableSource(table),
     runtime,
-    () => {},
   )
   expect(line.accuracy).toBeLessThan(0.75)
 })
@@ -80,9 +86,8 @@ test('trained to the end, logistic regression is at the optimum that plain desce
   const { kind, features, classes } = { ...model, kind: 'logistic' as const }
   const trained = await train(
     { name: undefined, model: { kind, features, classes }, settings },
-    table,
+    tableSource(table),
     runtime,
-    () => {},
   )
 
   const layer: PlainLayer = { weights: [[0, 0], [0, 0]], bias: [0, 0] } // prettier-ignore
@@ -104,7 +109,7 @@ test('trained to the end, logistic regression is at the optimum that plain desce
 test('equal plans and tables give equal bytes, another seed gives others', async () => {
   const short = { ...plan, settings: { ...plan.settings, epochs: 3 } }
   const run = (seed: number) =>
-    train({ ...short, settings: { ...short.settings, seed } }, rings(), runtime, () => {})
+    train({ ...short, settings: { ...short.settings, seed } }, tableSource(rings()), runtime)
   const [a, b, c] = [await run(3), await run(3), await run(4)]
   expect(Buffer.from(a.model).equals(b.model)).toBe(true)
   expect(Buffer.from(a.model).equals(c.model)).toBe(false)
@@ -112,18 +117,18 @@ test('equal plans and tables give equal bytes, another seed gives others', async
 
 test('a table that does not fit the model, or a loss that explodes, is refused by name', async () => {
   const wide = { ...plan, model: { ...model, features: 3 } }
-  await expect(train(wide, rings(), runtime, () => {})).rejects.toThrow('features')
+  await expect(train(wide, tableSource(rings()), runtime)).rejects.toThrow('features')
   const wild = {
     ...plan,
     settings: { ...plan.settings, optimizer: 'sgd' as const, learningRate: 10, l2: 10 },
   }
-  await expect(train(wild, rings(), runtime, () => {})).rejects.toThrow('learningRate')
+  await expect(train(wild, tableSource(rings()), runtime)).rejects.toThrow('learningRate')
 })
 
 test('the inference graph is the network over (x - mean) * scale', async () => {
   const table = rings()
   const parameters = initialParameters(model, 11)
-  const normalisation = fitNormalisation(table)
+  const normalisation = await fitNormalisation(tableSource(table))
   const bytes = inferenceGraph(model, parameters, normalisation)
   const { probabilities } = await predict(bytes, table, 2, runtime)
   const layers = [0, 2].map((index) => {
@@ -166,9 +171,10 @@ test('more rows than fit into one run come out in their order, and of equal clas
   }
 })
 
-test('a feature that never changes keeps its scale', () => {
-  const table = { features: 2, rows: 2, values: Float64Array.of(5, 1, 5, 3), labels: undefined }
-  expect(fitNormalisation(table)).toEqual({
+test('a feature that never changes keeps its scale', async () => {
+  const labels = Int32Array.of(0, 1)
+  const table = { features: 2, rows: 2, values: Float64Array.of(5, 1, 5, 3), labels }
+  expect(await fitNormalisation(tableSource(table))).toEqual({
     mean: Float64Array.of(5, 2),
     scale: Float64Array.of(1, 1),
   })

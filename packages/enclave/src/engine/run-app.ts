@@ -1,14 +1,16 @@
 import { encodeUtf8, MalformedError, parseUtf8, type Bytes } from '@cloister/codec'
 import {
   encodeInference,
+  openTrainingData,
   parseCsv,
   parseTrainingPlan,
-  pool,
+  poolSources,
   predict,
   scanModel,
   train,
   type AppManifest,
   type AppRole,
+  type BatchSource,
   type Runtime,
 } from '@cloister/learn'
 import { EngineFailure } from './failure.ts'
@@ -46,28 +48,36 @@ async function runTraining(
   const plan = EngineFailure.guard('bad-parameters', parameters.index, () =>
     parseTrainingPlan(parseUtf8(parameters.bytes, 'parameters')),
   )
-  const { features, classes } = plan.model
   const header = hasHeader(app, 'data')
-  const tables = []
-  for (const [index, input] of inputs.entries()) {
-    if (input.role !== 'data') continue
-    const bytes = await readWhole(input)
-    tables.push(
-      EngineFailure.guard('bad-data', index, () => parseCsv(bytes, { header, features, classes })),
-    )
-    bytes.fill(0)
-  }
-  const table = pool(tables)
-  if (table.rows < recordsMin)
+  const sources: BatchSource[] = []
+  for (const [index, { role, size, read }] of inputs.entries())
+    if (role === 'data')
+      sources.push(
+        await EngineFailure.guardAsync('bad-data', index, () =>
+          openTrainingData(plan.model, { bytes: size, read }, { header }),
+        ),
+      )
+  const source = poolSources(sources)
+  if (source.rows < recordsMin)
     throw new EngineFailure('too-few-records', `The data have fewer than ${recordsMin} rows`)
   const trained = await EngineFailure.guardAsync('bad-parameters', parameters.index, () =>
-    train(plan, table, runtime, (done, total) => onProgress((done / total) * 100)),
+    train(plan, source, runtime, {
+      entropy: (bytes) => crypto.getRandomValues(bytes),
+      onProgress: (done, total) => onProgress((done / total) * 100),
+    }),
   )
   const figures = { loss: trained.loss, accuracy: trained.accuracy }
   const metrics = Object.entries(figures)
     .filter(([name]) => app.metrics.includes(name))
-    .map(([name, value]) => [name, Number(value.toFixed(4))] as const)
+    .map(([name, value]) => [name, rounded(value)] as const)
   return result(app, trained.model, Object.fromEntries(metrics))
+}
+
+/** Private training tells no figures of its rows: an app that promises some can't run such a plan. */
+function rounded(figure: number | undefined): number {
+  if (figure === undefined)
+    throw new EngineFailure('bad-parameters', 'This plan gives no such metric as the app promises')
+  return Number(figure.toFixed(4))
 }
 
 async function runInference(
