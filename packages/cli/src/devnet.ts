@@ -1,6 +1,7 @@
 import { OperationError } from '@cloister/codec'
 import { descendantsOf, signalTree } from '@cloister/io'
 import type { Devnet } from '@cloister/devnet'
+import { teeNames } from '@cloister/protocol'
 
 import type { Answer, CommandSpec, Given, Run } from './command.ts'
 import { takeFolder, type DevnetFolder } from './devnet-folder.ts'
@@ -16,7 +17,11 @@ export const devnetCommands: readonly CommandSpec[] = [
         flags: '--dir <DIR>',
         about: 'where it writes; a temporary folder, removed at the end, unless said',
       },
-      { flags: '--nodes <N>', about: 'how many nodes; 3 unless said', choices: ['3', '4'] },
+      {
+        flags: '--nodes <KINDS>',
+        about:
+          'three or four kinds of machines (tdx, snp, nitro) with commas, or how many nodes; tdx,snp,nitro unless said',
+      },
       { flags: '--reset', about: 'delete what an earlier devnet left in --dir' },
     ],
     run: up,
@@ -27,10 +32,10 @@ async function up(given: Given, run: Run): Promise<Answer> {
   const folder = takeFolder(given.text('dir'), given.flag('reset'))
   const end = new End(folder, run)
   try {
-    const { startDevnet } = await import('@cloister/devnet')
+    const { readNodes, startDevnet } = await import('@cloister/devnet')
     const devnet = await startDevnet({
       folder: folder.path,
-      nodes: Number(given.text('nodes') ?? 3),
+      nodes: readNodes(given.text('nodes') ?? '3'),
       onPhase: (phase) => {
         end.throwIfAsked()
         run.say(`starting: ${phase}`)
@@ -67,7 +72,8 @@ async function describe({ folders, deployment, seconds, nodes }: Devnet): Promis
     deployment: folders.deploymentFile,
     home: { chainId: home.chainId, rpcUrl: home.rpcUrl },
     spoke: spokes.map(({ chainId, rpcUrl }) => ({ chainId, rpcUrl }))[0],
-    nodes: nodes.map(({ operator, url, receiptKey, sandbox }) => ({
+    nodes: nodes.map(({ operator, url, receiptKey, sandbox, image }) => ({
+      tee: teeNames[image.tee],
       operator,
       url,
       receiptKey,
@@ -81,7 +87,7 @@ async function describe({ folders, deployment, seconds, nodes }: Devnet): Promis
     `deployment  ${value.deployment}`,
     `home chain  ${home.rpcUrl} (${home.chainId})`,
     ...spokes.map(({ rpcUrl, chainId }) => `spoke       ${rpcUrl} (${chainId})`),
-    ...value.nodes.map(({ url, operator }) => `node        ${url} of ${operator}`),
+    ...value.nodes.map(({ url, operator, tee }) => `node        ${url} of ${operator}, ${tee}`),
     ...deployment.verifiers.map(({ url, address }) => `verifier    ${url} ${address}`),
     ...accounts.map(({ role, address }) => `account     ${address} ${role}`),
     `next        export CLOISTER_DEPLOYMENT=${value.deployment}`,

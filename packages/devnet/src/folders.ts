@@ -14,7 +14,7 @@ export type Folders = {
   /** The enclave's bundle, and copies of measured files. */
   readonly build: string
   readonly cache: string
-  node(index: number): { readonly host: string; readonly td: string }
+  node(index: number): { readonly host: string; readonly guest: string }
   verifier(index: number): string
   owner(name: string): string
   /** Removes everything, if the folder was made for this run alone. */
@@ -22,7 +22,7 @@ export type Folders = {
 }
 
 /** A unix socket's path is at most 107 bytes, and the longest one here is this much longer than the root. */
-const rootCharactersMax = 107 - '/nodes/10/td/guest.sock'.length
+const rootCharactersMax = 107 - '/nodes/10/tee/guest.sock'.length
 
 /**
  * Makes the folders of a devnet, in `root` or in a fresh temporary folder.
@@ -51,7 +51,7 @@ export function makeFolders(root: string | undefined): Folders {
     cache: within('cache'),
     node: (index) => ({
       host: within('nodes', String(index), 'host'),
-      td: join(within('nodes', String(index)), 'td'),
+      guest: join(within('nodes', String(index)), 'tee'),
     }),
     verifier: (index) => within('verifiers', String(index)),
     owner: (name) => within('owners', name),

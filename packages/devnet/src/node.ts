@@ -2,37 +2,31 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 import { OperationError } from '@cloister/codec'
-import {
-  prepareTd,
-  removeTd,
-  type Manufacturer,
-  type Platform,
-  type PlatformStatus,
-  type RunningTd,
-} from '@cloister/emulator'
+import { prepareGuest, removeGuest, type Machine, type RunningGuest } from '@cloister/emulator'
 import type { Child } from '@cloister/io'
 
 import { accountOf, type Role } from './accounts.ts'
 import { startProgram, writeKeyFile } from './child-program.ts'
 import type { Folders } from './folders.ts'
 import type { RuntimeImage } from './runtime-image.ts'
+import { machineOf, type MachineTcb, type Vendors } from './vendors.ts'
 
 /** What one node of a devnet is made of. */
 export type NodeOptions = {
   /** From 1: its folder and its operator's account. */
   readonly index: number
+  /** What it runs, and on which kind of machine. */
   readonly image: RuntimeImage
   readonly port: number
-  /** TCB status of its machine. */
-  readonly tcb: PlatformStatus
+  readonly tcb: MachineTcb
   readonly hostFaults: readonly string[]
-  /** The machine that signs its quotes, given its own: another one only to show what happens then. */
-  readonly quoteFrom?: (own: Platform, manufacturer: Manufacturer) => Platform
+  /** The machine that signs its evidence, given its own: another one only to show what happens then. */
+  readonly evidenceFrom?: (own: Machine, vendors: Vendors) => Machine
 }
 
 /** What all nodes of a devnet share. */
 export type NodeNetwork = {
-  readonly manufacturer: Manufacturer
+  readonly vendors: Vendors
   readonly collateralUrls: { readonly intel: string; readonly amd: string }
   readonly homeUrl: string
   readonly fromBlock: number
@@ -40,14 +34,15 @@ export type NodeNetwork = {
   readonly folders: Folders
 }
 
-/** A node: the host's process and the virtual TD's. */
+/** A node: the host's process and the virtual guest's. */
 export type DevnetNode = {
   readonly index: number
   readonly role: Role
   readonly operator: string
   readonly url: string
   readonly host: Child
-  readonly td: RunningTd
+  readonly guest: RunningGuest
+  readonly image: RuntimeImage
   readonly receiptKey: string
   readonly sandbox: string
   stop(): Promise<void>
@@ -56,32 +51,29 @@ export type DevnetNode = {
 }
 
 /**
- * Launches a TD on a machine of the node's own, then its host, and waits until the host has greeted the enclave. It is not
+ * Launches a guest on a machine of the node's own, then its host, and waits until the host has greeted the enclave. It is not
  * admitted yet: its host sees to that.
  */
 export async function startNode(network: NodeNetwork, options: NodeOptions): Promise<DevnetNode> {
-  const { folders, manufacturer } = network
-  const { index, image, tcb, quoteFrom } = options
+  const { folders, vendors } = network
+  const { index, image, tcb, evidenceFrom } = options
   const role = operatorRole(index)
   const folder = folders.node(index)
-  await removeTd(folder.td)
-  const platform = manufacturer.createPlatform({
-    machineSeed: new TextEncoder().encode(`cloister devnet machine ${index}`),
-    tcb,
-  })
-  const prepared = await prepareTd({
+  await removeGuest(folder.guest)
+  const machine = machineOf(vendors, image.tee, String(index), tcb)
+  const prepared = await prepareGuest({
     ...image,
-    platform,
-    directory: folder.td,
+    machine,
+    directory: folder.guest,
     cacheDirectory: folders.cache,
-    ...(quoteFrom === undefined
+    ...(evidenceFrom === undefined
       ? {}
-      : { insecureQuoteFrom: () => quoteFrom(platform, manufacturer) }),
+      : { insecureEvidenceFrom: () => evidenceFrom(machine, vendors) }),
   })
-  const enclaveSocket = join(folder.td, 'enclave.sock')
-  const td = await prepared.start({ args: [enclaveSocket], stdio: ['ignore', 'pipe', 'pipe'] })
+  const enclaveSocket = join(folder.guest, 'enclave.sock')
+  const guest = await prepared.start({ args: [enclaveSocket], stdio: ['ignore', 'pipe', 'pipe'] })
   try {
-    await enclaveReady(td, index)
+    await enclaveReady(guest, index)
     const host = await startProgram({
       name: `node ${index}`,
       package: 'host',
@@ -94,19 +86,19 @@ export async function startNode(network: NodeNetwork, options: NodeOptions): Pro
       role,
       operator: accountOf(role).address,
       url: `http://127.0.0.1:${options.port}`,
-      ...{ host, td, receiptKey, sandbox },
+      ...{ host, guest, image, receiptKey, sandbox },
       stop: async () => {
         await host.stop()
-        await td.stop()
+        await guest.stop()
       },
       kill: async () => {
-        td.process.kill('SIGKILL')
+        guest.process.kill('SIGKILL')
         await host.kill()
-        await td.stop()
+        await guest.stop()
       },
     }
   } catch (error) {
-    await td.stop()
+    await guest.stop()
     throw error
   }
 }
@@ -140,8 +132,8 @@ function hostConfig(network: NodeNetwork, options: NodeOptions, enclaveSocket: s
 }
 
 /** Waits for the enclave's own word that it listens. */
-async function enclaveReady(td: RunningTd, index: number): Promise<void> {
-  const { stdout, stderr } = td.process
+async function enclaveReady(guest: RunningGuest, index: number): Promise<void> {
+  const { stdout, stderr } = guest.process
   const said: string[] = []
   if (stderr !== null)
     createInterface({ input: stderr }).on('line', (line) => {
@@ -158,7 +150,7 @@ async function enclaveReady(td: RunningTd, index: number): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       timer = setTimeout(() => reject(fail('it is silent')), 30_000)
       createInterface({ input: stdout }).once('line', () => resolve())
-      td.process.once('exit', (code) => reject(fail(`it ended with ${code}`)))
+      guest.process.once('exit', (code) => reject(fail(`it ended with ${code}`)))
     })
   } finally {
     clearTimeout(timer)

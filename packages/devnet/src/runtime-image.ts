@@ -1,17 +1,25 @@
 import { anchorSpkiSha256, type DevnetAnchor } from '@cloister/attest'
-import type { TdImage } from '@cloister/emulator'
+import type { GuestImage, GuestTee } from '@cloister/emulator'
 import type { CommitteeSet, Contracts } from '@cloister/protocol'
 
 import type { EnclaveBuild } from '../../../scripts/build-enclave.ts'
 
-/** What every TD of a devnet runs; its configuration is measured with it. */
-export type RuntimeImage = TdImage & {
+/** What every node of one kind runs; its configuration is measured with it, and names the kind. */
+export type RuntimeImage = GuestImage & {
+  readonly tee: GuestTee
   /** SHA-256 of each measured file: copies of them that lie around hold no secret. */
   readonly digests: ReadonlySet<string>
 }
 
 /** Blocks under a checkpoint's head at which enclaves read tasks, assets and nodes. */
 export const devnetDepth = 1
+
+/** By which driver an enclave asks each kind of machine: a production's own. */
+const drivers: Readonly<Record<GuestTee, string>> = {
+  tdx: 'dstack',
+  'sev-snp': 'sev-guest',
+  'aws-nitro': 'nsm',
+}
 
 /** Gives a built enclave the configuration of one deployment. */
 export function runtimeImage(
@@ -20,12 +28,15 @@ export function runtimeImage(
     readonly chainId: number
     readonly contracts: Contracts
     readonly genesis: CommitteeSet
-    readonly anchor: DevnetAnchor
+    /** The roots of all kinds of machines that the devnet has. */
+    readonly anchors: readonly DevnetAnchor[]
   },
+  tee: GuestTee,
 ): RuntimeImage {
-  const { chainId, contracts, genesis, anchor } = deployment
+  const { chainId, contracts, genesis, anchors } = deployment
   const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee } = contracts
   return {
+    tee,
     files: files.map(({ name, path }) => ({ name, path })),
     runtime,
     entry,
@@ -35,13 +46,16 @@ export function runtimeImage(
       insecureDevnet: true,
       // The devnet goes on without bubblewrap, and says so loudly.
       requireSandbox: false,
-      evidence: { tee: 'tdx', driver: 'dstack', path: '../guest.sock' },
+      evidence: { tee, driver: drivers[tee], path: '../guest.sock' },
       chain: {
         chainId,
         ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee },
       },
       genesis: { epoch: String(genesis.epoch), members: genesis.members },
-      anchors: [{ kind: 'insecure-devnet', name: anchorSpkiSha256(anchor) }],
+      anchors: anchors.map((anchor) => ({
+        kind: 'insecure-devnet',
+        name: anchorSpkiSha256(anchor),
+      })),
       depth: devnetDepth,
       checkpointSeconds: 30,
       storageLayout: 1,

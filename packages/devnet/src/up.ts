@@ -1,17 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-import { insecureDevnetAnchor, type DevnetAnchor } from '@cloister/attest'
-import { OperationError, parseJson, unixSeconds, type Json } from '@cloister/codec'
-import {
-  createManufacturer,
-  measureTd,
-  serveCollateral,
-  type CollateralService,
-  type Manufacturer,
-} from '@cloister/emulator'
+import type { DevnetAnchor } from '@cloister/attest'
+import { OperationError, parseJson, type Json } from '@cloister/codec'
+import { measureGuest, type GuestTee } from '@cloister/emulator'
 import { Chain } from '@cloister/io'
 import {
   appId,
@@ -41,18 +34,19 @@ import {
 } from './node.ts'
 import { freePorts } from './ports.ts'
 import { devnetDepth, runtimeImage, type RuntimeImage } from './runtime-image.ts'
+import { anchorOf, createVendors, devnetTees, serveVendors, type Vendors } from './vendors.ts'
 import { startVerifier, verifierRoles } from './verifiers.ts'
 
 /** How a devnet is started. */
 export type DevnetOptions = {
   /** Absent: a temporary folder, removed at the end. */
   readonly folder?: string
-  /** How many nodes; three unless said, at least three for 2-of-3 shares. */
-  readonly nodes?: number
+  /** The kinds of its nodes' machines; one of each vendor unless said, at least three for 2-of-3 shares. */
+  readonly nodes?: readonly GuestTee[]
   /** Faults of every node's host. */
   readonly hostFaults?: readonly string[]
-  /** The machine that signs a node's quotes, given its own: another one only to show what happens then. */
-  readonly quoteFrom?: NodeOptions['quoteFrom']
+  /** The machine that signs a node's evidence, given its own: another one only to show what happens then. */
+  readonly evidenceFrom?: NodeOptions['evidenceFrom']
   /** Faults of each verifier, in order. */
   readonly verifierFaults?: readonly (readonly string[])[]
   /** Told of each phase as it begins. */
@@ -66,9 +60,7 @@ export type Devnet = {
   readonly seconds: number
   readonly home: Chain
   readonly spoke: Chain
-  readonly manufacturer: Manufacturer
-  /** What every honest node runs. */
-  readonly image: RuntimeImage
+  readonly vendors: Vendors
   /** Nodes that were started with the devnet, by place; a restarted one takes its place again. */
   readonly nodes: DevnetNode[]
   /** Starts another node, which asks to be admitted by itself. It is stopped with the devnet. */
@@ -112,10 +104,10 @@ async function start(
 ): Promise<Devnet> {
   const started = performance.now()
   const phase = options.onPhase ?? (() => undefined)
-  const count = options.nodes ?? 3
+  const tees = options.nodes ?? devnetTees
   phase('chains, contracts and the enclave')
-  const ground = await layGround(folders, closers, count)
-  const { home, spoke, contracts, manufacturer, image, deployment } = ground
+  const ground = await layGround(folders, closers, tees)
+  const { home, spoke, contracts, vendors, imageOf, deployment } = ground
 
   phase('verifiers and nodes')
   // These are stopped side by side; each waits for nobody.
@@ -127,11 +119,13 @@ async function start(
     parts.push(() => node.stop())
     return node
   }
-  const indexes = Array.from({ length: count }, (_, index) => index + 1)
   const hostFaults = options.hostFaults ?? []
-  const relay = options.quoteFrom === undefined ? {} : { quoteFrom: options.quoteFrom }
+  const { evidenceFrom } = options
+  const relay = evidenceFrom === undefined ? {} : { evidenceFrom }
   const startingNodes = whole(
-    indexes.map((index) => startOne({ index, image, tcb: 'UpToDate', hostFaults, ...relay })),
+    tees.map((tee, place) =>
+      startOne({ index: place + 1, image: imageOf(tee), tcb: 'UpToDate', hostFaults, ...relay }),
+    ),
   )
   await whole([
     startingNodes.then(() => undefined),
@@ -146,7 +140,7 @@ async function start(
   phase('admission of the nodes')
   await Promise.all(nodes.map((node) => waitCertified(home, contracts, node)))
   return {
-    ...{ folders, deployment, home, spoke, manufacturer, image, nodes, stop },
+    ...{ folders, deployment, home, spoke, vendors, nodes, stop },
     seconds: (performance.now() - started) / 1000,
     startNode: async (chosen) => {
       const node = await startOne(chosen)
@@ -165,8 +159,8 @@ async function whole<T>(parts: readonly Promise<T>[]): Promise<T[]> {
   return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
 }
 
-/** Chains, contracts, the measured image and the manifest: what every process of the network then starts from. */
-async function layGround(folders: Folders, closers: Closers, count: number) {
+/** Chains, contracts, the measured images and the manifest: what every process of the network then starts from. */
+async function layGround(folders: Folders, closers: Closers, tees: readonly GuestTee[]) {
   const building = buildEnclave(folders.build)
   building.catch(() => undefined) // Judged where it is awaited, which may be later than it fails.
   const { home, spoke } = await startChains(folders, closers)
@@ -176,29 +170,40 @@ async function layGround(folders: Folders, closers: Closers, count: number) {
     deployHome(home, genesis.members),
     deploySpoke(spoke, homeChainId, genesis.members),
   ])
-  const manufacturer = newManufacturer()
-  const anchor = insecureDevnetAnchor(manufacturer.anchorSpkiSha256)
-  const image = runtimeImage(build, { chainId: homeChainId, contracts, genesis, anchor })
-  const [measurement, ports, collateral] = await Promise.all([
-    measureTd(image).then((td): Hex => `0x${td.measurement}`),
+  const vendors = createVendors()
+  const kinds = devnetTees.filter((tee) => tees.includes(tee))
+  const anchors = kinds.map((tee) => anchorOf(vendors, tee))
+  const imageOf = (tee: GuestTee): RuntimeImage =>
+    runtimeImage(build, { chainId: homeChainId, contracts, genesis, anchors }, tee)
+  const [measurements, ports, collateral] = await Promise.all([
+    Promise.all(kinds.map((tee) => measurementOf(imageOf(tee)))),
     freePorts(verifierRoles.length + nodesMax),
-    serveCollateral(manufacturer),
+    serveVendors(vendors),
     fundAccounts(home, contracts, { chainId: spokeChainId, ...spokeContracts }),
   ])
   closers.push(() => collateral.close())
   const manifests = appNames.map(readManifest)
-  await approve(home, contracts, measurement, manifests)
+  await approve(home, contracts, measurements, manifests)
   const verifiers = verifierRoles.map((role, index) => ({
     address: accountOf(role).address,
     url: `http://127.0.0.1:${ports[index]}`,
   }))
   const nodePorts = ports.slice(verifiers.length)
-  const known = { home, spoke, contracts, spokeContracts, genesis, anchor, measurement, manifests }
-  const deployment = describe({ ...known, verifiers, nodePorts: nodePorts.slice(0, count) })
+  const known = {
+    home,
+    spoke,
+    contracts,
+    spokeContracts,
+    genesis,
+    anchors,
+    measurements,
+    manifests,
+  }
+  const deployment = describe({ ...known, verifiers, nodePorts: nodePorts.slice(0, tees.length) })
   writeFileSync(folders.deploymentFile, encodeDeployment(deployment))
   return {
-    ...{ home, spoke, contracts, manufacturer, image, deployment, nodePorts },
-    network: nodeNetwork(manufacturer, collateral, home, folders),
+    ...{ home, spoke, contracts, vendors, imageOf, deployment, nodePorts },
+    network: nodeNetwork(vendors, collateral.urls, home, folders),
   }
 }
 
@@ -247,12 +252,8 @@ async function startChains(
   return { home, spoke }
 }
 
-function newManufacturer(): Manufacturer {
-  return createManufacturer({
-    seed: new Uint8Array(randomBytes(32)),
-    // An hour ago, so that no block's time lies before the collateral's.
-    now: unixSeconds(Math.floor(Date.now() / 1000) - 3600),
-  })
+async function measurementOf(image: RuntimeImage): Promise<Hex> {
+  return `0x${(await measureGuest(image, image.tee)).measurement}`
 }
 
 function verifierAddresses() {
@@ -263,18 +264,18 @@ function verifierAddresses() {
 function approve(
   home: Chain,
   { appRegistry }: Contracts,
-  measurement: Hex,
+  measurements: readonly Hex[],
   manifests: readonly Json[],
 ): Promise<void> {
   return sendBatch(home, accountOf('governance'), [
-    {
+    ...measurements.map((measurement) => ({
       to: appRegistry,
       data: encodeFunctionData({
         abi: appRegistryAbi,
         functionName: 'setMeasurement',
         args: [measurement, true],
       }),
-    },
+    })),
     ...manifests.map((manifest) => ({
       to: appRegistry,
       data: encodeFunctionData({
@@ -297,8 +298,8 @@ function describe(known: {
   readonly contracts: Contracts
   readonly spokeContracts: SpokeContracts
   readonly genesis: CommitteeSet
-  readonly anchor: DevnetAnchor
-  readonly measurement: Hex
+  readonly anchors: readonly DevnetAnchor[]
+  readonly measurements: readonly Hex[]
   readonly manifests: readonly Json[]
   readonly verifiers: Deployment['verifiers']
   readonly nodePorts: readonly number[]
@@ -309,8 +310,8 @@ function describe(known: {
     home: { chainId: homeChainId, rpcUrl: home.url, contracts },
     spokes: [{ chainId: spokeChainId, rpcUrl: spoke.url, contracts: spokeContracts }],
     genesisCommittee: known.genesis,
-    anchors: [known.anchor],
-    measurements: [known.measurement],
+    anchors: known.anchors,
+    measurements: known.measurements,
     apps: manifests.map((manifest, index) => ({
       name: appNames[index] ?? '',
       id: appId(manifest),
@@ -333,15 +334,13 @@ function describe(known: {
 }
 
 function nodeNetwork(
-  manufacturer: Manufacturer,
-  collateral: CollateralService,
+  vendors: Vendors,
+  collateralUrls: NodeNetwork['collateralUrls'],
   home: Chain,
   folders: Folders,
 ): NodeNetwork {
   return {
-    ...{ manufacturer, folders },
-    // No node of another vendor is there yet to ask the other one.
-    collateralUrls: { intel: collateral.url, amd: collateral.url },
+    ...{ vendors, folders, collateralUrls },
     homeUrl: home.url,
     fromBlock: 0,
     deploymentFile: folders.deploymentFile,

@@ -61,7 +61,8 @@ export async function serveGuestSocket(options: {
   return { socketPath, close: () => close(server) }
 }
 
-const socketPathBytesMax = 107
+/** Most bytes of a unix socket's path. */
+export const socketPathBytesMax = 107
 const connectionsMax = 64
 const bodyBytesMax = 64 * 1024
 

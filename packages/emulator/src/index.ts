@@ -35,14 +35,21 @@ export {
 } from './kernel/tsm-provider.ts'
 export { TsmReports, type TsmReportsOptions } from './kernel/tsm-reports.ts'
 export {
-  launchTd,
-  prepareTd,
-  removeTd,
-  type PreparedTd,
+  launchGuest,
+  prepareGuest,
+  removeGuest,
+  type PreparedGuest,
   type PrepareOptions,
-  type RunningTd,
+  type RunningGuest,
 } from './launch.ts'
 export { createManufacturer, type Manufacturer } from './manufacturer.ts'
+export {
+  measureGuest,
+  type GuestMeasurement,
+  type NitroGuestMeasurement,
+  type SnpGuestMeasurement,
+} from './guest-measurement.ts'
+export { serveEvidence, type GuestEvidence, type GuestTee, type Machine } from './machine.ts'
 export { measureTd, type TdMeasurement } from './measurement.ts'
 export type { Platform, PlatformNames, PlatformOptions } from './platform.ts'
 export type { CertificationType, ForgedParts } from './quote-envelope.ts'
@@ -68,8 +75,8 @@ export type { QuoteRequest, TdRegisters } from './quote.ts'
 export type { EnclaveQuoteRequest } from './sgx-quote.ts'
 export { emulatorFmspc } from './tcb-documents.ts'
 export type { PlatformStatus } from './tcb-levels.ts'
-export type { TdFile, TdImage } from './td-image.ts'
-export type { StartOptions } from './td-process.ts'
+export type { GuestFile, GuestImage } from './guest-image.ts'
+export type { StartOptions } from './guest-process.ts'
 export { serveSnpKeys, type SnpKeyService, type SnpKeyServiceOptions } from './snp/key-service.ts'
 export {
   createSnpManufacturer,

@@ -3,55 +3,55 @@ import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { serveGuestSocket } from './guest-socket.ts'
-import type { Platform } from './platform.ts'
+import { checkImage, manifestText, ownFiles, type GuestImage } from './guest-image.ts'
+import { measureOn, type GuestMeasurement } from './guest-measurement.ts'
+import { endProcess, guestEnvironment, spawnRuntime, type StartOptions } from './guest-process.ts'
+import { serveEvidence, type Machine } from './machine.ts'
 import { copyMeasured } from './measured-copy.ts'
-import { hashFile, measureManifest, type TdMeasurement } from './measurement.ts'
-import { checkImage, manifestText, ownFiles, type TdImage } from './td-image.ts'
-import { endProcess, spawnRuntime, tdEnvironment, type StartOptions } from './td-process.ts'
+import { hashFile } from './measurement.ts'
 
-/** A TD image and the machine it is to run on. */
-export type PrepareOptions = TdImage & {
-  readonly platform: Platform
-  /** A folder of the TD's own, absent or empty. Its path is short: the guest socket lies in it. */
+/** A guest image and the machine it is to run on. */
+export type PrepareOptions = GuestImage & {
+  readonly machine: Machine
+  /** A folder of the guest's own, absent or empty. Its path is short: the guest socket lies in it. */
   readonly directory: string
-  /** Where copies of equal files are shared between TDs. Beside `directory` unless given. */
+  /** Where copies of equal files are shared between guests. Beside `directory` unless given. */
   readonly cacheDirectory?: string
-  /** The machine whose quotes the TD gets: another than its own only to show that this is noticed. Asked for each quote. */
-  readonly insecureQuoteFrom?: () => Platform
+  /** The machine whose evidence the guest gets: another than its own, of the same kind, only to show that this is noticed. */
+  readonly insecureEvidenceFrom?: () => Machine
   /** Emulates although this machine has a real TEE, whose evidence the emulator's might be taken for. */
   readonly insecureEvenThoughARealTeeIsPresent?: boolean
 }
 
-/** A TD that is measured and not started yet. */
-export type PreparedTd = {
-  readonly measurement: TdMeasurement
-  /** Path of the guest socket that the TD will find in `CLOISTER_GUEST_SOCKET`. */
+/** A guest that is measured and not started yet. */
+export type PreparedGuest = {
+  readonly measurement: GuestMeasurement
+  /** Path of the guest socket that the guest will find in `CLOISTER_GUEST_SOCKET`. */
   readonly socketPath: string
-  start(options?: StartOptions): Promise<RunningTd>
+  start(options?: StartOptions): Promise<RunningGuest>
 }
 
-/** A TD that runs. */
-export type RunningTd = {
+/** A guest that runs. */
+export type RunningGuest = {
   readonly process: ChildProcess
-  readonly measurement: TdMeasurement
+  readonly measurement: GuestMeasurement
   readonly socketPath: string
   /** Ends the process (SIGTERM, then SIGKILL after five seconds) and its guest socket. */
   stop(): Promise<void>
 }
 
-/** Measures an image and starts it. See {@link prepareTd}. */
-export async function launchTd(options: PrepareOptions & StartOptions): Promise<RunningTd> {
-  return (await prepareTd(options)).start(options)
+/** Measures an image and starts it. See {@link prepareGuest}. */
+export async function launchGuest(options: PrepareOptions & StartOptions): Promise<RunningGuest> {
+  return (await prepareGuest(options)).start(options)
 }
 
 /**
  * Copies an image into a private folder, measuring the copies. What runs later is these copies.
  *
- * @throws {OperationError} `real-tee` where this machine has a real TEE; `td-image` or `td-file` on a
- *   bad image; `td-directory` where the folder is in use or can't be made.
+ * @throws {OperationError} `real-tee` where this machine has a real TEE; `guest-image` or `guest-file` on a
+ *   bad image; `guest-directory` where the folder is in use or can't be made.
  */
-export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
+export async function prepareGuest(options: PrepareOptions): Promise<PreparedGuest> {
   refuseRealTee(options.insecureEvenThoughARealTeeIsPresent === true, teeDevices)
   checkImage(options)
   const directory = await claimDirectory(options.directory)
@@ -62,16 +62,17 @@ export async function prepareTd(options: PrepareOptions): Promise<PreparedTd> {
     digests.set(name, await copyMeasured(path, join(root, name), cache))
   for (const [name, content] of ownFiles(options))
     await writeFile(join(root, name), content, { mode: 0o400, flag: 'wx' })
-  const measurement = await measureManifest(manifestText(options, digests))
+  const measurement = await measureOn(options.machine.tee, manifestText(options, digests))
   const socketPath = join(directory, 'guest.sock')
-  const start = async (chosen: StartOptions = {}): Promise<RunningTd> => {
-    const env = tdEnvironment(chosen.env ?? {}, socketPath)
+  const start = async (chosen: StartOptions = {}): Promise<RunningGuest> => {
+    const env = guestEnvironment(chosen.env ?? {}, socketPath)
     await verifyCopies(root, measurement.manifest)
-    const guest = await serveGuestSocket({
-      platform: options.platform,
+    const { machine, insecureEvidenceFrom: signedBy } = options
+    const guest = await serveEvidence({
+      machine,
       measurement,
       socketPath,
-      ...(options.insecureQuoteFrom === undefined ? {} : { quoteFrom: options.insecureQuoteFrom }),
+      ...(signedBy === undefined ? {} : { signedBy }),
     })
     try {
       const child = await spawnRuntime(options, directory, env, chosen)
@@ -100,7 +101,7 @@ export function refuseRealTee(insecureAllowed: boolean, devices: readonly string
   if (present === undefined || insecureAllowed) return
   throw new OperationError(
     'real-tee',
-    `Cannot emulate a TD here: this machine has a real TEE (${present}); use its driver, or set insecureEvenThoughARealTeeIsPresent`,
+    `Cannot emulate a guest here: this machine has a real TEE (${present}); use its driver, or set insecureEvenThoughARealTeeIsPresent`,
   )
 }
 
@@ -120,11 +121,11 @@ async function claimDirectory(path: string): Promise<string> {
       return await realpath(path)
     }
   } catch (cause) {
-    throw new OperationError('td-directory', `Cannot make ${path} for a TD`, { cause })
+    throw new OperationError('guest-directory', `Cannot make ${path} for a guest`, { cause })
   }
   throw new OperationError(
-    'td-directory',
-    `Cannot use ${path} for a TD: it is not empty; remove it or name another`,
+    'guest-directory',
+    `Cannot use ${path} for a guest: it is not empty; remove it or name another`,
   )
 }
 
@@ -141,21 +142,21 @@ async function verifyCopies(root: string, manifest: string): Promise<void> {
     const name = relative(root, join(entry.parentPath, entry.name))
     if (entry.isDirectory() || measured.has(name)) continue
     throw new OperationError(
-      'td-file-changed',
-      `Cannot start this TD: ${name} was added to its files after they were measured`,
+      'guest-file-changed',
+      `Cannot start this guest: ${name} was added to its files after they were measured`,
     )
   }
   for (const [name, digest] of measured) {
     const found = await hashFile(join(root, name))
     if (!equalBytes(found, parseHex(digest)))
       throw new OperationError(
-        'td-file-changed',
-        `Cannot start this TD: ${name} was measured as ${digest} and is ${encodeHex(found)} now`,
+        'guest-file-changed',
+        `Cannot start this guest: ${name} was measured as ${digest} and is ${encodeHex(found)} now`,
       )
   }
 }
 
-/** Removes what {@link prepareTd} left in a TD's folder. The cache beside it stays. */
-export async function removeTd(directory: string): Promise<void> {
+/** Removes what {@link prepareGuest} left in a guest's folder. The cache beside it stays. */
+export async function removeGuest(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true })
 }

@@ -12,7 +12,7 @@ import { hashFile, readHashed } from './measurement.ts'
  * Copies of equal files share storage through `cache`, one file per digest, each hashed again before
  * it is used.
  *
- * @throws {OperationError} `td-file` naming the file.
+ * @throws {OperationError} `guest-file` naming the file.
  */
 export async function copyMeasured(source: string, target: string, cache: string): Promise<Bytes> {
   try {
@@ -24,7 +24,7 @@ export async function copyMeasured(source: string, target: string, cache: string
     return cached.digest
   } catch (cause) {
     if (cause instanceof OperationError) throw cause
-    throw new OperationError('td-file', `Cannot copy ${source} into ${target}`, { cause })
+    throw new OperationError('guest-file', `Cannot copy ${source} into ${target}`, { cause })
   }
 }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { replay, runtimeEvent, type TdEvent } from './event-log.ts'
 import type { TdRegisters } from './quote.ts'
-import { checkImage, manifestText, type TdImage } from './td-image.ts'
+import { checkImage, manifestText, type GuestImage } from './guest-image.ts'
 import { bootLog, firmwareMrtd } from './virtual-firmware.ts'
 
 /** What a TD's registers hold once its enclave starts, and the log that explains them. */
@@ -16,11 +16,11 @@ export type TdMeasurement = TdRegisters & {
 }
 
 /**
- * Measures a TD image without running it: what `launchTd` of equal files will report.
+ * Measures a TD image without running it: what `launchGuest` of equal files will report.
  *
- * @throws {OperationError} `td-image` on a bad name, `td-file` on a file that can't be read.
+ * @throws {OperationError} `guest-image` on a bad name, `guest-file` on a file that can't be read.
  */
-export async function measureTd(image: TdImage): Promise<TdMeasurement> {
+export async function measureTd(image: GuestImage): Promise<TdMeasurement> {
   checkImage(image)
   const digests = new Map<string, Bytes>()
   for (const { name, path } of image.files) digests.set(name, await hashFile(path))
@@ -45,13 +45,13 @@ export async function measureManifest(manifest: string): Promise<TdMeasurement> 
 /**
  * SHA-256 of a file, read in pieces.
  *
- * @throws {OperationError} `td-file` naming the file.
+ * @throws {OperationError} `guest-file` naming the file.
  */
 export async function hashFile(path: string): Promise<Bytes> {
   try {
     return await readHashed(path)
   } catch (cause) {
-    throw new OperationError('td-file', `Cannot measure ${path}: it can't be read`, { cause })
+    throw new OperationError('guest-file', `Cannot measure ${path}: it can't be read`, { cause })
   }
 }
 

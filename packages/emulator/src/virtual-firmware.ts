@@ -30,20 +30,20 @@ export function firmwareMrtd(): Bytes {
  */
 export function bootLog(): readonly TdEvent[] {
   return [
-    bootEvent(0, 0x8000000b, 'td_hob', text('hand-off block')),
-    bootEvent(0, 0x8000000a, 'cfv', text('configuration volume')),
+    bootEvent(0, 0x8000000b, 'td_hob', firmwareText('hand-off block')),
+    bootEvent(0, 0x8000000a, 'cfv', firmwareText('configuration volume')),
     ...['SecureBoot', 'PK', 'KEK', 'db', 'dbx'].map((name) =>
-      bootEvent(0, 0x80000001, name, text(`variable ${name}`)),
+      bootEvent(0, 0x80000001, name, firmwareText(`variable ${name}`)),
     ),
     bootEvent(0, 0x00000004, 'separator', new Uint8Array(4)),
     bootEvent(0, 0x80000002, 'BootOrder', littleEndian(0, 2)),
-    bootEvent(1, 0x80000003, 'kernel', text('kernel')),
+    bootEvent(1, 0x80000003, 'kernel', firmwareText('kernel')),
     bootEvent(1, 0x80000007, 'boot-action', encodeUtf8('Calling EFI Application from Boot Option')),
     bootEvent(1, 0x00000004, 'separator', new Uint8Array(4)),
     bootEvent(1, 0x80000007, 'boot-action', encodeUtf8('Exit Boot Services Invocation')),
     bootEvent(1, 0x80000007, 'boot-action', encodeUtf8('Exit Boot Services Returned with Success')),
     bootEvent(2, 0x00000006, 'cmdline', encodeUtf8('console=hvc0 panic=1 cloister.emulator=1')),
-    bootEvent(2, 0x00000006, 'initrd', text('initial file system')),
+    bootEvent(2, 0x00000006, 'initrd', firmwareText('initial file system')),
   ]
 }
 
@@ -52,7 +52,8 @@ const chunkBytes = 256
 const pagesCount = 4
 const firmwareAddress = 0x1_0000_0000 - pagesCount * pageBytes // Firmware ends at 4 GiB.
 
-function text(what: string): Bytes {
+/** What stands for a part of the virtual firmware or kernel. */
+export function firmwareText(what: string): Bytes {
   return encodeUtf8(`Cloister Emulator ${what}, version 1`)
 }
 

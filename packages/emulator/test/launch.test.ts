@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { refuseRealTee } from '../src/launch.ts'
 import {
-  launchTd,
+  launchGuest,
   measureTd,
-  prepareTd,
+  prepareGuest,
   type PrepareOptions,
-  type RunningTd,
+  type PreparedGuest,
+  type RunningGuest,
   type StartOptions,
 } from '../src/index.ts'
 import { machineSeed, testManufacturer, verdict } from './verifier.ts'
@@ -19,7 +20,7 @@ const platform = manufacturer.createPlatform({ machineSeed: machineSeed(1) })
 const nodeBinary = process.execPath
 let shared: string // Copies of the Node binary are shared by all tests.
 let directory: string
-let running: RunningTd[]
+let running: RunningGuest[]
 
 beforeAll(async () => {
   shared = await mkdtemp(join(tmpdir(), 'td-cache-'))
@@ -52,7 +53,7 @@ console.log(JSON.stringify({ answer, config, env: process.env, execPath: process
 async function image(source: string = bundle): Promise<PrepareOptions> {
   await writeFile(join(directory, 'bundle.mjs'), source)
   return {
-    platform,
+    machine: { tee: 'tdx', platform },
     directory: join(directory, 'td'),
     cacheDirectory: shared,
     files: [
@@ -65,7 +66,9 @@ async function image(source: string = bundle): Promise<PrepareOptions> {
   }
 }
 
-async function output(td: RunningTd): Promise<{ code: number | null; out: string; err: string }> {
+async function output(
+  td: RunningGuest,
+): Promise<{ code: number | null; out: string; err: string }> {
   running.push(td)
   const parts = { out: '', err: '' }
   td.process.stdout?.on('data', (chunk) => (parts.out += chunk))
@@ -78,7 +81,7 @@ const piped: StartOptions = { stdio: ['ignore', 'pipe', 'pipe'] }
 
 test('a launched TD gets a quote over its own registers that a third party accepts', async () => {
   const options = await image()
-  const td = await launchTd({
+  const td = await launchGuest({
     ...options,
     ...piped,
     args: ['c0ffee'],
@@ -108,18 +111,23 @@ test('a launched TD gets a quote over its own registers that a third party accep
   ])
 })
 
+function rtmrsOf({ measurement }: PreparedGuest) {
+  if (measurement.tee !== 'tdx') throw new Error('no TD was measured')
+  return measurement.rtmrs
+}
+
 test('a bundle altered by a byte runs with another RTMR3', async () => {
-  const honest = await prepareTd(await image())
-  const altered = await prepareTd({
+  const honest = await prepareGuest(await image())
+  const altered = await prepareGuest({
     ...(await image(`${bundle} `)),
     directory: join(directory, 'td2'),
   })
-  expect(altered.measurement.rtmrs[3]).not.toEqual(honest.measurement.rtmrs[3])
-  expect(altered.measurement.rtmrs.slice(0, 3)).toEqual(honest.measurement.rtmrs.slice(0, 3))
+  expect(rtmrsOf(altered)[3]).not.toEqual(rtmrsOf(honest)[3])
+  expect(rtmrsOf(altered).slice(0, 3)).toEqual(rtmrsOf(honest).slice(0, 3))
 })
 
 test('a source swapped after measuring does not run: the measured copy does', async () => {
-  const td = await prepareTd(await image(`console.log('measured')`))
+  const td = await prepareGuest(await image(`console.log('measured')`))
   await writeFile(join(directory, 'bundle.mjs'), `console.log('swapped')`)
   const { out } = await output(await td.start(piped))
   expect(out).toBe('measured\n')
@@ -127,29 +135,29 @@ test('a source swapped after measuring does not run: the measured copy does', as
 
 test('a copy swapped after measuring stops the start, and names the file', async () => {
   const options = await image(`console.log('measured')`)
-  const td = await prepareTd(options)
+  const td = await prepareGuest(options)
   const copy = join(options.directory, 'root/enclave.mjs')
   await unlink(copy)
   await writeFile(copy, `console.log('swapped')`)
   await expect(td.start(piped)).rejects.toMatchObject({
-    code: 'td-file-changed',
+    code: 'guest-file-changed',
     message: expect.stringContaining('enclave.mjs'),
   })
 })
 
 test('a file added after measuring stops the start, and is named', async () => {
   const options = await image(`console.log('measured')`)
-  const td = await prepareTd(options)
+  const td = await prepareGuest(options)
   await mkdir(join(options.directory, 'root/node_modules'))
   await writeFile(join(options.directory, 'root/node_modules/planted.js'), '')
   await expect(td.start(piped)).rejects.toMatchObject({
-    code: 'td-file-changed',
+    code: 'guest-file-changed',
     message: expect.stringContaining('node_modules/planted.js'),
   })
 })
 
 test('a TD that was killed starts again from the same measured files', async () => {
-  const td = await prepareTd(await image('setInterval(() => {}, 1000)'))
+  const td = await prepareGuest(await image('setInterval(() => {}, 1000)'))
   const first = await td.start()
   running.push(first)
   const ended = new Promise((resolve) => first.process.once('exit', resolve))
@@ -167,14 +175,14 @@ test('a cached copy that was tampered with is not used', async () => {
     ...(await image(`console.log('measured')`)),
     cacheDirectory: join(directory, 'cache'),
   }
-  const { manifest } = (await prepareTd(options)).measurement
+  const { manifest } = (await prepareGuest(options)).measurement
   const digest = manifest
     .split('\n')
     .find((line) => line.endsWith(' enclave.mjs'))!
     .slice(0, 64)
   await unlink(join(directory, 'cache', digest))
   await writeFile(join(directory, 'cache', digest), `console.log('swapped')`)
-  const td = await prepareTd({ ...options, directory: join(directory, 'td2') })
+  const td = await prepareGuest({ ...options, directory: join(directory, 'td2') })
   expect((await output(await td.start(piped))).out).toBe('measured\n')
 })
 
@@ -185,32 +193,32 @@ test('a module outside the image can not be imported, though Node would find it'
     import { createRequire } from 'node:module'
     for (const load of [() => import('planted'), async () => createRequire(import.meta.url)('planted')])
       await load().then(() => console.log('ran'), (error) => console.log(error.message))`
-  const { out } = await output(await launchTd({ ...(await image(imported)), ...piped }))
+  const { out } = await output(await launchGuest({ ...(await image(imported)), ...piped }))
   expect(out).not.toContain('ran')
   expect(out.match(/is not part of the measured image/g)).toHaveLength(2)
 })
 
 test('only CLOISTER_ variables reach a TD', async () => {
-  const td = await prepareTd(await image())
+  const td = await prepareGuest(await image())
   for (const name of ['NODE_OPTIONS', 'LD_PRELOAD', 'NODE_PATH', 'PATH'])
     await expect(td.start({ env: { [name]: 'x' } })).rejects.toThrow(name)
 })
 
 test('a folder in use is refused', async () => {
   const options = await image()
-  await prepareTd(options)
-  await expect(prepareTd(options)).rejects.toMatchObject({ code: 'td-directory' })
+  await prepareGuest(options)
+  await expect(prepareGuest(options)).rejects.toMatchObject({ code: 'guest-directory' })
 })
 
 test('a bundle that does not start ends with its own exit code, and its socket goes with it', async () => {
-  const td = await launchTd({ ...(await image('process.exit(7)')), ...piped })
+  const td = await launchGuest({ ...(await image('process.exit(7)')), ...piped })
   expect((await output(td)).code).toBe(7)
   await td.stop()
   await expect(readFile(td.socketPath)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('a TD is stopped, with its socket', async () => {
-  const td = await launchTd({
+  const td = await launchGuest({
     ...(await image('setInterval(() => {}, 1000); console.log(1)')),
     ...piped,
   })

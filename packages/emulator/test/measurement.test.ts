@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { measureTd, type TdEvent, type TdImage } from '../src/index.ts'
+import { measureTd, type TdEvent, type GuestImage } from '../src/index.ts'
 
 let directory: string
-let image: TdImage
+let image: GuestImage
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cloister-measure-'))
@@ -80,7 +80,7 @@ test('the manifest in the log names every file by its SHA-256, sorted', async ()
 test('a changed byte, name, flag, entry or setting changes RTMR3 and nothing else', async () => {
   const before = await measureTd(image)
   await writeFile(join(directory, 'altered'), 'console.log(2)')
-  const altered: readonly TdImage[] = [
+  const altered: readonly GuestImage[] = [
     { ...image, config: { chain: 2 } },
     { ...image, nodeFlags: ['--no-warnings'] },
     { ...image, entry: 'bin/node' },
@@ -121,7 +121,7 @@ test.for(['../escape', '/absolute', 'a/../b', 'a//b', '', 'new\nline', 'config.j
   'a file named %j is refused',
   async (name) => {
     const files = [...image.files, { name, path: join(directory, 'node') }]
-    await expect(measureTd({ ...image, files })).rejects.toMatchObject({ code: 'td-image' })
+    await expect(measureTd({ ...image, files })).rejects.toMatchObject({ code: 'guest-image' })
   },
 )
 

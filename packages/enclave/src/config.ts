@@ -20,7 +20,7 @@ import type { Address, Hex } from 'viem'
 
 const evidence = objectField({
   tee: oneOf('tdx', 'sev-snp', 'aws-nitro', 'arm-cca'),
-  driver: oneOf('dstack', 'configfs-tsm'),
+  driver: oneOf('dstack', 'configfs-tsm', 'sev-guest', 'nsm'),
   path: textField(107, 1),
 })
 
@@ -134,8 +134,8 @@ const nodeRoots = [
 // Which drivers give which evidence.
 const driversOf: Readonly<Record<EvidenceConfig['tee'], readonly EvidenceConfig['driver'][]>> = {
   tdx: ['dstack', 'configfs-tsm'],
-  'sev-snp': ['configfs-tsm'],
-  'aws-nitro': [],
+  'sev-snp': ['configfs-tsm', 'sev-guest'],
+  'aws-nitro': ['nsm'],
   'arm-cca': ['configfs-tsm'],
 }
 

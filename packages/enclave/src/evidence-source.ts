@@ -15,6 +15,8 @@ import { collectError } from './evidence-drivers/collect-error.ts'
 import { createConfigfsTsmDriver } from './evidence-drivers/configfs-tsm.ts'
 import type { EvidenceDriver } from './evidence-drivers/driver.ts'
 import { createDstackDriver } from './evidence-drivers/dstack.ts'
+import { createNsmDriver } from './evidence-drivers/nsm.ts'
+import { createSevGuestDriver } from './evidence-drivers/sev-guest.ts'
 import type { HostCalls } from './host-calls.ts'
 
 /** What signs evidence for this enclave: of the one kind, by the one driver, that its measured configuration names. */
@@ -53,6 +55,10 @@ function openDriver(name: EvidenceConfig['driver'], path: string): EvidenceDrive
   switch (name) {
     case 'dstack':
       return createDstackDriver({ socketPath: path })
+    case 'sev-guest':
+      return createSevGuestDriver({ socketPath: path })
+    case 'nsm':
+      return createNsmDriver({ socketPath: path })
     case 'configfs-tsm':
     default:
       return createConfigfsTsmDriver({ folder: path })

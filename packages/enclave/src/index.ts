@@ -28,7 +28,9 @@ export {
 } from './evidence-drivers/driver.ts'
 export { createDstackDriver } from './evidence-drivers/dstack.ts'
 export { createGramineDriver, type GramineOptions } from './evidence-drivers/gramine.ts'
+export { createNsmDriver } from './evidence-drivers/nsm.ts'
 export { createNvattestDriver, type NvattestOptions } from './evidence-drivers/nvattest.ts'
+export { createSevGuestDriver } from './evidence-drivers/sev-guest.ts'
 export {
   azureTpm,
   createTpmDriver,

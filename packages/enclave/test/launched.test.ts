@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { unixSeconds } from '@cloister/codec'
-import { createManufacturer, launchTd, measureTd, type RunningTd } from '@cloister/emulator'
+import { createManufacturer, launchGuest, measureTd, type RunningGuest } from '@cloister/emulator'
 import { nodeCollateralField } from '@cloister/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -53,17 +53,20 @@ function imageOf({ files, entry, runtime }: EnclaveBuild, changes: object = {}) 
   }
 }
 
-async function launch(name: string, image: ReturnType<typeof imageOf>): Promise<RunningTd> {
-  return launchTd({
+async function launch(name: string, image: ReturnType<typeof imageOf>): Promise<RunningGuest> {
+  return launchGuest({
     ...image,
-    platform: manufacturer.createPlatform({ machineSeed: new Uint8Array(16).fill(1) }),
+    machine: {
+      tee: 'tdx',
+      platform: manufacturer.createPlatform({ machineSeed: new Uint8Array(16).fill(1) }),
+    },
     directory: join(folder, name),
     args: [join(folder, `${name}.sock`)],
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
 
-function said(td: RunningTd): Promise<string> {
+function said(td: RunningGuest): Promise<string> {
   return new Promise((resolve) => {
     let output = ''
     const take = (part: unknown) => {

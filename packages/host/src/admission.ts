@@ -9,6 +9,7 @@ import {
   objectField,
   sameHex,
   signatureField,
+  unnamedMachineId,
 } from '@cloister/protocol'
 import { zeroAddress } from 'viem'
 
@@ -121,6 +122,7 @@ export class NodeAdmission {
   async #admit(): Promise<void> {
     const { chain, enclave } = this.#context
     const url = this.#context.url()
+    await this.#retireUnnamed(url)
     this.#bundle = await this.#makeBundle()
     const beaconBlock = beaconBlockOf(this.#bundle)
     const { members } = await chain.committee()
@@ -151,6 +153,33 @@ export class NodeAdmission {
       this.#context.log.debug('Somebody else submitted the admission', {
         receiptKey: enclave.hello.receiptKey,
       })
+    }
+  }
+
+  /**
+   * Takes out of the draw what this node was before its enclave was restarted, where its evidence names no machine: nothing else
+   * tells the registry that both are one, and an operator's stake counts for each.
+   */
+  async #retireUnnamed(url: string): Promise<void> {
+    const { chain, enclave, log } = this.#context
+    if (!sameHex(enclave.hello.machineId, unnamedMachineId(enclave.hello.receiptKey))) return
+    const nodeRegistry = { address: chain.contracts.nodeRegistry, abi: nodeRegistryAbi } as const
+    const keys = await chain.chain.read({
+      ...nodeRegistry,
+      functionName: 'nodesOf',
+      args: [chain.account.address],
+    })
+    for (const receiptKey of keys) {
+      const args = [receiptKey] as const
+      const [record, known] = await Promise.all([
+        chain.node(receiptKey),
+        chain.chain.read({ ...nodeRegistry, functionName: 'urlOf', args }),
+      ])
+      if (known !== url || !sameHex(record.machineId, unnamedMachineId(receiptKey))) continue
+      await chain.chain
+        .sender(chain.account)
+        .sendAndWait({ ...nodeRegistry, functionName: 'retire', args })
+      log.info('The key that this node had before is retired', { receiptKey })
     }
   }
 

@@ -1,12 +1,21 @@
 import {
   isAccepted,
+  parseNitroDocument,
   tierOf,
   type Anchor,
   type Appraisal,
   type Appraiser,
   type ClaimsByTee,
 } from '@cloister/attest'
-import { concatBytes, encodeUtf8, parseHex, type Bytes, type UnixSeconds } from '@cloister/codec'
+import {
+  concatBytes,
+  encodeUtf8,
+  MalformedError,
+  parseHex,
+  unixSeconds,
+  type Bytes,
+  type UnixSeconds,
+} from '@cloister/codec'
 import { sha256, type Address, type Hex } from 'viem'
 
 import { policyForGrants, type CollateralFloor } from './attest-policy.ts'
@@ -14,7 +23,7 @@ import { sameHex } from './ids.ts'
 import type { Grant } from './messages.ts'
 import type { ShownEvidence } from './node-evidence.ts'
 import type { Problem } from './problems.ts'
-import { describeTees, inTeeMask, teeNames, type NodeTee } from './tees.ts'
+import { describeTees, inTeeMask, teeNames, type NodeEvidence, type NodeTee } from './tees.ts'
 import { tcbRank } from './tcb.ts'
 
 /** What evidence of a node says. */
@@ -38,6 +47,7 @@ export type NodeDemand = {
   /** The machine id of the node's record; `'any'` only where there is no record yet. */
   readonly machineId: Hex | 'any'
   readonly anchors: readonly Anchor[]
+  /** Time of a block, or of a client's clock. */
   readonly now: UnixSeconds
 }
 
@@ -89,7 +99,7 @@ export async function appraiseNode(
     collateral,
     anchors,
     policy,
-    now,
+    now: judgingTime(evidence, now),
   })
   const refused = rules.filter(({ tees }) => !inTeeMask(evidence.tee, tees))
   const problems: Problem[] = refused.map(({ tees }) => ({
@@ -129,6 +139,23 @@ export async function appraiseNode(
 export function unnamedMachineId(receiptKey: Address): Hex {
   const domain = encodeUtf8('cloister/machine/1\0receipt-key\0')
   return sha256(concatBytes(domain, parseHex(receiptKey, 'receipt key')))
+}
+
+/**
+ * When evidence is judged: at the block's time, or where it says itself that it was signed later, at that time.
+ *
+ * A Nitro document holds its time under AWS's signature, by a certificate that may be seconds old. What it answers stands in
+ * a block, so the document is the younger one, and a chain that is idle for a while must not make it one of the future.
+ */
+function judgingTime(evidence: NodeEvidence, now: UnixSeconds): UnixSeconds {
+  if (evidence.tee !== 'aws-nitro') return now
+  try {
+    const { timestampMilliseconds } = parseNitroDocument(evidence.document)
+    return unixSeconds(Math.max(now, Math.floor(timestampMilliseconds / 1000)))
+  } catch (error) {
+    if (error instanceof MalformedError) return now // Appraising it says where.
+    throw error
+  }
 }
 
 function readShown(tee: NodeTee, claims: NodeClaims, receiptKey: Address): NodeFactsShown {

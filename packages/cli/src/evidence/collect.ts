@@ -12,6 +12,8 @@ const drivers = [
   'gramine',
   'configfs-tsm',
   'dstack',
+  'sev-guest',
+  'nsm',
   'tpm',
   'nvidia-gpu',
   'nvidia-nvswitch',
@@ -22,7 +24,7 @@ export const collectOptions: readonly OptionSpec[] = [
   {
     flags: '--report-data <HEX>',
     about:
-      'what the machine signs over: 64 bytes for gramine, dstack and configfs-tsm (Arm CCA: 32 to 64), 32 for nvidia-gpu and nvidia-nvswitch, 1 to 64 for tpm (many TPMs take 32 at most)',
+      'what the machine signs over: 64 bytes for gramine, dstack, sev-guest and configfs-tsm (Arm CCA: 32 to 64), 1 to 512 for nsm, 32 for nvidia-gpu and nvidia-nvswitch, 1 to 64 for tpm (many TPMs take 32 at most)',
     required: true,
   },
   {

@@ -43,7 +43,7 @@ export function fetchOpened(
  * @throws {OperationError} `search-blind` where a canary is not even found in its owner's folder: then the search shows nothing.
  */
 export function searchLeaks(
-  { folders, image }: Pick<Devnet, 'folders' | 'image'>,
+  { folders, nodes }: Pick<Devnet, 'folders' | 'nodes'>,
   given: {
     readonly canaries: readonly Canary[]
     readonly chains: ChainData
@@ -54,7 +54,7 @@ export function searchLeaks(
   const { canaries, chains, opened, openedObjects } = given
   const needles = needlesOf(canaries)
   const owners = join(folders.root, 'owners')
-  const knownDigests = new Set([...image.digests, ...opened])
+  const knownDigests = new Set([...nodes.flatMap(({ image }) => [...image.digests]), ...opened])
   const options = { knownDigests, erase: openedObjects }
   const network = scanFolder(folders.root, needles, { ...options, except: [owners] })
   const neighbours = readdirSync(owners).map((owner) => {
@@ -95,7 +95,7 @@ function blind({ name }: Canary): OperationError {
 
 /** What the network has written so far, the measured runtime aside. */
 export function readNetworkFiles({ folders }: Pick<Devnet, 'folders'>): Buffer {
-  return Buffer.concat(filesBelow(folders.root, [folders.build, folders.cache, 'td']))
+  return Buffer.concat(filesBelow(folders.root, [folders.build, folders.cache, 'tee']))
 }
 
 function filesBelow(folder: string, except: readonly string[]): readonly Buffer[] {

@@ -30,10 +30,9 @@ export const deadKeeper: Injection = {
     const gone = !isRunning(killed.host.pid)
     const releasedBy = await keepersOf(scene, first.id)
     narrator.phase('the killed node starts again, attests, and gets its shares back')
-    const { image } = devnet
     const back = await devnet.startNode({
       index: killed.index,
-      image,
+      image: killed.image,
       tcb: 'UpToDate',
       hostFaults: [],
     })

@@ -1,5 +1,6 @@
-import type { Manufacturer, Platform } from '@cloister/emulator'
+import type { Machine } from '@cloister/emulator'
 
+import { machineOf, type Vendors } from '../vendors.ts'
 import type { Injection } from './injection.ts'
 import { nobodySlashed, releasesRecorded, runTraining, secondNodeFinished } from './observe.ts'
 
@@ -11,18 +12,18 @@ const evidenceRefused = 4
  */
 const otherMachine = {
   relays: false,
-  quoteFrom: (own: Platform, manufacturer: Manufacturer): Platform => {
-    if (!otherMachine.relays) return own
-    const machineSeed = new TextEncoder().encode('a machine that nobody admitted')
-    return manufacturer.createPlatform({ machineSeed, tcb: 'UpToDate' })
-  },
+  evidenceFrom: (own: Machine, vendors: Vendors): Machine =>
+    otherMachine.relays ? machineOf(vendors, own.tee, 'that nobody admitted', 'UpToDate') : own,
 }
 
-/** The drawn node's attempt quote is genuine but comes from another machine. */
+/**
+ * The drawn node's attempt evidence is genuine but comes from another machine. All nodes are of kinds whose evidence names its
+ * machine: that of a Nitro enclave names none.
+ */
 export const relayedEvidence: Injection = {
   name: 'relayed-evidence',
   expected: 'keepers refuse with signed refusals, attempt 2 finishes on another node',
-  devnet: { quoteFrom: otherMachine.quoteFrom },
+  devnet: { nodes: ['tdx', 'sev-snp', 'tdx'], evidenceFrom: otherMachine.evidenceFrom },
   run: async (scene) => {
     const task = await runTraining(scene, async (_, follower) => {
       otherMachine.relays = true

@@ -20,12 +20,12 @@ export const badMeasurement: Injection = {
     withFourthNode(scene, { image: alteredImage(scene), tcb: 'UpToDate' }, /measurement/i),
 }
 
-/** A fourth node's machine has an outdated TCB. */
+/** A fourth node's machine has an outdated TCB: of the first node's kind, which is Intel's, whose documents say so. */
 export const staleTcb: Injection = {
   name: 'stale-tcb',
   expected: 'the node with an outdated platform is not admitted, and the task runs elsewhere',
   run: (scene) =>
-    withFourthNode(scene, { image: scene.devnet.image, tcb: 'OutOfDate' }, /tcb|OutOfDate/i),
+    withFourthNode(scene, { image: imageOf(scene), tcb: 'OutOfDate' }, /tcb|OutOfDate/i),
 }
 
 async function withFourthNode(
@@ -77,9 +77,17 @@ async function askAll({ devnet }: Scene, node: DevnetNode, reason: RegExp): Prom
   }
 }
 
-/** What the honest nodes run, with one letter of one message changed. */
-function alteredImage({ devnet }: Scene): RuntimeImage {
-  const { image, folders } = devnet
+/** What the first node runs. */
+function imageOf({ devnet }: Scene): RuntimeImage {
+  const [node] = devnet.nodes
+  if (node === undefined) throw new RangeError('Cannot copy a node: there is none')
+  return node.image
+}
+
+/** What an honest node runs, with one letter of one message changed. */
+function alteredImage(scene: Scene): RuntimeImage {
+  const image = imageOf(scene)
+  const { folders } = scene.devnet
   const folder = join(folders.build, 'altered')
   mkdirSync(folder, { recursive: true })
   const files = image.files.map((file) => {

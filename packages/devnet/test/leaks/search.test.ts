@@ -28,7 +28,7 @@ const search = () =>
   searchLeaks(
     {
       folders: makeFolders(root),
-      image: { files: [], runtime: 'node', entry: 'enclave.js', digests: new Set() },
+      nodes: [],
     },
     { canaries, chains: [], opened: new Set(), openedObjects: [] },
   )

@@ -6,7 +6,9 @@ import { detectDrivers, type DetectOptions } from './detect.ts'
 import type { Collected, DriverName, EvidenceDriver } from './driver.ts'
 import { createDstackDriver } from './dstack.ts'
 import { createGramineDriver } from './gramine.ts'
+import { createNsmDriver } from './nsm.ts'
 import { createNvattestDriver } from './nvattest.ts'
+import { createSevGuestDriver } from './sev-guest.ts'
 import { createTpmDriver } from './tpm.ts'
 
 /** What evidence is to be collected. */
@@ -31,12 +33,14 @@ const drivers: ReadonlyMap<DriverName, () => EvidenceDriver> = new Map([
   ['gramine', () => createGramineDriver()],
   ['configfs-tsm', () => createConfigfsTsmDriver()],
   ['dstack', () => createDstackDriver()],
+  ['sev-guest', () => createSevGuestDriver()],
+  ['nsm', () => createNsmDriver()],
   ['tpm', () => createTpmDriver()],
   ['nvidia-gpu', () => createNvattestDriver({ device: 'gpu' })],
   ['nvidia-nvswitch', () => createNvattestDriver({ device: 'nvswitch' })],
 ])
 
-const automatic: readonly DriverName[] = ['gramine', 'configfs-tsm', 'dstack']
+const automatic: readonly DriverName[] = ['gramine', 'configfs-tsm', 'dstack', 'sev-guest', 'nsm']
 
 /**
  * Collects evidence on this machine over `reportData`.

@@ -7,6 +7,8 @@ import { tsmReportFolder } from './configfs-tsm.ts'
 import type { DriverName } from './driver.ts'
 import { dstackSocket } from './dstack.ts'
 import { gramineFolder } from './gramine.ts'
+import { nsmSocket } from './nsm.ts'
+import { sevGuestSocket } from './sev-guest.ts'
 
 /** Whether a driver finds here what it needs. */
 export type Detected = {
@@ -38,6 +40,8 @@ export async function detectDrivers(options: DetectOptions = {}): Promise<readon
     look('gramine', at(`${gramineFolder}/quote`), R_OK),
     look('configfs-tsm', at(tsmReportFolder), R_OK | W_OK | X_OK),
     look('dstack', at(dstackSocket), R_OK | W_OK),
+    look('sev-guest', at(sevGuestSocket), R_OK | W_OK),
+    look('nsm', at(nsmSocket), R_OK | W_OK),
     look('tpm', at('/dev/tpmrm0'), R_OK | W_OK),
     // One program for both kinds of devices: which are there, it says itself.
     look('nvidia-gpu', nvattest, X_OK, at('/dev/nvidia0')),

@@ -6,6 +6,8 @@ export const driverNames = [
   'gramine',
   'configfs-tsm',
   'dstack',
+  'sev-guest',
+  'nsm',
   'tpm',
   'nvidia-gpu',
   'nvidia-nvswitch',

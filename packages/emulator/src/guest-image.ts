@@ -9,10 +9,10 @@ import {
 import { readFileSync } from 'node:fs'
 import { sha256 } from './signing-key.ts'
 
-/** Everything that decides what a virtual TD runs. All of it is measured. */
-export type TdImage = {
-  /** Names are relative paths inside the TD; paths are where the files are read from. */
-  readonly files: readonly TdFile[]
+/** Everything that decides what a virtual guest runs. All of it is measured. */
+export type GuestImage = {
+  /** Names are relative paths inside the guest; paths are where the files are read from. */
+  readonly files: readonly GuestFile[]
   /** The name of the Node binary among the files. */
   readonly runtime: string
   /** The name of the bundle among the files. */
@@ -23,19 +23,22 @@ export type TdImage = {
   readonly config?: Json
 }
 
-/** A file of a TD. */
-export type TdFile = { readonly name: string; readonly path: string }
+/** A file of a guest. */
+export type GuestFile = { readonly name: string; readonly path: string }
 
-/** The files that the emulator itself puts into every TD, by name. Measured like all others. */
-export function ownFiles(image: TdImage): ReadonlyMap<string, Bytes> {
+/** The files that the emulator itself puts into every guest, by name. Measured like all others. */
+export function ownFiles(image: GuestImage): ReadonlyMap<string, Bytes> {
   const { entry, runtime, nodeFlags = [], config = {} } = image
   return new Map([
-    ['config.json', encodeUtf8(canonicalJson(config))],
+    [configName, encodeUtf8(canonicalJson(config))],
     ['launch.json', encodeUtf8(canonicalJson({ entry, nodeFlags, runtime }))],
     ['package.json', encodeUtf8('{"type":"module"}')],
     [importGuardName, new Uint8Array(readFileSync(new URL('import-guard.ts', import.meta.url)))],
   ])
 }
+
+/** The configuration that a guest reads. */
+export const configName = 'config.json'
 
 /** Refuses a module that is not measured. Loaded before the entry. */
 export const importGuardName = 'import-guard.ts'
@@ -43,9 +46,9 @@ export const importGuardName = 'import-guard.ts'
 /**
  * The manifest: one line `sha256 name` for every file, sorted by name. RTMR3 is extended with it.
  *
- * @throws {OperationError} `td-image` on a name twice, or one that leaves the TD.
+ * @throws {OperationError} `guest-image` on a name twice, or one that leaves the guest.
  */
-export function manifestText(image: TdImage, digests: ReadonlyMap<string, Bytes>): string {
+export function manifestText(image: GuestImage, digests: ReadonlyMap<string, Bytes>): string {
   const own = [...ownFiles(image)].map(([name, content]): [string, Bytes] => [
     name,
     sha256(content),
@@ -59,9 +62,9 @@ export function manifestText(image: TdImage, digests: ReadonlyMap<string, Bytes>
 /**
  * Checks names before anything is read.
  *
- * @throws {OperationError} `td-image` naming the file and what is wrong with its name.
+ * @throws {OperationError} `guest-image` naming the file and what is wrong with its name.
  */
-export function checkImage(image: TdImage): void {
+export function checkImage(image: GuestImage): void {
   const names = image.files.map(({ name }) => name)
   if (names.length > filesMax) fail(`${names.length} files, at most ${filesMax} are measured`)
   const taken = new Set(ownFiles(image).keys())
@@ -79,5 +82,5 @@ const filesMax = 1024
 const safeName = /^[A-Za-z0-9._@+-]+(?:\/[A-Za-z0-9._@+-]+)*$/
 
 function fail(detail: string): never {
-  throw new OperationError('td-image', `Cannot measure this TD image: ${detail}`)
+  throw new OperationError('guest-image', `Cannot measure this guest image: ${detail}`)
 }

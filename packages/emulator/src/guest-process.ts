@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { isErrorCode } from './measured-copy.ts'
-import { importGuardName, type TdImage } from './td-image.ts'
+import { importGuardName, type GuestImage } from './guest-image.ts'
 
-/** What the host chooses when it starts a TD. None of it is measured: the enclave trusts none of it. */
+/** What the host chooses when it starts a guest. None of it is measured: the enclave trusts none of it. */
 export type StartOptions = {
   readonly args?: readonly string[]
   /** `CLOISTER_...` variables and `ORT_DISABLE_TELEMETRY`; any other name is refused. */
@@ -15,19 +15,19 @@ export type StartOptions = {
 }
 
 /**
- * All variables that a TD sees.
+ * All variables that a guest sees.
  *
- * @throws {OperationError} `td-environment` naming a variable that may not be passed.
+ * @throws {OperationError} `guest-environment` naming a variable that may not be passed.
  */
-export function tdEnvironment(
+export function guestEnvironment(
   chosen: Readonly<Record<string, string>>,
   socketPath: string,
 ): Record<string, string> {
   const refused = Object.keys(chosen).find((name) => !allowedVariable.test(name))
   if (refused !== undefined)
     throw new OperationError(
-      'td-environment',
-      `Cannot pass ${refused} to a TD: only CLOISTER_ variables reach it; put what matters into the measured config`,
+      'guest-environment',
+      `Cannot pass ${refused} to a guest: only CLOISTER_ variables reach it; put what matters into the measured config`,
     )
   return {
     ...chosen,
@@ -39,12 +39,12 @@ export function tdEnvironment(
 }
 
 /**
- * Starts the runtime of a TD from its measured copies, behind the import guard.
+ * Starts the runtime of a guest from its measured copies, behind the import guard.
  *
- * @throws {OperationError} `td-start` where the system refuses.
+ * @throws {OperationError} `guest-start` where the system refuses.
  */
 export async function spawnRuntime(
-  image: TdImage,
+  image: GuestImage,
   directory: string,
   env: Record<string, string>,
   chosen: StartOptions,
@@ -60,7 +60,9 @@ export async function spawnRuntime(
     } catch (cause) {
       // A child forked meanwhile may hold the copy open for writing for a moment.
       if (!isErrorCode(cause, 'ETXTBSY') || tries === spawnTriesMax)
-        throw new OperationError('td-start', `Cannot start ${image.runtime} of this TD`, { cause })
+        throw new OperationError('guest-start', `Cannot start ${image.runtime} of this guest`, {
+          cause,
+        })
       await sleep(10 * tries)
     }
 }
