@@ -80,6 +80,8 @@ test('what a machine offers is found by looking, and nothing else', async () => 
     ['gramine', 'absent'],
     ['configfs-tsm', 'present'],
     ['dstack', 'present'],
+    ['sev-guest', 'absent'],
+    ['nsm', 'absent'],
     ['tpm', 'absent'],
     ['nvidia-gpu', 'present'],
     ['nvidia-nvswitch', 'absent'],
