@@ -1,7 +1,6 @@
 import { OperationError } from '@cloister/codec'
 import { descendantsOf, signalTree } from '@cloister/io'
 import type { Devnet } from '@cloister/devnet'
-import { teeNames } from '@cloister/protocol'
 
 import type { Answer, CommandSpec, Given, Run } from './command.ts'
 import { takeFolder, type DevnetFolder } from './devnet-folder.ts'
@@ -29,13 +28,14 @@ export const devnetCommands: readonly CommandSpec[] = [
 ]
 
 async function up(given: Given, run: Run): Promise<Answer> {
+  const { devnetTees, readNodes, startDevnet } = await import('@cloister/devnet')
+  const nodes = given.read('nodes', readNodes) ?? devnetTees
   const folder = takeFolder(given.text('dir'), given.flag('reset'))
   const end = new End(folder, run)
   try {
-    const { readNodes, startDevnet } = await import('@cloister/devnet')
     const devnet = await startDevnet({
       folder: folder.path,
-      nodes: readNodes(given.text('nodes') ?? '3'),
+      nodes,
       onPhase: (phase) => {
         end.throwIfAsked()
         run.say(`starting: ${phase}`)
@@ -73,7 +73,7 @@ async function describe({ folders, deployment, seconds, nodes }: Devnet): Promis
     home: { chainId: home.chainId, rpcUrl: home.rpcUrl },
     spoke: spokes.map(({ chainId, rpcUrl }) => ({ chainId, rpcUrl }))[0],
     nodes: nodes.map(({ operator, url, receiptKey, sandbox, image }) => ({
-      tee: teeNames[image.tee],
+      tee: image.tee,
       operator,
       url,
       receiptKey,

@@ -69,7 +69,12 @@ test.for<[string, readonly string[], string]>([
     ['task', 'watch', `0x${'00'.repeat(32)}`, '--deployment', 'x', '--timeout', 'soon'],
     '--timeout "soon"',
   ],
-  ['too many nodes', ['devnet', 'up', '--nodes', '9'], "'9' is invalid"],
+  [
+    'a kind of node that is none',
+    ['devnet', 'up', '--nodes', 'tdx,snp,sgx'],
+    '--nodes "tdx,snp,sgx"',
+  ],
+  ['too many nodes', ['devnet', 'up', '--nodes', '9'], 'name three or four of tdx, snp and nitro'],
 ])('%s exits 2 and says so', async ([, args, said]) => {
   const plain = await here(args)
   expect(plain).toMatchObject({ code: 2, stdout: '' })

@@ -8,5 +8,5 @@ export {
 } from './accounts.ts'
 export type { Folders } from './folders.ts'
 export type { DevnetNode } from './node.ts'
-export { readNodes } from './vendors.ts'
+export { devnetTees, readNodes } from './vendors.ts'
 export { startDevnet, type Devnet, type DevnetOptions } from './up.ts'

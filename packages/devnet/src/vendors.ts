@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import { insecureDevnetAnchor, type DevnetAnchor } from '@cloister/attest'
-import { encodeUtf8, OperationError, unixSeconds } from '@cloister/codec'
+import { encodeUtf8, MalformedError, unixSeconds } from '@cloister/codec'
 import {
   createManufacturer,
   createNitroCloud,
@@ -14,7 +14,7 @@ import {
   type NitroCloud,
   type SnpManufacturer,
 } from '@cloister/emulator'
-import { teeNames, teeOf } from '@cloister/protocol'
+import { teeByName } from '@cloister/protocol'
 
 /** The makers of a devnet's machines, each with a root of its own. What they sign proves nothing about hardware. */
 export type Vendors = {
@@ -37,12 +37,15 @@ const oldSnpTcb = { bootLoader: 10, tee: 1, snp: 0x10, microcode: 0x56 }
 export function createVendors(): Vendors {
   // An hour ago, so that no block's time lies before the collateral's.
   const now = unixSeconds(Math.floor(Date.now() / 1000) - 3600)
-  const seed = () => new Uint8Array(randomBytes(32))
   return {
     intel: createManufacturer({ seed: seed(), now }),
     amd: createSnpManufacturer({ seed: seed(), now }),
     aws: createNitroCloud(seed()),
   }
+}
+
+function seed(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(randomBytes(32))
 }
 
 /** The root of one kind of machines. */
@@ -93,19 +96,20 @@ export async function serveVendors({ intel, amd }: Vendors) {
 /**
  * The kinds of a devnet's nodes: a number of them, of each kind in turn, or their names with commas.
  *
- * @throws {OperationError} `bad-nodes`.
+ * @throws {MalformedError} saying what nodes there are.
  */
 export function readNodes(text: string): readonly GuestTee[] {
   if (/^[34]$/.test(text))
     return Array.from({ length: Number(text) }, (_, index) => devnetTees[index % 3] ?? 'tdx')
   const tees = text.split(',').map((name) => {
-    const tee = teeOf(name.trim())
+    const tee = teeByName(name.trim())
     return devnetTees.find((each) => each === tee)
   })
   const known = tees.filter((tee) => tee !== undefined)
   if (known.length === tees.length && tees.length >= 3 && tees.length <= 4) return known
-  throw new OperationError(
-    'bad-nodes',
-    `Cannot start nodes ${text.slice(0, 80)}: name three or four of ${devnetTees.map((tee) => teeNames[tee]).join(', ')}, with commas (tdx,snp,nitro), or a number, 3 or 4`,
+  throw new MalformedError(
+    'nodes',
+    0,
+    `name three or four of tdx, snp and nitro, with commas, or a number, 3 or 4`,
   )
 }

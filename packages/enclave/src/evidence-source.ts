@@ -3,8 +3,8 @@ import { isAbsolute, resolve } from 'node:path'
 import type { Collateral } from '@cloister/attest'
 import { OperationError, type Bytes } from '@cloister/codec'
 import {
+  isNodeTee,
   nodeCollateralField,
-  nodeTees,
   type NodeEvidence,
   type NodeTee,
   type ShownEvidence,
@@ -76,7 +76,7 @@ export async function showEvidence(
 }
 
 function isOf(evidence: { readonly tee: string }, tee: NodeTee): evidence is NodeEvidence {
-  return evidence.tee === tee && nodeTees.includes(tee)
+  return evidence.tee === tee && isNodeTee(tee)
 }
 
 /** The error of evidence of this machine's own that does not hold. */

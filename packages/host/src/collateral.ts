@@ -1,7 +1,7 @@
 import type { Anchor } from '@cloister/attest'
 import { OperationError, unixSeconds, type Json } from '@cloister/codec'
 import { CollateralFetcher, DocumentClient } from '@cloister/io'
-import { nodeCollateralField, teeNames, type NodeEvidence } from '@cloister/protocol'
+import { nodeCollateralField, sayTees, teeSet, type NodeEvidence } from '@cloister/protocol'
 
 /** Where vendors' documents are fetched: services with the paths of Intel's PCS, version 4, and of AMD's KDS. */
 export type CollateralUrls = { readonly intel: string; readonly amd: string }
@@ -36,7 +36,7 @@ export class CollateralClient {
       const { reject, where } = fetched.appraisal
       throw new OperationError(
         'evidence-refused',
-        `Cannot get collateral for this node's ${teeNames[evidence.tee]} evidence: it is not authentic, ${reject} (${where}); look whether the deployment's anchors are of its vendor`,
+        `Cannot get collateral for this node's evidence of ${sayTees(teeSet([evidence.tee]))}: it is not authentic, ${reject} (${where}); look whether the deployment's anchors are of its vendor`,
       )
     }
     if (evidence.tee === 'sev-snp' && fetched.collateral.amd?.crl === undefined)

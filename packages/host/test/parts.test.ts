@@ -211,7 +211,7 @@ test('for evidence that does not hold nobody is asked', async () => {
   const evidence = { tee: 'tdx', quote: new Uint8Array(1_000) } as const
   await expect(collateralFrom('http://127.0.0.1:9', evidence)).rejects.toMatchObject({
     code: 'evidence-refused',
-    message: expect.stringContaining('tdx evidence: it is not authentic, '),
+    message: expect.stringContaining('Intel TDX: it is not authentic, '),
   })
 })
 

@@ -262,18 +262,20 @@ export {
   nodeCollateralField,
   nodeEvidenceField,
   shownEvidenceField,
+  type NodeEvidence,
   type ShownEvidence,
 } from './node-evidence.ts'
 export {
-  anyTee,
-  describeTees,
-  inTeeMask,
-  nodeTees,
-  teeMask,
-  teeNames,
+  allTees,
+  hasTee,
+  isNodeTee,
+  isTeeSet,
+  sayTees,
+  teeByName,
+  teeNumber,
   teeNumbers,
-  teeOf,
-  type NodeEvidence,
+  teeSet,
+  teesOf,
   type NodeTee,
 } from './tees.ts'
 export { tcbRank, tcbRankMax, tcbStatusesUpTo, type TcbStatus } from './tcb.ts'

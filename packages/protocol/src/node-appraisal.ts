@@ -21,9 +21,9 @@ import { sha256, type Address, type Hex } from 'viem'
 import { policyForGrants, type CollateralFloor } from './attest-policy.ts'
 import { sameHex } from './ids.ts'
 import type { Grant } from './messages.ts'
-import type { ShownEvidence } from './node-evidence.ts'
+import type { NodeEvidence, ShownEvidence } from './node-evidence.ts'
 import type { Problem } from './problems.ts'
-import { describeTees, inTeeMask, teeNames, type NodeEvidence, type NodeTee } from './tees.ts'
+import { hasTee, sayTees, teeNumbers, teeSet, type NodeTee } from './tees.ts'
 import { tcbRank } from './tcb.ts'
 
 /** What evidence of a node says. */
@@ -101,10 +101,10 @@ export async function appraiseNode(
     policy,
     now: judgingTime(evidence, now),
   })
-  const refused = rules.filter(({ tees }) => !inTeeMask(evidence.tee, tees))
+  const refused = rules.filter(({ tees }) => !hasTee(tees, teeNumbers[evidence.tee]))
   const problems: Problem[] = refused.map(({ tees }) => ({
     field: 'tees',
-    detail: `the evidence is of ${teeNames[evidence.tee]}, accepted are ${describeTees(tees)}`,
+    detail: `the evidence is of ${sayTees(teeSet([evidence.tee]))}, accepted is ${sayTees(tees)}`,
   }))
   if (appraisal.authentic === false) {
     const { reject, where } = appraisal

@@ -1,4 +1,13 @@
-import { encodeCollateral, parseCollateral, type Collateral } from '@cloister/attest'
+import {
+  encodeCollateral,
+  parseCollateral,
+  type CcaEvidence,
+  type Collateral,
+  type NitroEvidence,
+  type SgxEvidence,
+  type SnpEvidence,
+  type TdxEvidence,
+} from '@cloister/attest'
 import { encodeHex, MalformedError, parseHex, parseJson, type Bytes } from '@cloister/codec'
 import type { Hex } from 'viem'
 
@@ -13,7 +22,10 @@ import {
 } from './fields.ts'
 import { digestOf } from './ids.ts'
 import { limits } from './limits.ts'
-import { nodeTees, type NodeEvidence, type NodeTee } from './tees.ts'
+import { allTees, teesOf, type NodeTee } from './tees.ts'
+
+/** Evidence that a node may be admitted by: of every kind of TEE that runs a whole enclave. */
+export type NodeEvidence = SgxEvidence | TdxEvidence | SnpEvidence | NitroEvidence | CcaEvidence
 
 /** Evidence of a node, and its vendor's documents. Nothing of it is believed. */
 export type ShownEvidence = { readonly evidence: NodeEvidence; readonly collateral: Collateral }
@@ -63,6 +75,7 @@ const members: Readonly<Record<NodeTee, string>> = {
   'arm-cca': 'token',
 }
 
+const nodeTees = teesOf(allTees)
 const kind = oneOf(...nodeTees)
 const piece = hexBetween(1, limits.evidenceBytesMax)
 

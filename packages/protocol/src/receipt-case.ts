@@ -13,7 +13,7 @@ import { taskOf } from './orders.ts'
 import { compareSlots, proveChain, type ProvenChain } from './proven-chain.ts'
 import type { ReceiptFile } from './receipt-file.ts'
 import { placeOf, receiptFileNeeds } from './receipt-needs.ts'
-import { anyTee } from './tees.ts'
+import { allTees } from './tees.ts'
 
 /**
  * One receipt file on trial. What several facts rest on is worked out once; what rests on something
@@ -133,7 +133,7 @@ export class ReceiptCase {
     const floor = chainCells.floor()
     const postedAt = await this.number(chainCells.task(posting.task).postedAt)
     return appraiseNode(appraise, bundle, {
-      rules: bundle.grants.map((grant) => ({ ...grant, tees: anyTee })),
+      rules: bundle.grants.map((grant) => ({ ...grant, tees: allTees })),
       floor: {
         tcbEvaluationDataNumber: Number(await this.number(floor.tcbEvaluationDataNumber)),
         rootCrlNumber: await this.number(floor.rootCrlNumber),

@@ -15,7 +15,7 @@ import type { ReceiptFile } from './receipt-file.ts'
 import { grantFacts, releaseFacts } from './receipt-grants.ts'
 import { checkBinding, checkPosting, checkReceipt } from './receipts.ts'
 import { signerOf } from './signatures.ts'
-import { teeNames } from './tees.ts'
+import { sayTees, teeSet } from './tees.ts'
 import type { Deployment } from './deployment.ts'
 
 /** What a receipt file can show, in the order in which it is listed. Spec: docs/protocol.md section 13. */
@@ -341,7 +341,7 @@ async function evidenceFact(trial: ReceiptCase): Promise<Finding> {
       ...problems,
       ...differs('measurement', measurement, await trial.word(record.measurement)),
     ],
-    detail: `genuine ${teeNames[bundle.evidence.tee]} evidence, measurement ${measurement}`,
+    detail: `genuine evidence of ${sayTees(teeSet([bundle.evidence.tee]))}, measurement ${measurement}`,
   }
 }
 

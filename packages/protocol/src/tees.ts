@@ -1,58 +1,73 @@
-import type {
-  CcaEvidence,
-  NitroEvidence,
-  SgxEvidence,
-  SnpEvidence,
-  TdxEvidence,
-} from '@cloister/attest'
-
-/** Evidence that a node may be admitted by: of every kind of TEE that runs a whole enclave. */
-export type NodeEvidence = SgxEvidence | TdxEvidence | SnpEvidence | NitroEvidence | CcaEvidence
-
-/** A kind of TEE that a node may stand on. */
-export type NodeTee = NodeEvidence['tee']
-
-/** The number that stands for each kind of TEE in messages and on chain. Spec: docs/protocol.md section 4. */
-export const teeNumbers: Readonly<Record<NodeTee, number>> = {
+/** The TEEs that a set of TEEs can hold, by the name that evidence has. Bit n of a set stands for number n. */
+export const teeNumbers = {
   sgx: 1,
   tdx: 2,
   'sev-snp': 3,
   'aws-nitro': 4,
   'arm-cca': 5,
+} as const
+
+/** A TEE that nodes may run in. */
+export type NodeTee = keyof typeof teeNumbers
+
+/** The set of all TEEs: whoever says it accepts every vendor, also one broken tomorrow. */
+export const allTees = 0b11_1110
+
+const titles: Readonly<Record<NodeTee, string>> = {
+  sgx: 'Intel SGX',
+  tdx: 'Intel TDX',
+  'sev-snp': 'AMD SEV-SNP',
+  'aws-nitro': 'AWS Nitro Enclaves',
+  'arm-cca': 'Arm CCA',
 }
 
-/** Every kind of TEE that a node may stand on, in the order of their numbers. */
-export const nodeTees: readonly NodeTee[] = ['sgx', 'tdx', 'sev-snp', 'aws-nitro', 'arm-cca']
-
-/** What people call each kind of TEE, on the command line and in tables. */
-export const teeNames: Readonly<Record<NodeTee, string>> = {
-  sgx: 'sgx',
-  tdx: 'tdx',
-  'sev-snp': 'snp',
-  'aws-nitro': 'nitro',
-  'arm-cca': 'cca',
+// What people write.
+const shortNames: Readonly<Record<string, NodeTee>> = {
+  snp: 'sev-snp',
+  nitro: 'aws-nitro',
+  cca: 'arm-cca',
 }
 
-/** The kind of TEE of that number or name; undefined where there is none. */
-export function teeOf(named: number | string): NodeTee | undefined {
-  return nodeTees.find((tee) => teeNumbers[tee] === named || teeNames[tee] === named)
+/** Whether a kind of evidence is one that a node can have. */
+export function isNodeTee(tee: string): tee is NodeTee {
+  return Object.hasOwn(teeNumbers, tee)
 }
 
-/** A set of TEEs as one number: bit n stands for TEE number n. */
-export function teeMask(tees: readonly NodeTee[]): number {
-  return tees.reduce((mask, tee) => mask | (1 << teeNumbers[tee]), 0)
+/** The TEE that somebody means by a name, such as `snp` or `sev-snp`; undefined for none. */
+export function teeByName(name: string): NodeTee | undefined {
+  const known = shortNames[name] ?? name
+  return isNodeTee(known) ? known : undefined
 }
 
-/** The set of all TEEs that have a number. */
-export const anyTee: number = teeMask(nodeTees)
-
-/** Whether a TEE is in a set. */
-export function inTeeMask(tee: NodeTee, mask: number): boolean {
-  return (mask & teeMask([tee])) !== 0
+/** The number of a kind of evidence; 0, which is in no set, for one that no node has. */
+export function teeNumber(tee: string): number {
+  return isNodeTee(tee) ? teeNumbers[tee] : 0
 }
 
-/** The names of the TEEs in a set, for people. */
-export function describeTees(mask: number): string {
-  const names = nodeTees.filter((tee) => inTeeMask(tee, mask)).map((tee) => teeNames[tee])
-  return names.length === 0 ? 'none' : names.join(', ')
+/** The set of these TEEs. */
+export function teeSet(tees: readonly NodeTee[]): number {
+  return tees.reduce((set, tee) => set | (1 << teeNumbers[tee]), 0)
+}
+
+/** The TEEs of a set, in the order of their numbers. */
+export function teesOf(set: number): readonly NodeTee[] {
+  return Object.keys(teeNumbers)
+    .filter(isNodeTee)
+    .filter((tee) => hasTee(set, teeNumbers[tee]))
+}
+
+/** Whether a set holds a TEE, by number. */
+export function hasTee(set: number, tee: number): boolean {
+  return tee > 0 && tee < 32 && ((set >>> tee) & 1) === 1
+}
+
+/** Whether a number is a set of TEEs: not empty, and nothing in it that has no name. */
+export function isTeeSet(set: number): boolean {
+  return set !== 0 && (set & ~allTees) === 0 && set <= allTees
+}
+
+/** A set in words, such as `Intel TDX or AMD SEV-SNP`. */
+export function sayTees(set: number): string {
+  const names = teesOf(set).map((tee) => titles[tee])
+  return names.length === 0 ? 'none' : names.join(' or ')
 }

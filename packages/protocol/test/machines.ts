@@ -29,6 +29,7 @@ const register = (value: number): Bytes => new Uint8Array(48).fill(value)
 /** A machine of each kind that a node may stand on. */
 export type TestMachine = {
   readonly name: 'tdx' | 'snp' | 'nitro' | 'cca'
+  readonly title: string
   readonly anchor: DevnetAnchor
   readonly evidence: (reportData: Bytes) => NodeEvidence
   readonly collateral: () => Collateral
@@ -39,6 +40,7 @@ export type TestMachine = {
 export const machines: readonly TestMachine[] = [
   {
     name: 'tdx',
+    title: 'Intel TDX',
     anchor: insecureDevnetAnchor(intel.anchorSpkiSha256),
     evidence: (reportData) => ({
       tee: 'tdx',
@@ -53,6 +55,7 @@ export const machines: readonly TestMachine[] = [
   },
   {
     name: 'snp',
+    title: 'AMD SEV-SNP',
     anchor: insecureDevnetAnchor(amd.anchorSpkiSha256('Genoa')),
     evidence: (reportData) => ({
       tee: 'sev-snp',
@@ -63,6 +66,7 @@ export const machines: readonly TestMachine[] = [
   },
   {
     name: 'nitro',
+    title: 'AWS Nitro Enclaves',
     anchor: insecureDevnetAnchor(aws.anchorSpkiSha256),
     evidence: (userData) => ({
       tee: 'aws-nitro',
@@ -73,6 +77,7 @@ export const machines: readonly TestMachine[] = [
   },
   {
     name: 'cca',
+    title: 'Arm CCA',
     anchor: insecureDevnetAnchor(arm.keySpkiSha256),
     evidence: (challenge) => ({ tee: 'arm-cca', token: arm.token({ challenge }) }),
     collateral: () => ({ deviceKeys: [arm.deviceKey] }),

@@ -4,12 +4,13 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 
 import {
-  anyTee,
+  allTees,
   appraiseNode,
   evidenceBytes,
   evidenceOf,
-  nodeTees,
-  teeMask,
+  sayTees,
+  teeSet,
+  teesOf,
   unnamedMachineId,
   type NodeDemand,
   type ShownEvidence,
@@ -31,7 +32,7 @@ async function demandFor(
   shown: ShownEvidence,
   changes: Partial<NodeDemand> & { readonly tees?: number } = {},
 ): Promise<NodeDemand> {
-  const policy = { measurements: [], tcbFloor: 0, tees: anyTee }
+  const policy = { measurements: [], tcbFloor: 0, tees: allTees }
   const free = {
     rules: [policy],
     floor: { tcbEvaluationDataNumber: 0, rootCrlNumber: 0n, pckCrlNumber: 0n },
@@ -39,7 +40,7 @@ async function demandFor(
   }
   const { shown: seen } = await appraiseNode(appraise, shown, free)
   const measurements = seen === undefined ? [] : [seen.measurement]
-  const { tees = anyTee, ...others } = changes
+  const { tees = allTees, ...others } = changes
   return { ...free, rules: [{ ...policy, measurements, tees }], ...others }
 }
 
@@ -67,9 +68,9 @@ describe.for(machines)('a node on $name', (machine) => {
   })
 
   test('is refused where its kind is not accepted, and for nothing else', async () => {
-    const others = teeMask(nodeTees.filter((tee) => tee !== shown.evidence.tee))
+    const others = teeSet(teesOf(allTees).filter((tee) => tee !== shown.evidence.tee))
     expect(await problemsOf(shown, { tees: others })).toEqual([
-      expect.stringContaining(`the evidence is of ${machine.name}, accepted are`),
+      `tees the evidence is of ${machine.title}, accepted is ${sayTees(others)}`,
     ])
   })
 
@@ -84,7 +85,7 @@ describe.for(machines)('a node on $name', (machine) => {
     expect(problems).toEqual([expect.stringContaining('REPORT_DATA')])
   })
 
-  test.for(nodeTees.filter((tee) => tee !== shown.evidence.tee))(
+  test.for(teesOf(allTees).filter((tee) => tee !== shown.evidence.tee))(
     'is refused where its evidence is called %s',
     async (tee) => {
       const evidence = evidenceOf(tee, evidenceBytes(shown.evidence))
@@ -145,8 +146,8 @@ test('a Nitro document is judged when it was signed where the block is older, an
 test('several demands are met together or not at all', async () => {
   const shown = shownBy(tdx!)
   const { rules } = await demandFor(shown)
-  const strict = rules.map((rule) => ({ ...rule, tees: teeMask(['sev-snp', 'aws-nitro']) }))
+  const strict = rules.map((rule) => ({ ...rule, tees: teeSet(['sev-snp', 'aws-nitro']) }))
   expect(await problemsOf(shown, { rules: [...rules, ...strict] })).toEqual([
-    'tees the evidence is of tdx, accepted are snp, nitro',
+    'tees the evidence is of Intel TDX, accepted is AMD SEV-SNP or AWS Nitro Enclaves',
   ])
 })

@@ -2,7 +2,7 @@ import { appraise, type Appraisal } from '@cloister/attest'
 import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
 import {
   addressField,
-  anyTee,
+  allTees,
   appraiseNode,
   appRegistryAbi,
   hexField,
@@ -95,7 +95,7 @@ export async function appraiseKeeper(
     client.deployment.measurements.some((listed) => sameHex(listed, measurement)),
   )
   const judged = await appraiseNode(appraise, evidence, {
-    rules: [{ ...demand, measurements, tees: anyTee }],
+    rules: [{ ...demand, measurements, tees: allTees }],
     floor: strictest(client, facts.floor),
     reportData: reportData(client.domain, 'KeepBinding', binding),
     receiptKey,

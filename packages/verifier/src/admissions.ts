@@ -10,7 +10,7 @@ import {
 import { describeError, type BlockHead } from '@cloister/io'
 import {
   addressField,
-  anyTee,
+  allTees,
   appraiseNode,
   bytes32Field,
   digestOf,
@@ -184,7 +184,7 @@ export class Admissions {
     const { operator, receiptKey } = given
     const { measurements } = manifest
     return appraiseNode(appraise, given, {
-      rules: [{ measurements, tcbFloor: tcbRankAdmitted, tees: anyTee }],
+      rules: [{ measurements, tcbFloor: tcbRankAdmitted, tees: allTees }],
       floor: await home.floor(beacon.number),
       reportData: reportData(domain, 'NodeBinding', {
         registry: home.contracts.nodeRegistry,

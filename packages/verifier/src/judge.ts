@@ -1,7 +1,7 @@
 import { appraisalDigest, type Anchor, type Appraisal, type Appraiser } from '@cloister/attest'
 import { encodeHex, parseHex, type UnixSeconds } from '@cloister/codec'
 import {
-  anyTee,
+  allTees,
   appraiseNode,
   checkAttemptChain,
   checkBinding,
@@ -271,7 +271,7 @@ async function evidenceProblems(
 ): Promise<{ readonly appraisal: Appraisal<NodeClaims>; readonly problems: readonly Problem[] }> {
   const { domain, anchors, floor, node, postedAt } = facts
   const judged = await appraiseNode(appraise, bundle, {
-    rules: bundle.grants.map((grant) => ({ ...grant, tees: anyTee })),
+    rules: bundle.grants.map((grant) => ({ ...grant, tees: allTees })),
     floor,
     reportData: reportData(domain, 'AttemptBinding', bundle.binding),
     receiptKey: bundle.binding.receiptKey,

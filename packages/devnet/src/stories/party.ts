@@ -98,7 +98,7 @@ export class Party {
       id: ended.id,
       app,
       node,
-      tee: teeOf(this.#setting.devnet, node),
+      tee: teeByName(this.#setting.devnet, node),
       outcome: ended.events.some(({ kind }) => kind === 'settled') ? 'settled' : 'refunded',
       receipt,
       paidWei: paidWei(ended).toString(),
@@ -130,7 +130,7 @@ export async function accepted(follower: TaskFollower): Promise<void> {
 /** Grants, for an order that needs several. */
 export type Grants = readonly SignedGrant[]
 
-function teeOf({ nodes }: Devnet, receiptKey: string): string {
+function teeByName({ nodes }: Devnet, receiptKey: string): string {
   const node = nodes.find((each) => sameHex(each.receiptKey, receiptKey))
   return node === undefined ? 'none' : 'tdx, emulated'
 }

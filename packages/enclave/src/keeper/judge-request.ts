@@ -1,6 +1,6 @@
 import { parseHex } from '@cloister/codec'
 import {
-  anyTee,
+  allTees,
   checkBinding,
   checkOrder,
   checkOrderGrants,
@@ -191,7 +191,7 @@ export async function judgeAttemptEvidence(
     return unfit('the fresh key is not the one in the binding')
 
   return judgeEvidence(appraiser, config, bundle, {
-    rules: bundle.grants.map((each) => ({ ...each, tees: anyTee })),
+    rules: bundle.grants.map((each) => ({ ...each, tees: allTees })),
     floor: await facts.floor(view),
     reportData: reportData(config.domain, 'AttemptBinding', binding),
     receiptKey: binding.receiptKey,

@@ -1,7 +1,7 @@
 import { parseHex, OperationError, type Bytes } from '@cloister/codec'
 import {
   addressField,
-  anyTee,
+  allTees,
   bytes32Field,
   hexField,
   integerField,
@@ -113,7 +113,7 @@ export async function requireNewcomer(
     asset: asked.asset,
   }
   const evidence = await judgeEvidence(appraiser, config, asked, {
-    rules: [{ ...policy, tees: anyTee }],
+    rules: [{ ...policy, tees: allTees }],
     floor: await facts.floor(view),
     reportData: reportData(config.domain, 'KeepBinding', binding),
     receiptKey: asked.receiptKey,
