@@ -70,3 +70,12 @@ export { Secret } from './secret.ts'
 export { systemErrorCode } from './system-error.ts'
 export { evidenceFromBytes, readEvidence, type FoundEvidence } from './evidence/read-evidence.ts'
 export { makeFolder, writeEvidence } from './evidence/write-evidence.ts'
+export { openFolderStore } from './stores/folder-store.ts'
+export { openIpfsGateway } from './stores/ipfs-gateway.ts'
+export {
+  openReadableStore,
+  openWritableStore,
+  parseStoreAddress,
+  type StoreAddress,
+} from './stores/open-store.ts'
+export { openS3Store, type S3Place } from './stores/s3-store.ts'

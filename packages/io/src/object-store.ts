@@ -170,6 +170,11 @@ export class ObjectStore {
     return true
   }
 
+  /** The objects that are held, in no order. */
+  async list(): Promise<readonly string[]> {
+    return listDigests(this.#folder)
+  }
+
   /** Removes objects stored before `olderThanMs` (Unix milliseconds) that `keep` does not name. */
   async collect(olderThanMs: number, keep: ReadonlySet<string> = new Set()): Promise<number> {
     let removed = 0

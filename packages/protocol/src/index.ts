@@ -180,6 +180,8 @@ export {
   verifyPayoutProof,
   type Payout,
 } from './payouts.ts'
+export { contentDigest, contentId } from './content-id.ts'
+export { storedBytesMax, type PartRange, type PartStore, type ReadableStore } from './part-store.ts'
 export { AnswerError, wireError, wireErrorField, type WireError } from './peer-errors.ts'
 export {
   createPeer,
