@@ -113,7 +113,11 @@ export function readState(path: string): string {
   return readText(path, { what: 'state', bytesMax: stateBytesMax, secret: true })
 }
 
-function keepersOf({ deployment }: Client, chosen: readonly string[]): readonly KeeperAddress[] {
+/** Three keepers: those that were named, or the deployment's first three nodes. @throws {OperationError} `usage`. */
+export function keepersOf(
+  { deployment }: Client,
+  chosen: readonly string[],
+): readonly KeeperAddress[] {
   const { nodes } = deployment
   const keepers =
     chosen.length === 0

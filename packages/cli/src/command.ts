@@ -1,6 +1,7 @@
 import { MalformedError } from '@cloister/codec'
 import { Command, Option } from 'commander'
 
+import type { ProgressStreams } from './progress.ts'
 import { usageError } from './usage-error.ts'
 
 /** What a command found out. With `--json` `value` is the last line of standard output, else `text` is all of it. */
@@ -20,6 +21,8 @@ export type Run = {
   readonly json: boolean
   /** Tells the person something that is not data. */
   readonly say: (line: string) => void
+  /** Where progress is shown; nowhere if it shall be quiet. */
+  readonly progress: (quiet: boolean) => ProgressStreams
   /** Hands out one piece of a stream: a line of JSON, or a line of text. */
   readonly emit: (answer: Answer) => void
 }

@@ -18,6 +18,7 @@ process.stdout.on('error', () => process.exit()) // Whoever read it has read eno
 const exit = await runCli(process.argv.slice(2), {
   data: (line) => process.stdout.write(`${line}\n`),
   talk: (line) => process.stderr.write(`${line}\n`),
+  ...(process.stderr.isTTY ? { draw: (line) => process.stderr.write(`\r\u001B[K${line}`) } : {}),
 })
 // Sockets that are kept for a next request would hold the process; what was written is written.
 process.exit(exit)

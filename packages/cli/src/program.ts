@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { accountCommands } from './account.ts'
 import { appCommands } from './app.ts'
 import { provenanceCommands } from './asset-provenance.ts'
+import { sealingCommands } from './asset-sealing.ts'
 import { assetCommands } from './asset.ts'
 import { addNoun, toJsonLine, type Answer, type CommandSpec, type Runner } from './command.ts'
 import { dataCommands } from './data.ts'
@@ -26,7 +27,7 @@ const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
   [
     'asset',
     'Sealed data sets, models, parameters and records',
-    [...assetCommands, ...provenanceCommands],
+    [...assetCommands, ...sealingCommands, ...provenanceCommands],
   ],
   ['grant', 'Permissions that owners sign', grantCommands],
   ['order', 'Work that a requester pays for', orderCommands],
@@ -47,6 +48,8 @@ Data goes to standard output, talk to standard error. Secrets are read from file
 export type Streams = {
   readonly data: (line: string) => void
   readonly talk: (line: string) => void
+  /** Writes over the last line of talk; there where somebody looks at a terminal. */
+  readonly draw?: (line: string) => void
 }
 
 /** Runs one command line; gives the exit code. */
@@ -58,6 +61,11 @@ export async function runCli(argv: readonly string[], streams: Streams): Promise
     const answer = await spec.run(given, {
       json,
       say: streams.talk,
+      progress: (quiet) => ({
+        say: quiet ? () => undefined : streams.talk,
+        draw: quiet ? () => undefined : streams.draw,
+        now: () => performance.now(),
+      }),
       emit: print,
     })
     if (answer !== undefined && answer.silent !== true) print(answer)

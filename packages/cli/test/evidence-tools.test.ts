@@ -156,7 +156,9 @@ test('a fetch that takes longer says what it waits for', async () => {
   vi.useFakeTimers()
   try {
     const said: string[] = []
-    const run = { json: false, say: (line: string) => said.push(line), emit: () => {} }
+    const say = (line: string) => said.push(line)
+    const progress = () => ({ say, draw: undefined, now: () => 0 })
+    const run = { json: false, say, progress, emit: () => {} }
     const { promise, resolve } = Promise.withResolvers<number>()
     const waiting = withProgress(run, async (log) => {
       log.debug('A service is asked', { url: 'https://kds.example', attempt: 2, attemptsMax: 4 })

@@ -84,3 +84,7 @@ export {
   type TrainingPlan,
   type TrainingSettings,
 } from './training-settings.ts'
+export { readerOf, type DataReader } from './formats/data-reader.ts'
+export type { ColumnSummary, DataSummary, TensorSummary } from './formats/data-summary.ts'
+export { recognizeData } from './formats/recognize-data.ts'
+export { sayData } from './formats/say-summary.ts'

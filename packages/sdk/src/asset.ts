@@ -172,8 +172,8 @@ export function three<T>(items: readonly T[]): readonly [T, T, T] {
   return [first, second, third]
 }
 
-// Spec: docs/protocol.md section 2a.
-function assetContext(owner: Address, salt: Hex): Bytes {
+/** What an asset's ciphertext is bound to. Spec: docs/protocol.md section 2a. */
+export function assetContext(owner: Address, salt: Hex): Bytes {
   return concatBytes(
     encodeUtf8('cloister/asset/1\0'),
     parseHex(owner, 'owner'),

@@ -1,5 +1,6 @@
 export { appIdOf, checkManifest, isAppListed, type App } from './apps.ts'
 export {
+  assetContext,
   openAsset,
   openAssetStream,
   sealAsset,
@@ -74,9 +75,13 @@ export { SecretBytes } from './secret-bytes.ts'
 export {
   isRegistered,
   shareAsset,
+  resumeSharing,
+  shareSealed,
   type KeeperAddress,
   type ShareAssetOptions,
+  type ShareSealedOptions,
   type SharedAsset,
+  type StoredObject,
 } from './share-asset.ts'
 export {
   depositShare,
@@ -95,6 +100,7 @@ export {
   type TaskState,
   type WatchOptions,
 } from './task.ts'
+export { nodeStore } from './node-store.ts'
 export { fetchObject, fetchSealed, uploadObject, uploadSealed, type Upload } from './upload.ts'
 export { generateEnvelopeKeyPair, serializeEnvelopePrivateKey } from '@cloister/seal'
 export {

@@ -108,6 +108,23 @@ export async function getObject(
   )
 }
 
+/** Whether a store says that it holds an object itself. @throws as {@link askPeer}. */
+export async function hasObject(fetch: Fetch, store: string, digest: Hex): Promise<boolean> {
+  const url = objectUrl(store, digest)
+  let response: Response
+  try {
+    const signal = AbortSignal.timeout(answerMs)
+    response = await fetch(url, { method: 'HEAD', redirect: 'error', credentials: 'omit', signal })
+  } catch (cause) {
+    throw unreachable(url, cause)
+  }
+  if (response.ok) return true
+  if (response.status === 404) return false
+  throw sdkError('peer-refused', `Cannot use ${url}: it refuses with ${response.status}`, {
+    retryable: response.status >= 500 || response.status === 429,
+  })
+}
+
 /** Where a store has an object. */
 function objectUrl(store: string, digest: Hex): string {
   return peerUrl(store, `/v1/objects/${digest.slice(2).toLowerCase()}`)

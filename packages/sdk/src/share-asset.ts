@@ -2,7 +2,7 @@ import type { Bytes } from '@cloister/codec'
 import { sameHex } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
-import { sealAsset, three, type AssetSecrets } from './asset.ts'
+import { sealAsset, secretsOf, three, type AssetSecrets } from './asset.ts'
 import { accountOf, type Client } from './client.ts'
 import { appraiseKeeper, type AppraisedKeeper } from './keeper.ts'
 import { assetOnChain, registerAsset, signKeeperPolicy, type KeeperRule } from './registry.ts'
@@ -15,13 +15,23 @@ import { uploadSealed } from './upload.ts'
 export type KeeperAddress = { readonly operator: Address; readonly url: string }
 
 /** What {@link shareAsset} does its work with. */
-export type ShareAssetOptions = {
+export type ShareAssetOptions = ShareSealedOptions & {
   /** What is sealed. Not needed any more once a state was saved. */
   readonly plaintext: Bytes | (() => Promise<Bytes>)
-  /** Three of them, in the order of the share index. */
-  readonly keepers: readonly KeeperAddress[]
   /** At least two. */
   readonly stores: readonly string[]
+}
+
+/** An object that was sealed and stored elsewhere: what it is called, and the key that opens it. */
+export type StoredObject = Pick<AssetSecrets, 'owner' | 'root' | 'salt' | 'dataKey'> & {
+  /** Where it is, as its owner names the places. */
+  readonly stores: readonly string[]
+}
+
+/** What {@link shareSealed} does its work with. */
+export type ShareSealedOptions = {
+  /** Three of them, in the order of the share index. */
+  readonly keepers: readonly KeeperAddress[]
   readonly rule?: Omit<KeeperRule, 'operators'>
   readonly metadataHash?: Hex
   /**
@@ -52,14 +62,53 @@ export type SharedAsset = AssetSecrets & {
  * @throws {OperationError} `keeper-refused`, `store-refused`, `asset-incomplete`, `wrong-owner`, `no-account`, `peer-unreachable`,
  * `peer-refused`, `peer-malformed`, `chain-down`, `reverted`.
  */
-export async function shareAsset(client: Client, options: ShareAssetOptions): Promise<SharedAsset> {
+export function shareAsset(client: Client, options: ShareAssetOptions): Promise<SharedAsset> {
+  return share(client, options, (owner, keepers) => begin(client, owner, keepers, options))
+}
+
+/**
+ * Registers what was sealed and stored before, of any size, and gives each keeper its share. Run it again with the saved state
+ * after any failure. @throws as {@link shareAsset}.
+ */
+export function shareSealed(
+  client: Client,
+  object: StoredObject,
+  options: ShareSealedOptions,
+): Promise<SharedAsset> {
+  return share(client, options, async (owner, keepers) => {
+    const { salt, root, dataKey, stores } = object
+    if (!sameHex(owner, object.owner))
+      throw sdkError(
+        'wrong-owner',
+        `Cannot register the object ${root}: it was sealed for ${object.owner}, the account is ${owner}; connect with the owner's account`,
+      )
+    const secrets = await secretsOf(client, owner, salt, root, dataKey)
+    return prepared(client, keepers, options, secrets, () => Promise.resolve(stores))
+  })
+}
+
+/** Goes on with the saved state of {@link shareAsset} or {@link shareSealed}. @throws as they. */
+export function resumeSharing(
+  client: Client,
+  options: ShareSealedOptions & { readonly resume: string },
+): Promise<SharedAsset> {
+  return share(client, options, () => {
+    throw new RangeError('There is a saved state')
+  })
+}
+
+async function share(
+  client: Client,
+  options: ShareSealedOptions,
+  start: (owner: Address, keepers: readonly KeeperAddress[]) => Promise<ShareState>,
+): Promise<SharedAsset> {
   const owner = accountOf(client, 'share an asset').address
   const keepers = three(options.keepers)
-  const start =
+  const begun =
     options.resume === undefined
-      ? await begin(client, owner, keepers, options)
+      ? await start(owner, keepers)
       : await parseShareState(client, options.resume)
-  let state = checkState(start, owner, keepers)
+  let state = checkState(begun, owner, keepers)
   client.onProgress({ step: 'register', detail: `asset ${state.secrets.asset}` })
   await registerAsset(client, state.secrets, state.keeperPolicy.policy, options.metadataHash)
   for (const index of [0, 1, 2] as const) {
@@ -80,34 +129,45 @@ export async function isRegistered(client: Client, asset: Hex): Promise<boolean>
   return (await assetOnChain(client, asset)) !== undefined
 }
 
-// Until the state is saved nothing is on chain: a run that ends before that leaves only bytes that nobody can open.
 async function begin(
   client: Client,
   owner: Address,
   keepers: readonly KeeperAddress[],
   options: ShareAssetOptions,
 ): Promise<ShareState> {
-  const { plaintext, rule } = options
+  const { plaintext } = options
   client.onProgress({ step: 'seal', detail: 'under a fresh key' })
   const bytes = typeof plaintext === 'function' ? await plaintext() : plaintext
   const { list, parts, readPart, ...secrets } = await sealAsset(client, bytes, { owner })
+  return prepared(client, keepers, options, secrets, async () => {
+    client.onProgress({
+      step: 'upload',
+      detail: `${list.bytes} sealed bytes in ${parts.length} parts`,
+    })
+    const sealed = { list, readPart, root: secrets.root }
+    return (await uploadSealed(client, sealed, options.stores)).stores
+  })
+}
+
+// Until the state is saved nothing is on chain: a run that ends before that leaves only bytes that nobody can open.
+async function prepared(
+  client: Client,
+  keepers: readonly KeeperAddress[],
+  { rule, save }: ShareSealedOptions,
+  secrets: AssetSecrets,
+  upload: () => Promise<readonly string[]>,
+): Promise<ShareState> {
   const operators = keepers.map(({ operator }) => operator)
   const keeperPolicy = await signKeeperPolicy(client, secrets.asset, { ...rule, operators })
   // A keeper that would be refused is better known before anything is stored and registered.
   for (const keeper of keepers) await appraise(client, keeper, secrets.asset, keeperPolicy)
-  client.onProgress({
-    step: 'upload',
-    detail: `${list.bytes} sealed bytes in ${parts.length} parts`,
-  })
-  const sealed = { list, readPart, root: secrets.root }
-  const { stores } = await uploadSealed(client, sealed, options.stores)
   const state = {
     secrets,
     keeperPolicy,
-    stores,
+    stores: await upload(),
     acknowledgements: [undefined, undefined, undefined],
   } as const
-  await options.save(encodeShareState(client, state))
+  await save(encodeShareState(client, state))
   return state
 }
 

@@ -25,25 +25,27 @@ export async function startS3Server() {
   const requests: string[] = []
   const refused: string[] = []
   const server = createServer((request, response) => {
-    void readAll(request).then((body) => {
-      requests.push(`${request.method} ${request.url}`)
-      const problem = signatureProblem(request, body)
-      if (problem !== undefined) {
-        refused.push(problem)
-        fail(response, 403, 'SignatureDoesNotMatch')
-        return
-      }
-      if (faults.unavailable > 0) {
-        faults.unavailable--
-        fail(response, 503, 'SlowDown')
-        return
-      }
-      answer(request, body, response)
-    })
+    // Whoever is killed in the middle of a request gets no answer.
+    readAll(request).then(
+      (body) => take(request, body, response),
+      () => response.destroy(),
+    )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
+
+  function take(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+    requests.push(`${request.method} ${request.url}`)
+    const problem = signatureProblem(request, body)
+    if (problem !== undefined) {
+      refused.push(problem)
+      fail(response, 403, 'SignatureDoesNotMatch')
+    } else if (faults.unavailable > 0) {
+      faults.unavailable--
+      fail(response, 503, 'SlowDown')
+    } else answer(request, body, response)
+  }
 
   function answer(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     const url = new URL(request.url ?? '/', 'http://x')
