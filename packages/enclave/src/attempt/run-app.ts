@@ -7,6 +7,7 @@ import { runEngine } from '../drivers/run-engine.ts'
 import { InputUnreadable } from '../engine/client.ts'
 import { applyOutputPolicy } from '../outputs/output-policy.ts'
 import { handOutMilliseconds } from '../outputs/hand-out-time.ts'
+import { probeControlGroups } from '../sandbox/control-group.ts'
 
 /** A row for every driver: a driver prepares its bundle, starts a command line in the sandbox and speaks its own protocol with it. */
 const drivers: Readonly<Record<AppManifest['driver'], AppDriverRun | undefined>> = {
@@ -47,6 +48,8 @@ export async function runApp(runtime: AppRuntime, run: AppRun): Promise<AppResul
 export function requireDriver({ sandbox }: Pick<AppRuntime, 'sandbox'>, app: AppManifest): void {
   if (sandbox === 'none' && app.driver !== 'onnx')
     refuse('it has code of its own, and bubblewrap does not run on this node')
+  if (app.driver === 'rootfs' && !probeControlGroups())
+    refuse('it may start processes, and this node may not make control groups')
   if (app.accelerator !== 'none') refuse(`it needs an accelerator, and this node has none`)
 }
 

@@ -43,6 +43,14 @@ export function createControlGroup(
   }
 }
 
+/** Whether this process may make control groups: tried once, with a group that nothing joins. */
+export function probeControlGroups(): boolean {
+  const limits = { memoryBytes: 2 ** 26, processesMax: 8, cpus: 1 }
+  const group = createControlGroup(`cloister-probe-${process.pid}`, limits)
+  group?.remove()
+  return group !== undefined
+}
+
 // Spec: Linux Documentation/admin-guide/cgroup-v2.rst.
 function createUnified(name: string, limits: Limits, place: ControlGroupPlace): ControlGroup {
   const own = join(place.root, ownPath(place, ''))

@@ -32,7 +32,7 @@ let runs = 0
 /**
  * Starts `program` under bubblewrap, or under Node's permission model alone where `kind` is `none`: that only for the
  * engine, whose code is ours. Limits are the kernel's where this process may make control groups, unless `watched` asks for
- * the watchdog that stands in for them.
+ * the watchdog that stands in for them. A program that may start processes runs under control groups only.
  *
  * @throws {OperationError} `sandbox-failed`, where it does not start.
  */
@@ -44,6 +44,12 @@ export async function runSandboxed(
 ): Promise<Sandboxed> {
   const name = `cloister-app-${process.pid}-${runs++}`
   const group = watched ? undefined : createControlGroup(name, limits)
+  // Ten looks a second are too few for what doubles at each fork, and the whole machine would pay.
+  if (group === undefined && program.profile === 'native')
+    throw new OperationError(
+      'sandbox-failed',
+      'Cannot run a program that may start processes: this node may not make control groups; give its enclave a cgroup of its own',
+    )
   try {
     const started =
       kind === 'bubblewrap'
@@ -104,6 +110,8 @@ function watch(
   const look = setInterval(() => {
     // A process's own limit does not count what the processes that it started spend.
     if ((group?.cpuSeconds() ?? 0) > limits.cpuSeconds) kill('time')
+    // The kernel kills one process for memory; the others of the app go with it.
+    if (group?.memoryExceeded() === true) kill('memory')
     if (group !== undefined) return
     const use = measureTree(processId)
     if (use.residentBytes > limits.memoryBytes) kill('memory')

@@ -26,12 +26,13 @@ const roomy: SandboxLimits = {
 }
 
 /** Runs a script inside and gives back how it ended and what it wrote. */
-async function inside(script: string, limits: Partial<SandboxLimits> = {}) {
+async function inside(script: string, limits: Partial<SandboxLimits> = {}, watched = false) {
   const from = join(folder, `${Math.random()}.mjs`)
   writeFileSync(from, script)
   const files = [{ from, to: '/app/probe.mjs' }]
   const program = nodeProgram({ node, files, entry: '/app/probe.mjs' })
-  const run = await runSandboxed(program, { ...roomy, ...limits }, 'bubblewrap')
+  const run = await runSandboxed(program, { ...roomy, ...limits }, 'bubblewrap', watched)
+  if (watched) expect(run.limitedBy).toBe('watchdog')
   let output = ''
   run.output.on('data', (part) => (output += String(part)))
   run.input.end()
@@ -126,16 +127,25 @@ describe.skipIf(kind === 'none')('inside the sandbox', () => {
     expect(others.filter((path) => !/^\/(dev\/null|proc\/|app\/)/.test(path))).toEqual([])
   })
 
-  test('a program that takes too much memory is killed, and said to be', async () => {
-    const { end, output } = await inside(
-      `const held = []; for (;;) { held.push(Buffer.alloc(16 << 20, 1)); if (held.length > 60) { process.stdout.write('survived'); break } }`,
-      { memoryBytes: 128 << 20 },
-    )
-    expect(end).toEqual({ kind: 'killed', by: 'memory' })
-    expect(output).toBe('')
-  })
+  const holders = [
+    ['control groups', false],
+    ['the watchdog', true],
+  ] as const
 
-  test('threads without end are stopped', async () => {
+  test.for(holders)(
+    'held by %s, a program that takes too much memory is killed, and said to be',
+    async ([, watched]) => {
+      const { end, output } = await inside(
+        `const held = []; for (;;) { held.push(Buffer.alloc(16 << 20, 1)); if (held.length > 60) { process.stdout.write('survived'); break } }`,
+        { memoryBytes: 128 << 20 },
+        watched,
+      )
+      expect(end).toEqual({ kind: 'killed', by: 'memory' })
+      expect(output).toBe('')
+    },
+  )
+
+  test.for(holders)('held by %s, threads without end are stopped', async ([, watched]) => {
     const { end, output } = await inside(
       `import { Worker } from 'node:worker_threads'
        let started = 0
@@ -143,25 +153,33 @@ describe.skipIf(kind === 'none')('inside the sandbox', () => {
          w.on('online', () => { started++; more() }); w.on('error', () => { process.stdout.write('stopped ' + started, () => process.exit(3)) }) }
        more()`,
       { processesMax: 24 },
+      watched,
     )
     expect(end.kind === 'killed' || output.startsWith('stopped')).toBe(true)
     expect(Number(/\d+/.exec(output)?.[0] ?? 0)).toBeLessThan(24)
   })
 
-  test('a program that does not end is killed at its time, with all its threads', async () => {
-    const began = performance.now()
-    const { end } = await inside(`for (;;);`, { wallSeconds: 1 })
-    expect(end).toEqual({ kind: 'killed', by: 'time' })
-    expect(performance.now() - began).toBeLessThan(4000)
-    expect(processesRunning('/app/probe.mjs')).toBe(0)
-  })
+  test.for(holders)(
+    'held by %s, a program that does not end is killed at its time, with all its threads',
+    async ([, watched]) => {
+      const began = performance.now()
+      const { end } = await inside(`for (;;);`, { wallSeconds: 1 }, watched)
+      expect(end).toEqual({ kind: 'killed', by: 'time' })
+      expect(performance.now() - began).toBeLessThan(4000)
+      expect(processesRunning('/app/probe.mjs')).toBe(0)
+    },
+  )
 
-  test('a program that spends its processor time is stopped', async () => {
-    const began = performance.now()
-    const { end } = await inside(`for (;;);`, { cpuSeconds: 1 })
-    expect(end).toEqual({ kind: 'killed', by: 'signal' })
-    expect(performance.now() - began).toBeLessThan(8000)
-  })
+  test.for(holders)(
+    'held by %s, a program that spends its processor time is stopped',
+    async ([, watched]) => {
+      const began = performance.now()
+      const { end } = await inside(`for (;;);`, { cpuSeconds: 1 }, watched)
+      expect(end.kind).toBe('killed')
+      expect(end).not.toMatchObject({ by: 'us' })
+      expect(performance.now() - began).toBeLessThan(8000)
+    },
+  )
 
   test('the scratch folder is small', async () => {
     const { output } = await inside(
