@@ -46,9 +46,9 @@ export function createControlGroup(
 /** Whether this process may make control groups: tried once, with a group that nothing joins. */
 export function probeControlGroups(): boolean {
   const limits = { memoryBytes: 2 ** 26, processesMax: 8, cpus: 1 }
-  const group = createControlGroup(`cloister-probe-${process.pid}`, limits)
-  group?.remove()
-  return group !== undefined
+  const made = createControlGroup(`cloister-probe-${process.pid}`, limits)
+  made?.remove()
+  return made !== undefined
 }
 
 // Spec: Linux Documentation/admin-guide/cgroup-v2.rst.
