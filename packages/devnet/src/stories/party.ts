@@ -98,7 +98,7 @@ export class Party {
       id: ended.id,
       app,
       node,
-      tee: teeByName(this.#setting.devnet, node),
+      tee: teeOf(this.#setting.devnet, node),
       outcome: ended.events.some(({ kind }) => kind === 'settled') ? 'settled' : 'refunded',
       receipt,
       paidWei: paidWei(ended).toString(),
@@ -130,9 +130,9 @@ export async function accepted(follower: TaskFollower): Promise<void> {
 /** Grants, for an order that needs several. */
 export type Grants = readonly SignedGrant[]
 
-function teeByName({ nodes }: Devnet, receiptKey: string): string {
+function teeOf({ nodes }: Devnet, receiptKey: string): string {
   const node = nodes.find((each) => sameHex(each.receiptKey, receiptKey))
-  return node === undefined ? 'none' : 'tdx, emulated'
+  return node === undefined ? 'none' : `${node.image.tee}, emulated`
 }
 
 function paidWei({ events }: FollowedTask): bigint {
