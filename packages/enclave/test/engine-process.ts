@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { parseManifest, type AppManifest } from '@cloister/learn'
 import { askEngine } from '../src/engine/client.ts'
+import type { FederatedStage } from '../src/engine/federated-stage.ts'
 import type { EngineInput, EngineMessage } from '../src/engine/messages.ts'
 
 /** The manifest of one of the project's own apps. */
@@ -17,6 +18,7 @@ export type EngineCommand = {
   readonly cwd: string
   readonly onProgress?: (done: number, total: number) => void
   readonly recordsMin?: number
+  readonly stage?: FederatedStage
 }
 
 /** What an engine did. */

@@ -36,7 +36,8 @@ const rolesOf: Readonly<
 > = {
   train: { needed: ['data', 'parameters'], known: ['data', 'parameters', 'model'] },
   infer: { needed: ['model', 'record'], known: ['model', 'record'] },
-  federated: { needed: ['data', 'parameters'], known: ['data', 'parameters', 'model'] },
+  // Data are the members'; the coordinator's order has the plan alone.
+  federated: { needed: ['parameters'], known: ['data', 'parameters'] },
   chat: { needed: ['model'], known: ['model', 'parameters'] },
   run: undefined,
 }

@@ -50,7 +50,12 @@ export {
 export { modelLimits } from './model-limits.ts'
 export { initialParameters, networkOf } from './networks.ts'
 export type { Network } from './network.ts'
-export { fitNormalisation, noNormalisation, type Normalisation } from './normalisation.ts'
+export {
+  fitNormalisation,
+  givenNormalisation,
+  noNormalisation,
+  type Normalisation,
+} from './normalisation.ts'
 export { readInitializers } from './onnx-initializers.ts'
 export { onnxLimits, scanOnnx, type OnnxSummary } from './onnx-structure.ts'
 export { scanLimits, scanModel, type ScannedModel } from './onnx-scan.ts'
@@ -76,6 +81,7 @@ export {
 export { pool, type Table } from './table.ts'
 export { accuracy, normalisationOf, train, type Trained, type TrainingOptions } from './training.ts'
 export { openTrainingData } from './training-data.ts'
+export { trainedModel } from './trained-model.ts'
 export { trainingGraph, type TrainingGraph, type TrainingRecipe } from './training-graph.ts'
 export {
   parseTrainingPlan,

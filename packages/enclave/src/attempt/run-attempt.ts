@@ -11,16 +11,18 @@ import {
 import { generateEnvelopeKeyPair, type EnvelopePrivateKey } from '@cloister/seal'
 import type { Hex } from 'viem'
 
-import type { AppRuntime } from '../drivers/driver.ts'
+import type { AppResult, AppRuntime } from '../drivers/driver.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { writeObject } from '../object-store.ts'
 import { collectShares } from './collect-shares.ts'
+import { federatedEngine } from './federated-engine.ts'
 import { Lease } from './lease.ts'
 import { makeEvidence } from './make-evidence.ts'
 import { closeInputs, openInput, type SealedInput } from './open-inputs.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
 import { requireDriver, runApp } from './run-app.ts'
+import { runFederated } from './run-federated.ts'
 import { sealOutput } from './seal-output.ts'
 import type { Shown, ShownEvidence } from './shown-evidence.ts'
 
@@ -47,7 +49,7 @@ export async function runAttempt(
   let output
   try {
     memory.countRun(task, attempt)
-    const result = await runApp(runtime, { manifest: prepared.manifest, inputs, recordsMin: 0 })
+    const result = await compute(context, runtime, { shown, inputs, lease })
     host.progress(task, 'ran')
     await lease.require()
     output = await sealOutput(context, prepared, result)
@@ -71,6 +73,25 @@ export async function runAttempt(
   memory.forget(task, attempt)
   host.progress(task, 'signed')
   return { receipt: messageToJson('Receipt', receipt), receiptSignature, bundleDigest }
+}
+
+async function compute(
+  context: EnclaveContext,
+  runtime: AppRuntime,
+  given: {
+    readonly shown: Shown
+    readonly inputs: readonly SealedInput[]
+    readonly lease: Lease
+  },
+): Promise<AppResult> {
+  const { shown, inputs, lease } = given
+  const { manifest } = shown.prepared
+  if (manifest.kind !== 'federated') return runApp(runtime, { manifest, inputs, recordsMin: 0 })
+  const [plan] = inputs.filter(({ role }) => role === 'parameters')
+  if (plan === undefined) throw new RangeError('A federated app has its plan')
+  const data = inputs.filter(({ role }) => role === 'data')
+  const engine = federatedEngine(runtime, manifest, data, 0)
+  return runFederated(context, shown, { plan: await plan.read(0, plan.size), engine, lease })
 }
 
 async function show(

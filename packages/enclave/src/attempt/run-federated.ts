@@ -1,7 +1,8 @@
 import { OperationError, type Bytes } from '@cloister/codec'
-import { encodeBundle, messageDigest, sameHex } from '@cloister/protocol'
+import { encodeBundle } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
+import type { AppResult } from '../drivers/driver.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { Channel } from '../federation/channel.ts'
 import { coordinate } from '../federation/coordinator.ts'
@@ -10,8 +11,8 @@ import { judgePeer, partyOf, readWhole } from '../federation/judge-peer.ts'
 import { takePart } from '../federation/member.ts'
 import { parseFederatedPlan, type FederatedPlan } from '../federation/plan.ts'
 import { writeObject } from '../object-store.ts'
+import type { Lease } from './lease.ts'
 import type { PreparedAttempt } from './prepare-attempt.ts'
-import type { AppResult } from '../drivers/driver.ts'
 import type { Shown } from './shown-evidence.ts'
 
 /** What the engine does for a federation, each in a sandbox of its own. */
@@ -40,10 +41,9 @@ const contentBytesMax = 80 * 2 ** 20
 export async function runFederated(
   context: EnclaveContext,
   { prepared, evidence, freshKey }: Shown,
-  planBytes: Bytes,
-  engine: FederatedEngine,
+  given: { readonly plan: Bytes; readonly engine: FederatedEngine; readonly lease: Lease },
 ): Promise<AppResult> {
-  const plan = parseFederatedPlan(planBytes)
+  const plan = parseFederatedPlan(given.plan)
   const place = placeOf(prepared)
   const { host, config, identity } = context
   const bundle = await writeObject(host, encodeBundle({ ...evidence, releases: [] }))
@@ -69,8 +69,9 @@ export async function runFederated(
     },
     contentBytesMax,
   )
-  const given = { context, prepared, channel, plan, place, engine }
-  return own.role === 'coordinator' ? lead(given) : follow(given)
+  const { engine, lease } = given
+  const known = { context, prepared, channel, plan, place, engine, lease }
+  return own.role === 'coordinator' ? lead(known) : follow(known)
 }
 
 type Given = {
@@ -80,6 +81,7 @@ type Given = {
   readonly plan: FederatedPlan
   readonly place: ReturnType<typeof placeOf>
   readonly engine: FederatedEngine
+  readonly lease: Lease
 }
 
 async function lead({ context, prepared, channel, plan, engine }: Given): Promise<AppResult> {
@@ -97,7 +99,7 @@ async function lead({ context, prepared, channel, plan, engine }: Given): Promis
   return engine.assemble(parameters, result.weights)
 }
 
-async function follow({ context, prepared, channel, plan, place, engine }: Given) {
+async function follow({ context, channel, plan, place, engine, lease }: Given) {
   const { federation, parameters } = plan
   const initial = await engine.initial(parameters)
   let last = initial
@@ -117,24 +119,9 @@ async function follow({ context, prepared, channel, plan, place, engine }: Given
       }
     },
     coordinator: () => context.host.coordinator(place.app, place.plan),
-    checkLease: () => requireLease(context, prepared),
+    checkLease: () => lease.require(),
   })
   return engine.assemble(parameters, last)
-}
-
-// Revocation counts from the chain's head, and so does an attempt that was superseded.
-async function requireLease(context: EnclaveContext, prepared: PreparedAttempt): Promise<void> {
-  const { chain, facts, config } = context
-  const view = await chain.fresh()
-  for (const { facts: asset, grant, grantDigest } of prepared.assets)
-    if (await facts.grantRevoked(view, asset.owner, grantDigest, grant.nonce))
-      throw new OperationError('lease-ended', 'Cannot go on: a grant of this task was revoked')
-  const { attempt, orderDigest } = await facts.task(view, prepared.task, 'head')
-  const isCurrent =
-    attempt === prepared.attempt &&
-    sameHex(orderDigest, messageDigest(config.domain, 'Order', prepared.order))
-  if (!isCurrent)
-    throw new OperationError('lease-ended', 'Cannot go on: the chain runs another attempt')
 }
 
 // The plan is the last asset of every order of a federated app, and its grant says which federation it is.

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { assert, MalformedError, OperationError, type Bytes } from '@cloister/codec'
 import type { AppManifest } from '@cloister/learn'
+import { manifestOfStage, type FederatedStage } from './federated-stage.ts'
 import { encodeFrame, FrameDecoder } from './frame.ts'
 import {
   engineLimits,
@@ -17,6 +18,8 @@ export type EnginePipes = { readonly stdin: Writable; readonly stdout: Readable 
 /** What an engine is asked beside its app and inputs. */
 export type EngineAsk = {
   readonly recordsMin?: number
+  /** For an app of kind `federated`. */
+  readonly stage?: FederatedStage
   readonly onProgress?: (done: number, total: number) => void
 }
 
@@ -29,7 +32,7 @@ export class InputUnreadable extends Error {
 }
 
 /**
- * Asks a started engine to run `app` and waits for its last message, handing it the ranges of inputs that it asks for. The
+ * Asks a started engine to run an app and waits for its last message, handing it the ranges of inputs that it asks for. The
  * engine is believed nothing: sizes, ranges and counts are checked against manifest and inputs, and progress only goes up. Killing the
  * process on time is the caller's.
  *
@@ -39,17 +42,18 @@ export class InputUnreadable extends Error {
  */
 export async function askEngine(
   pipes: EnginePipes,
-  app: AppManifest,
+  whole: AppManifest,
   given: readonly EngineInput[],
-  { recordsMin = 0, onProgress = () => {} }: EngineAsk = {},
+  { recordsMin = 0, stage, onProgress = () => {} }: EngineAsk = {},
 ): Promise<Exclude<EngineMessage, { kind: 'progress' }>> {
+  const app = stage === undefined ? whole : manifestOfStage(whole, stage)
   // A child that dies early breaks the pipe: that shows up as missing output, with a better name.
   pipes.stdin.on('error', () => {})
   const inputs = await Promise.all(given.map(inlineWhereSmall))
   await write(
     pipes.stdin,
     encodeFrame(
-      writeEngineRequest(app, inputs, recordsMin),
+      writeEngineRequest(whole, inputs, recordsMin, stage),
       ...inputs.flatMap((input) => ('bytes' in input ? [input.bytes] : [])),
     ),
   )

@@ -6,6 +6,7 @@ import {
   type AppManifest,
   type AppRole,
 } from '@cloister/learn'
+import { federatedStages, manifestOfStage, type FederatedStage } from './federated-stage.ts'
 import type { Frame } from './frame.ts'
 
 /** One input of an app that is there as a whole. */
@@ -24,7 +25,10 @@ export type EngineInput = InlineInput | RangedInput
 
 /** What the engine is asked to do. */
 export type EngineRequest = {
+  /** In a stage of a federated app: as the engine sees it then. */
   readonly app: AppManifest
+  /** Undefined but for an app of kind `federated`. */
+  readonly stage: FederatedStage | undefined
   /** Fewest rows that all data together must have, or nothing is made of them. */
   readonly recordsMin: number
   readonly inputs: readonly RangedInput[]
@@ -97,7 +101,9 @@ export function readEngineRequest(
 ): EngineRequest {
   const fields = new JsonFields(frame.json, 'request')
   fields.whole('version', engineProtocolVersion, engineProtocolVersion)
-  const app = readManifest(fields.value('app'))
+  const whole = readManifest(fields.value('app'))
+  const stage = readStage(fields, whole)
+  const app = stage === undefined ? whole : manifestOfStage(whole, stage)
   const recordsMin = fields.whole('recordsMin', 0, 0xffff_ffff)
   const roles = app.inputs.map(({ role }) => role)
   const listed = fields.list('inputs', { min: 1, max: inputsMax }, (item, path) => {
@@ -118,7 +124,7 @@ export function readEngineRequest(
       bytes?.slice(offset, offset + length) ?? ask({ kind: 'read', input, offset, length })
     return { role, size, read }
   })
-  return { app, recordsMin, inputs }
+  return { app, stage, recordsMin, inputs }
 }
 
 /** The JSON of a request. Its payload is the bytes of the inline inputs in the same order. */
@@ -126,10 +132,12 @@ export function writeEngineRequest(
   app: AppManifest,
   inputs: readonly EngineInput[],
   recordsMin: number,
+  stage?: FederatedStage,
 ): Json {
   return {
     version: engineProtocolVersion,
     app: manifestJson(app),
+    stage: stage ?? null,
     recordsMin,
     inputs: inputs.map((input) =>
       'bytes' in input
@@ -137,6 +145,17 @@ export function writeEngineRequest(
         : { role: input.role, size: input.size, inline: false },
     ),
   }
+}
+
+function readStage(fields: JsonFields, { kind }: AppManifest): FederatedStage | undefined {
+  const stage = fields.value('stage')
+  const found = federatedStages.find((each) => each === stage)
+  if (
+    (found === undefined) !== (stage === null) ||
+    (kind === 'federated') !== (found !== undefined)
+  )
+    throw new MalformedError('request.stage', 0, 'expected a stage for a federated app, else null')
+  return found
 }
 
 /** The JSON of a message. A result's payload is its outputs' bytes in the same order. */

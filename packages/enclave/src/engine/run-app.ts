@@ -1,25 +1,18 @@
 import { encodeUtf8, MalformedError, parseUtf8, type Bytes } from '@cloister/codec'
 import {
   encodeInference,
-  openTrainingData,
   parseCsv,
   parseTrainingPlan,
-  poolSources,
   predict,
   scanModel,
   train,
   type AppManifest,
-  type AppRole,
-  type BatchSource,
   type Runtime,
 } from '@cloister/learn'
 import { EngineFailure } from './failure.ts'
-import {
-  engineLimits,
-  type EngineMessage,
-  type EngineRequest,
-  type RangedInput,
-} from './messages.ts'
+import { hasHeader, openData, single } from './request-inputs.ts'
+import { runFederatedStage } from './run-federated.ts'
+import type { EngineMessage, EngineRequest } from './messages.ts'
 
 /** Called as work goes on, with a share of it in percent. */
 export type OnProgress = (percent: number) => void
@@ -34,6 +27,8 @@ export async function runApp(
   runtime: Runtime,
   onProgress: OnProgress,
 ): Promise<EngineMessage> {
+  if (request.stage !== undefined)
+    return runFederatedStage(request, request.stage, runtime, onProgress)
   return request.app.kind === 'train'
     ? runTraining(request, runtime, onProgress)
     : runInference(request, runtime)
@@ -48,18 +43,7 @@ async function runTraining(
   const plan = EngineFailure.guard('bad-parameters', parameters.index, () =>
     parseTrainingPlan(parseUtf8(parameters.bytes, 'parameters')),
   )
-  const header = hasHeader(app, 'data')
-  const sources: BatchSource[] = []
-  for (const [index, { role, size, read }] of inputs.entries())
-    if (role === 'data')
-      sources.push(
-        await EngineFailure.guardAsync('bad-data', index, () =>
-          openTrainingData(plan.model, { bytes: size, read }, { header }),
-        ),
-      )
-  const source = poolSources(sources)
-  if (source.rows < recordsMin)
-    throw new EngineFailure('too-few-records', `The data have fewer than ${recordsMin} rows`)
+  const source = await openData({ app, inputs, recordsMin }, plan.model)
   const trained = await EngineFailure.guardAsync('bad-parameters', parameters.index, () =>
     train(plan, source, runtime, {
       entropy: (bytes) => crypto.getRandomValues(bytes),
@@ -132,25 +116,4 @@ function guarded(runtime: Runtime): Runtime {
 
 function refuse(cause: unknown): never {
   throw new MalformedError('model', 0, 'ONNX Runtime refuses it', { cause })
-}
-
-async function single(
-  inputs: readonly RangedInput[],
-  role: AppRole,
-): Promise<{ readonly index: number; readonly bytes: Bytes }> {
-  const index = inputs.findIndex((input) => input.role === role)
-  const input = inputs[index]
-  if (input === undefined) throw new MalformedError('request.inputs', 0, `no input of role ${role}`)
-  return { index, bytes: await readWhole(input) }
-}
-
-async function readWhole({ size, read }: RangedInput): Promise<Bytes> {
-  const whole = new Uint8Array(size)
-  for (let offset = 0; offset < size; offset += engineLimits.readBytesMax)
-    whole.set(await read(offset, Math.min(engineLimits.readBytesMax, size - offset)), offset)
-  return whole
-}
-
-function hasHeader(app: AppManifest, role: AppRole): boolean {
-  return app.inputs.find((input) => input.role === role)?.header ?? false
 }

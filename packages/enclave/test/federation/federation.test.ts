@@ -10,9 +10,9 @@ import {
   dropoutsField,
   encodeContent,
   encodeRoundStart,
-  floatsToBytes,
   rosterField,
 } from '../../src/federation/content.ts'
+import { floatsToBytes } from '../../src/engine/floats.ts'
 import { Network, word, type Enclave } from './network.ts'
 
 const federation = {
