@@ -68,6 +68,7 @@ const ofOthers: Readonly<Record<string, ExitCode>> = {
   usage,
   interrupted,
   'source-changed': usage,
+  'asset-unknown': notFound,
   'object-absent': notFound,
   'store-unreachable': unreachable,
   'file-missing': usage,

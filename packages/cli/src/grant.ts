@@ -111,6 +111,12 @@ export const grantCommands: readonly CommandSpec[] = [
   },
 ]
 
+/** `cloister asset grant` and `revoke`: what `grant sign` and `grant revoke` do, found where an owner looks for it. */
+export const grantingCommands: readonly CommandSpec[] = grantCommands.flatMap((spec) => {
+  if (spec.usage === 'sign') return [{ ...spec, usage: 'grant' }]
+  return spec.usage.startsWith('revoke') ? [spec] : []
+})
+
 /** Reads a signed grant's file. @throws {MalformedError} naming the file's field. */
 export function readGrant(client: Client, path: string) {
   return parseSignedGrant(client, readText(path, { what: 'grant', bytesMax: limits.bodyBytesMax }))

@@ -3,14 +3,17 @@ import { Command, CommanderError } from 'commander'
 import { accountCommands } from './account.ts'
 import { appCommands } from './app.ts'
 import { provenanceCommands } from './asset-provenance.ts'
+import { eraseCommands } from './asset-erase.ts'
 import { sealingCommands } from './asset-sealing.ts'
+import { showCommands } from './asset-show.ts'
+import { usesCommands } from './asset-uses.ts'
 import { assetCommands } from './asset.ts'
 import { addNoun, toJsonLine, type Answer, type CommandSpec, type Runner } from './command.ts'
 import { dataCommands } from './data.ts'
 import { devnetCommands } from './devnet.ts'
 import { evidenceCommands } from './evidence.ts'
 import { exitCodes, failureOf, type Failure } from './exit-codes.ts'
-import { grantCommands } from './grant.ts'
+import { grantCommands, grantingCommands } from './grant.ts'
 import { keyCommands } from './key.ts'
 import { orderCommands } from './order.ts'
 import { outputCommands } from './output.ts'
@@ -27,7 +30,15 @@ const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
   [
     'asset',
     'Sealed data sets, models, parameters and records',
-    [...assetCommands, ...sealingCommands, ...provenanceCommands],
+    [
+      ...sealingCommands,
+      ...showCommands,
+      ...grantingCommands,
+      ...usesCommands,
+      ...eraseCommands,
+      ...assetCommands,
+      ...provenanceCommands,
+    ],
   ],
   ['grant', 'Permissions that owners sign', grantCommands],
   ['order', 'Work that a requester pays for', orderCommands],

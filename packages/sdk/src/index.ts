@@ -110,3 +110,6 @@ export {
   parseReceiptFile,
   verifyReceiptFile,
 } from '@cloister/protocol'
+export { assetUses, type AssetUse, type UsesOptions } from './asset-uses.ts'
+export { eraseAsset, type Erasure, type KeeperErasure } from './erase-asset.ts'
+export { usesColumns, usesCsv, usesJson, usesRow, type UsesRow } from './uses-report.ts'
