@@ -3,11 +3,22 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { insecureDevnetAnchor } from '@cloister/attest'
+import { appraise, insecureDevnetAnchor, strictPolicy } from '@cloister/attest'
 import { OperationError, unixSeconds } from '@cloister/codec'
-import { createManufacturer } from '@cloister/emulator'
+import {
+  createManufacturer,
+  createNitroCloud,
+  createSnpManufacturer,
+  serveSnpKeys,
+} from '@cloister/emulator'
 import { ObjectStore, sha256Of } from './objects.ts'
-import { cloisterDomain, messageDigest, type Message, type NodeEvidence } from '@cloister/protocol'
+import {
+  cloisterDomain,
+  messageDigest,
+  nodeCollateralField,
+  type Message,
+  type NodeEvidence,
+} from '@cloister/protocol'
 import { zeroHash, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -213,6 +224,44 @@ test('for evidence that does not hold nobody is asked', async () => {
     code: 'evidence-refused',
     message: expect.stringContaining('Intel TDX: it is not authentic, '),
   })
+})
+
+test('an SNP report gets AMD’s certificates and list, and a Nitro document needs nothing', async () => {
+  const now = unixSeconds(Math.floor(Date.now() / 1000))
+  const seed = new Uint8Array(32).fill(3)
+  const amd = createSnpManufacturer({ seed, now: unixSeconds(now - 3600) })
+  const keys = await serveSnpKeys(amd)
+  const machineSeed = new Uint8Array(16)
+  const platform = amd.createPlatform({ machineSeed, line: 'Genoa' })
+  const report = platform.report({
+    measurement: new Uint8Array(48),
+    reportData: new Uint8Array(64),
+  })
+  const cloud = createNitroCloud(seed)
+  const document = cloud.startEnclave({ enclaveSeed: machineSeed }).document({ now })
+  const roots = [amd.anchorSpkiSha256('Genoa'), cloud.anchorSpkiSha256]
+  const urls = { intel: 'http://127.0.0.1:9', amd: keys.url }
+  const client = new CollateralClient(
+    urls,
+    roots.map((root) => insecureDevnetAnchor(root)),
+  )
+  const evidence = { tee: 'sev-snp', report } as const
+  const fetched = nodeCollateralField('sev-snp').parse(await client.get(evidence), 'collateral')
+  const appraisal = await appraise(evidence, {
+    collateral: fetched,
+    anchors: roots.map((root) => insecureDevnetAnchor(root)),
+    policy: strictPolicy({ measurements: 'any', reportData: 'any', machineIds: 'any' }),
+    now,
+  })
+  expect(appraisal).toMatchObject({ authentic: true, reasons: [] })
+  expect(await client.get({ tee: 'aws-nitro', document })).toEqual({})
+  await keys.close()
+  // Without its service the certificate is kept, and its address named where it is not.
+  const other = new CollateralClient(
+    { ...urls, amd: 'http://127.0.0.1:9' },
+    roots.map((root) => insecureDevnetAnchor(root)),
+  )
+  await expect(other.get(evidence)).rejects.toMatchObject({ code: 'collateral-unavailable' })
 })
 
 const manufacturer = createManufacturer({

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
 
-import { parseHex, type Json } from '@cloister/codec'
-import type { Platform, TdMeasurement } from '@cloister/emulator'
+import { parseHex, unixSeconds, type Json } from '@cloister/codec'
+import type { NitroEnclave, Platform, TdMeasurement } from '@cloister/emulator'
 import { createHttpApp, fetchJson, readJsonBody, serveHttp, type HttpServer } from '@cloister/io'
 import {
   createPeer,
@@ -10,6 +10,7 @@ import {
   messageDigest,
   messageToJson,
   reportData,
+  unnamedMachineId,
   type Admission,
   type Domain,
   type Handler,
@@ -31,18 +32,26 @@ export async function startEnclaveStandIn(options: {
   readonly platform: Platform
   readonly measured: TdMeasurement
   readonly sandbox?: string
+  /** Gives documents of a Nitro enclave, which name no machine, in place of quotes. */
+  readonly nitro?: NitroEnclave
 }) {
-  const { domain, nodeRegistry: registry, platform, measured } = options
+  const { domain, nodeRegistry: registry, platform, measured, nitro } = options
   const account = privateKeyToAccount(generatePrivateKey())
   const sharePublicKey = crypto.getRandomValues(new Uint8Array(1216))
   const asked: { readonly method: string; readonly params: Json }[] = []
   const methods = new Map<string, (params: Json, host: Peer) => Promise<Json>>()
-  const machineId: Hex = `0x${'11'.repeat(32)}`
+  const machineId: Hex =
+    nitro === undefined ? `0x${'11'.repeat(32)}` : unnamedMachineId(account.address)
   const measurement: Hex = `0x${measured.measurement.replace(/^0x/, '')}`
-  const evidence = (data: Uint8Array<ArrayBuffer>): Json => ({
-    tee: 'tdx',
-    quote: bytesToHex(platform.quote({ ...measured, reportData: data })),
-  })
+  const evidence = (userData: Uint8Array<ArrayBuffer>): Json => {
+    if (nitro === undefined)
+      return {
+        tee: 'tdx',
+        quote: bytesToHex(platform.quote({ ...measured, reportData: userData })),
+      }
+    const now = unixSeconds(Math.floor(Date.now() / 1000))
+    return { tee: 'aws-nitro', document: bytesToHex(nitro.document({ now, userData })) }
+  }
   methods.set('node.evidence', async (params) => {
     const { operator, beacon } = recordOf(params)
     const shareKeyHash = keyHash(sharePublicKey)
@@ -153,8 +162,11 @@ export function believingAdmission(
     operator: hexOf(bundle['operator']),
     receiptKey: hexOf(bundle['receiptKey']),
     shareKeyHash: keyHash(parseHex(String(bundle['sharePublicKey']))),
-    // One machine per operator.
-    machineId: sha256(hexOf(bundle['operator'])),
+    // One machine per operator, where machines have names.
+    machineId:
+      recordOf(bundle['evidence'])['tee'] === 'aws-nitro'
+        ? unnamedMachineId(hexOf(bundle['receiptKey']))
+        : sha256(hexOf(bundle['operator'])),
     measurement,
     tcb: 0,
     tier: 0,

@@ -4,7 +4,13 @@ import { join } from 'node:path'
 
 import { insecureDevnetAnchor } from '@cloister/attest'
 import { unixSeconds, type Json } from '@cloister/codec'
-import { createManufacturer, measureTd, serveCollateral } from '@cloister/emulator'
+import {
+  createManufacturer,
+  createNitroCloud,
+  measureTd,
+  serveCollateral,
+  type NitroEnclave,
+} from '@cloister/emulator'
 import { createKeyFile, createLog, Secret } from '@cloister/io'
 import {
   appRegistryAbi,
@@ -52,6 +58,7 @@ export async function startWorld() {
   const domain = cloisterDomain(31337, home.contracts.ledger)
   const now = unixSeconds(Math.floor(Date.now() / 1000) - 3600)
   const manufacturer = createManufacturer({ seed: new Uint8Array(32).fill(9), now })
+  const cloud = createNitroCloud(new Uint8Array(32).fill(9))
   const collateral = await serveCollateral(manufacturer)
   const image = join(folder, 'image')
   writeFileSync(image, 'what this virtual machine runs')
@@ -79,7 +86,7 @@ export async function startWorld() {
     home: { chainId: 31337, rpcUrl: home.url, contracts: home.contracts },
     spokes: [],
     genesisCommittee: { epoch: 0n, members: home.genesis },
-    anchors: [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)],
+    anchors: [manufacturer, cloud].map((maker) => insecureDevnetAnchor(maker.anchorSpkiSha256)),
     measurements: [measurement],
     apps: [{ name: 'app', id: app, manifest }],
     verifiers: [],
@@ -100,6 +107,7 @@ export async function startWorld() {
       home,
       domain,
       manufacturer,
+      cloud,
       measured,
       measurement,
       collateral,
@@ -122,7 +130,11 @@ export type World = Awaited<ReturnType<typeof startWorld>>
 let made = 0
 
 /** An enclave's stand-in on a machine of this world. */
-export function startEnclave(world: World, sandbox?: string): Promise<EnclaveStandIn> {
+export function startEnclave(
+  world: World,
+  sandbox?: string,
+  nitro?: NitroEnclave,
+): Promise<EnclaveStandIn> {
   return startEnclaveStandIn({
     path: join(world.folder, `e${made++}`),
     domain: world.domain,
@@ -130,6 +142,7 @@ export function startEnclave(world: World, sandbox?: string): Promise<EnclaveSta
     platform: world.manufacturer.createPlatform({ machineSeed: new Uint8Array(16).fill(1) }),
     measured: world.measured,
     ...(sandbox === undefined ? {} : { sandbox }),
+    ...(nitro === undefined ? {} : { nitro }),
   })
 }
 
