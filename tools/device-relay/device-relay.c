@@ -23,7 +23,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { messageBytesMax = 0x3000, reportRequestBytes = 96, reportResponseBytes = 4000, waitSeconds = 10 };
+enum { messageBytesMax = 0x3000, waitSeconds = 10 };
+/* struct snp_report_req, snp_report_resp, snp_derived_key_req, snp_derived_key_resp. */
+enum { reportRequestBytes = 96, reportBytes = 4000, keyRequestBytes = 32, keyBytes = 64 };
 
 /* Spec: Linux include/uapi/linux/nsm.h. */
 struct nsmVector { uint64_t address, length; };
@@ -33,6 +35,7 @@ struct nsmMessage { struct nsmVector request, response; };
 /* Spec: Linux include/uapi/linux/sev-guest.h. */
 struct guestRequest { uint8_t version; uint64_t request, response, exitInfo; };
 #define SNP_GET_REPORT_CALL _IOWR('S', 0x0, struct guestRequest)
+#define SNP_GET_DERIVED_KEY_CALL _IOWR('S', 0x1, struct guestRequest)
 
 static long askNsm(int device, uint8_t *message, size_t size, uint8_t *answer) {
   struct nsmMessage call = {
@@ -42,10 +45,14 @@ static long askNsm(int device, uint8_t *message, size_t size, uint8_t *answer) {
 }
 
 static long askSevGuest(int device, uint8_t *message, size_t size, uint8_t *answer) {
-  if (size != reportRequestBytes) { errno = EINVAL; return -1; }
   struct guestRequest call = {1, (uint64_t)(uintptr_t)message, (uint64_t)(uintptr_t)answer, 0};
-  memset(answer, 0, reportResponseBytes);
-  return ioctl(device, SNP_GET_REPORT_CALL, &call) == 0 ? reportResponseBytes : -1;
+  memset(answer, 0, reportBytes);
+  if (size == reportRequestBytes)
+    return ioctl(device, SNP_GET_REPORT_CALL, &call) == 0 ? reportBytes : -1;
+  if (size == keyRequestBytes)
+    return ioctl(device, SNP_GET_DERIVED_KEY_CALL, &call) == 0 ? keyBytes : -1;
+  errno = EINVAL;
+  return -1;
 }
 
 static int readAll(int from, uint8_t *bytes, size_t size) {
@@ -84,7 +91,9 @@ static void serve(int connection, int device, Ask ask) {
       return;
     }
     for (int place = 0; place < 4; place++) answer[place] = (uint8_t)(length >> (24 - 8 * place));
-    if (writeAll(connection, answer, 4 + (size_t)length) != 0) return;
+    int written = writeAll(connection, answer, 4 + (size_t)length);
+    memset(answer, 0, sizeof answer); /* It may have been a key. */
+    if (written != 0) return;
   }
 }
 

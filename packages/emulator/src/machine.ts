@@ -5,6 +5,7 @@ import type { GuestMeasurement } from './guest-measurement.ts'
 import { serveGuestSocket, type GuestSocket } from './guest-socket.ts'
 import type { NitroCloud } from './nitro/cloud.ts'
 import type { Platform } from './platform.ts'
+import type { DerivedKeyRequest } from './snp/derived-key.ts'
 import type { SnpPlatform } from './snp/platform.ts'
 
 /** A kind of machine that guests can be launched on here. */
@@ -44,15 +45,17 @@ export async function serveEvidence(served: GuestEvidence): Promise<GuestSocket>
     })
   if (measurement.tee === 'sev-snp') {
     const { launchDigest, hostData } = measurement
-    const answer = (message: Bytes): Bytes =>
-      sevGuestAnswer(message, (reportData) =>
+    const answers = {
+      report: (reportData: Bytes) =>
         ofKind(signer(), 'sev-snp').platform.report({
           measurement: launchDigest,
           hostData,
           reportData,
         }),
-      )
-    return serveDeviceSocket({ socketPath, answer })
+      key: (asked: DerivedKeyRequest) =>
+        ofKind(machine, 'sev-snp').platform.deriveKey(asked, launchDigest),
+    }
+    return serveDeviceSocket({ socketPath, answer: (message) => sevGuestAnswer(message, answers) })
   }
   assert(measurement.tee === 'aws-nitro', 'a guest is measured for the machine it is launched on')
   const { pcrs } = measurement

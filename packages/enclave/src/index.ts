@@ -44,5 +44,10 @@ export { probeSandbox } from './sandbox/bubblewrap.ts'
 export type { SandboxEnd, SandboxLimits } from './sandbox/limits.ts'
 export { nodeProgram, type SandboxProgram } from './sandbox/program.ts'
 export { runSandboxed, type Sandboxed } from './sandbox/run-sandboxed.ts'
-export { createGramineSealing, createSnpSealing, type SealingDriver } from './sealing-driver.ts'
+export {
+  createGramineSealing,
+  createSevGuestSealing,
+  createSnpSealing,
+  type SealingDriver,
+} from './sealing-driver.ts'
 export { startEnclave, type EnclaveOptions, type RunningEnclave } from './start-enclave.ts'

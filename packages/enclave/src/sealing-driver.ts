@@ -8,10 +8,12 @@ import {
   parseHex,
   parseJson,
   parseUtf8,
+  Reader,
   type Bytes,
 } from '@cloister/codec'
 
 import type { EvidenceConfig } from './config.ts'
+import { callDevice } from './evidence-drivers/device-relay.ts'
 
 /**
  * A TEE that can seal: it gives a key that only this measurement on this machine gets, again after a restart. TDX, Nitro and
@@ -63,6 +65,33 @@ export function createSnpSealing(socketPath: string): SealingDriver {
 }
 
 /**
+ * The same key, from the relay of `/dev/sev-guest` that gives the evidence: SNP_GET_DERIVED_KEY, answered with MSG_KEY_RSP.
+ *
+ * Spec: Linux Documentation/virt/coco/sev-guest, SNP_GET_DERIVED_KEY; AMD 56860, tables MSG_KEY_REQ and MSG_KEY_RSP.
+ */
+export function createSevGuestSealing(socketPath: string): SealingDriver {
+  const message = new Uint8Array(32)
+  new DataView(message.buffer).setBigUint64(8, 0b1001n, true) // GUEST_FIELD_SELECT: policy and measurement.
+  return {
+    secret: async () => {
+      const signal = AbortSignal.timeout(waitMilliseconds)
+      const answer = await callDevice(socketPath, message, { answerBytesMax, signal }).catch(
+        (cause: unknown) => {
+          throw failed('the relay of /dev/sev-guest gives none', cause)
+        },
+      )
+      const r = new Reader(answer)
+      const status = r.u32('status')
+      if (status !== 0) throw failed(`the firmware answered with status ${status}`)
+      r.bytes('reserved', 28)
+      const key = r.bytes('derived key', 32).slice()
+      answer.fill(0)
+      return checked(key)
+    },
+  }
+}
+
+/**
  * What this machine seals with; undefined where it has nothing, or does not give it now. The guest agent is asked that gives
  * the evidence, or one that listens beside the measured `folder`.
  */
@@ -71,7 +100,9 @@ export async function detectSealing(
   folder: string,
 ): Promise<SealingDriver | undefined> {
   const socket = resolve(folder, name === 'dstack' ? path : '../sealing.sock')
-  for (const driver of [createGramineSealing(), createSnpSealing(socket)]) {
+  const snp =
+    name === 'sev-guest' ? createSevGuestSealing(resolve(folder, path)) : createSnpSealing(socket)
+  for (const driver of [createGramineSealing(), snp]) {
     const secret = await driver.secret().catch(() => undefined)
     secret?.fill(0)
     if (secret !== undefined) return driver

@@ -3,10 +3,12 @@ import { assert, encodeHex, type Bytes, type UnixSeconds } from '@cloister/codec
 import { toPem, type Validity } from '../certificate.ts'
 import { deriveBytes, deriveSigningKey, type SigningKey } from '../signing-key.ts'
 import type { SnpAuthority } from './authority.ts'
+import { snpDerivedKey, type DerivedKeyRequest } from './derived-key.ts'
 import { endorsementEnd, issueEndorsement, type EndorsementContent } from './endorsement-key.ts'
 import {
   encodeReport,
   signReportBytes,
+  usualPolicy,
   type SnpMachineState,
   type SnpReportRequest,
 } from './report.ts'
@@ -59,6 +61,8 @@ export type SnpPlatform = {
   report(request: SnpReportRequest): Bytes
   /** A report of 672 bytes that say what they may, signed with the machine's key. */
   signReport(bytes: Bytes): Bytes
+  /** A key for a guest of the usual policy and this launch digest: see {@link snpDerivedKey}. */
+  deriveKey(asked: DerivedKeyRequest, launchDigest: Bytes): Bytes
   /** The signed part of a report: what {@link SnpPlatform.signReport} takes. */
   reportBytes(request: SnpReportRequest): Bytes
   /** DER of the certificate that goes with the machine's reports, or of one that does not. */
@@ -137,6 +141,11 @@ export function createSnpPlatform(
     reportedTcb: state.reportedTcb,
     reportBytes: (request) => encodeReport(request, state),
     signReport: (bytes) => signReportBytes(bytes, key),
+    deriveKey: (asked, measurement) =>
+      snpDerivedKey(deriveBytes(seed, `${machine}/secret`, 32), asked, {
+        policy: usualPolicy,
+        measurement,
+      }),
     report: (request) => signReportBytes(encodeReport(request, state), key),
     certificate,
     vcek: (tcb) => certify({ kind: 'VCEK', tcb }, keyAt('VCEK', tcb)),

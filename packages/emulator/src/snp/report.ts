@@ -41,12 +41,15 @@ export type SnpMachineState = {
   readonly mitigations: bigint
 }
 
+/** POLICY of a guest that chooses none: threads of a core may be shared, nothing else. */
+export const usualPolicy = 0x3_0000n
+
 /** Bytes of a report that are signed. */
 export const signedReportBytes = 0x2a0
 
 /** Writes the signed part of a report, 672 bytes. Spec: 56860, table ATTESTATION_REPORT. */
 export function encodeReport(request: SnpReportRequest, machine: SnpMachineState): Bytes {
-  const { version = 5, policy = 0x3_0000n } = request
+  const { version = 5, policy = usualPolicy } = request
   const authorKeyEn = request.authorKeyDigest === undefined ? 0 : 1
   const signer =
     authorKeyEn | (machine.maskChipKey ? 2 : 0) | (machine.signingKey === 'VLEK' ? 4 : 0)

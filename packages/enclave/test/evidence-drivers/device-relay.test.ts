@@ -14,7 +14,7 @@ import {
 import { parseNitroDocument, parseSnpReport } from '@cloister/attest'
 import { afterAll, expect, test } from 'vitest'
 
-import { createNsmDriver, createSevGuestDriver } from '../../src/index.ts'
+import { createNsmDriver, createSevGuestDriver, createSevGuestSealing } from '../../src/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'relay-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -51,6 +51,39 @@ test('a relay of /dev/sev-guest gives a report over what it was asked', async ()
   expect(report.reportData).toEqual(reportData)
   expect(report.measurement).toEqual(snpMeasurement.launchDigest)
   expect(report.hostData).toEqual(snpMeasurement.hostData)
+})
+
+test('a relay of /dev/sev-guest gives one key to each launch digest on each chip, again after a restart', async () => {
+  const other = amd.createPlatform({ machineSeed: new Uint8Array(16).fill(9), line: 'Genoa' })
+  const altered = { ...snpMeasurement, launchDigest: new Uint8Array(48) }
+  const keys = []
+  for (const [machine, measurement] of [
+    [snp, snpMeasurement],
+    [snp, snpMeasurement],
+    [snp, altered],
+    [{ tee: 'sev-snp', platform: other }, snpMeasurement],
+  ] as const) {
+    const socketPath = join(folder, `key-${keys.length}.sock`)
+    const guest = await serveEvidence({ machine, measurement, socketPath })
+    keys.push(Buffer.from(await createSevGuestSealing(socketPath).secret()).toString('hex'))
+    await guest.close()
+  }
+  expect(keys[0]).toBe(keys[1])
+  expect(new Set(keys).size).toBe(3)
+})
+
+test('a relay that gives no key is not sealed with', async () => {
+  const refused = new Uint8Array(64)
+  refused[0] = 0x16
+  for (const [name, answer] of [
+    ['key-refused', refused],
+    ['key-zeros', new Uint8Array(64)],
+    ['key-short', new Uint8Array(40)],
+  ] as const) {
+    const [socketPath, server] = await relay(name, (socket) => socket.write(framed(answer)))
+    await expect(createSevGuestSealing(socketPath).secret()).rejects.toThrow()
+    server.close()
+  }
 })
 
 test('a relay of /dev/nsm gives a document with what it was asked as user data', async () => {
