@@ -38,6 +38,7 @@ const contracts = {
   AppRegistry: 'appRegistry',
   AssetRegistry: 'assetRegistry',
   NodeRegistry: 'nodeRegistry',
+  ReleaseKeys: 'releaseKeys',
   GrantBook: 'grantBook',
   Market: 'market',
   Settlement: 'settlement',

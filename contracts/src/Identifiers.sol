@@ -12,6 +12,7 @@ library Identifiers {
     bytes32 private constant VERSION = keccak256("1");
     bytes32 private constant ASSET = keccak256("cloister/asset/1");
     bytes32 private constant TASK = keccak256("cloister/task/1");
+    bytes32 private constant REPLICA = keccak256("cloister/replica/1");
 
     /// @dev The EIP-712 domain separator of `verifyingContract` on `chainId`.
     function deployment(uint256 chainId, address verifyingContract)
@@ -32,6 +33,12 @@ library Identifiers {
 
     function task(bytes32 orderDigest) internal pure returns (TaskId) {
         return TaskId.wrap(keccak256(abi.encode(TASK, orderDigest)));
+    }
+
+    /// @dev The tasks of one order: the first has the order's own task id.
+    function replica(TaskId task_, uint256 position) internal pure returns (TaskId) {
+        if (position == 0) return task_;
+        return TaskId.wrap(keccak256(abi.encode(REPLICA, task_, position)));
     }
 
     function members(address[] memory list) internal pure returns (bytes32) {

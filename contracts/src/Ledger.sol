@@ -272,7 +272,8 @@ contract Ledger is ILedger, EIP712, ReentrancyGuardTransient {
         }
 
         address account = payment.account;
-        uint256 chainId = payoutChainOf[account];
+        // What comes back to a requester stays where it came from, as every refund does.
+        uint256 chainId = payment.role == Role.Requester ? 0 : payoutChainOf[account];
         if (chainId == 0) {
             _credit(account, amountWei);
             emit Paid(task, account, payment.role, block.chainid, amountWei);

@@ -17,6 +17,7 @@ import {INodeRegistry, Needs} from "./interfaces/INodeRegistry.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {Messages, Order, Posting, Refusal} from "./Messages.sol";
 import {OrderDesk} from "./OrderDesk.sol";
+import {Tees} from "./Tees.sol";
 import {Ending, Offence, Role, TaskId, TaskState} from "./Types.sol";
 
 /// @title Orders, the draw of a node, attempts and refunds.
@@ -26,7 +27,7 @@ import {Ending, Offence, Role, TaskId, TaskState} from "./Types.sol";
 /// choose. When the seed block moves, so does the block of the pool. The block's proposer can
 /// withhold its block at a cost; the draw spreads work, it is never what keeps data secret.
 /// SETTLEMENT: a task's fee is in escrow from Placed to Settled or Refunded, and each of these two
-/// is entered at most once.
+/// is entered at most once. Replicas of one order enter it together.
 /// ROLES: nobody is trusted here. Anybody may draw, post what an operator signed, time out and
 /// refund; only the drawn node's operator ends its running attempt, by refusals or by giving up.
 /// Settlement alone judges and closes. Governance can keep apps and measurements from new attempts,
@@ -113,10 +114,14 @@ contract Market is OrderDesk {
             OperatorDidNotSign(operator)
         );
 
+        _checkResult(task, posting);
+
         uint64 epoch = committee.epoch();
         task.state = TaskState.Posted;
         task.postedAt = uint64(block.timestamp);
         task.committee = epoch;
+        if (task.metered) task.spentWei = uint96(posting.spentWei);
+        if (task.replicas > 1) task.outputCommitment = posting.outputCommitment;
         Attempt storage record = _attempts[id][attempt];
         record.posting = digest;
         record.committee = epoch;
@@ -133,9 +138,11 @@ contract Market is OrderDesk {
         Refusal[] calldata refusals,
         bytes[] calldata signatures
     ) external {
-        bytes32 orderDigest = _digest(Messages.hash(order));
-        TaskId id = Identifiers.task(orderDigest);
+        require(refusals.length > 0, RefusalsTooFew(0, 1));
+        TaskId id = refusals[0].task;
         Task storage task = _ownAttempt(id);
+        bytes32 orderDigest = _digest(Messages.hash(order));
+        require(orderDigest == task.orderDigest, OrderMismatch(orderDigest, task.orderDigest));
         bool byOwner =
             _checkRefusals(task.attempt, id, order, position, shares, refusals, signatures);
 
@@ -236,6 +243,18 @@ contract Market is OrderDesk {
         _onlyModule(ledger.modules().settlement);
     }
 
+    /// @dev Reverts unless the posting spends what the order allows, and says what it produced
+    /// where that is compared.
+    function _checkResult(Task storage task, Posting calldata posting) private view {
+        (uint128 spentWei, uint96 feeWei, bool metered) =
+            (posting.spentWei, task.feeWei, task.metered);
+        require(
+            metered ? spentWei <= feeWei : spentWei == feeWei,
+            SpentOutOfRange(spentWei, feeWei, metered)
+        );
+        require(task.replicas == 1 || posting.outputCommitment != 0, OutputCommitmentIsZero());
+    }
+
     /// @dev The first eligible candidate; the zero address when there is none among CANDIDATES_MAX.
     function _pick(TaskId id, Task storage task, bytes32 seed)
         private
@@ -246,33 +265,33 @@ contract Market is OrderDesk {
         uint256 total = nodes.totalAt(snapshot);
         if (total == 0) return (address(0), 0);
 
-        Needs memory needs = Needs(task.tierMin, task.tcbFloor, task.tags, task.seedBlock);
+        Needs memory needs =
+            Needs(task.tierMin, task.tcbFloor, task.tees, task.tags, task.seedBlock);
+        TaskId first = Identifiers.task(task.orderDigest);
+        address[3] memory taken = _leaveToSiblings(first, task, needs);
         for (uint256 i; i < CANDIDATES_MAX; ++i) {
             address node = nodes.candidateAt(snapshot, Identifiers.drawPoint(seed, i, total));
             if (node == address(0) || _tried[id][node] || !nodes.fits(node, needs)) continue;
-            if (_allowed(id, task.anyNode, node)) return (node, i);
+            address operator = nodes.operatorOf(node);
+            if (operator == taken[0] || operator == taken[1] || operator == taken[2]) continue;
+            if (grantBook.allows(first, operator, nodes.measurementOf(node))) return (node, i);
         }
         return (address(0), 0);
     }
 
-    /// @dev Whether every grant of the task names the node's operator and its measurement.
-    function _allowed(TaskId id, bool anyNode, address node) private view returns (bool) {
-        address operator = nodes.operatorOf(node);
-        if (!anyNode && !_hasOperator(id, operator)) return false;
-        bytes32 measurement = nodes.measurementOf(node);
-        bytes32[] storage measurements = _measurements[id];
-        for (uint256 i; i < measurements.length; ++i) {
-            if (measurements[i] == measurement) return true;
+    /// @dev Takes the vendors on which other replicas run or ran out of `needs`, and names their
+    /// operators.
+    function _leaveToSiblings(TaskId first, Task storage task, Needs memory needs)
+        private
+        view
+        returns (address[3] memory operators)
+    {
+        for (uint256 i; i < task.replicas; ++i) {
+            address node = _tasks[Identifiers.replica(first, i)].node;
+            if (i == task.replica || node == address(0)) continue;
+            needs.tees &= ~Tees.sameVendor(nodes.teeOf(node));
+            operators[i] = nodes.operatorOf(node);
         }
-        return false;
-    }
-
-    function _hasOperator(TaskId id, address operator) private view returns (bool) {
-        address[] storage operators = _operators[id];
-        for (uint256 i; i < operators.length; ++i) {
-            if (operators[i] == operator) return true;
-        }
-        return false;
     }
 
     /// @dev Reverts unless the refusals make release impossible. True if each of them blames the
@@ -342,7 +361,8 @@ contract Market is OrderDesk {
     /// none is left.
     function _end(TaskId id, Task storage task, Ending ending, bool last) private {
         uint64 seedBlock = uint64(block.number) + SEED_BLOCKS;
-        bool again = !last && task.attempt < task.attemptsMax && block.timestamp < task.expiry;
+        bool again = !last && task.attempt < task.attemptsMax && block.timestamp < task.expiry
+            && _mayRepeat(task, ending);
         emit AttemptEnded(id, task.attempt, task.node, ending, again ? seedBlock : 0);
         if (!again) return _refund(id, task);
 
@@ -353,12 +373,28 @@ contract Market is OrderDesk {
         task.postedAt = 0;
     }
 
+    /// @dev Where privacy is counted, every attempt that may have let an output out has to be
+    /// charged. One that its keepers refused has not had the keys.
+    function _mayRepeat(Task storage task, Ending ending) private returns (bool) {
+        if (!task.isPrivate || ending == Ending.RefusedByKeepers) return true;
+        return grantBook.chargeAgain(Identifiers.task(task.orderDigest));
+    }
+
+    /// @dev Refunds all replicas of the order of task `id`, whose own attempt is over.
     function _refund(TaskId id, Task storage task) private {
-        task.state = TaskState.Refunded;
-        // No node was ever drawn, so no keeper was ever asked: the grants were not used.
-        if (task.attempt == 0) grantBook.giveBack(id);
+        TaskId first = Identifiers.task(task.orderDigest);
         address requester = task.requester;
-        uint256 amountWei = ledger.refundEscrow(id, requester);
-        emit Refunded(id, requester, amountWei);
+        uint256 count = task.replicas;
+        bool drawn;
+        for (uint256 i; i < count; ++i) {
+            TaskId each = Identifiers.replica(first, i);
+            Task storage replica = _tasks[each];
+            if (replica.attempt > 0) drawn = true;
+            if (replica.state == TaskState.Running && !(each == id)) nodes.finish(replica.node);
+            replica.state = TaskState.Refunded;
+            emit Refunded(each, requester, ledger.refundEscrow(each, requester));
+        }
+        // No node was ever drawn, so no keeper was ever asked: the grants were not used.
+        if (!drawn) grantBook.giveBack(first);
     }
 }

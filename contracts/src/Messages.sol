@@ -32,12 +32,15 @@ struct AttemptBinding {
 }
 
 struct Grant {
+    uint8 version;
     address owner;
-    AssetId asset;
+    AssetId[] assets;
     AppId[] apps;
     bytes32[] measurements;
+    address releaseKey;
     uint8 tcbFloor;
     uint8 tierMin;
+    uint32 tees;
     bool anyNode;
     address[] operators;
     bool anyRequester;
@@ -45,9 +48,17 @@ struct Grant {
     string purpose;
     uint128 priceWei;
     uint32 usesMax;
+    uint32 usesPerDay;
     uint64 notBefore;
     uint64 expiry;
+    uint8 ownersMin;
+    uint32 recordsMin;
     uint32 outputBytesMax;
+    uint32 outputFormats;
+    bool privacyRequired;
+    uint64 epsilonMicros;
+    uint64 deltaPicos;
+    bytes32 reviewKeyHash;
     uint64 nonce;
 }
 
@@ -59,6 +70,8 @@ struct KeeperPolicy {
     uint8 tierMin;
     address[] operators;
     uint64 expiry;
+    address releaseKey;
+    uint32 tees;
 }
 
 struct Order {
@@ -75,6 +88,15 @@ struct Order {
     uint8 attemptsMax;
     uint64 expiry;
     uint64 nonce;
+    uint32 tees;
+    uint128 unitWei;
+    uint64 epsilonMicros;
+    uint64 deltaPicos;
+}
+
+struct RuntimeApproval {
+    bytes32 measurement;
+    uint64 expiry;
 }
 
 struct ShareAck {
@@ -144,6 +166,20 @@ struct Receipt {
     bytes32 checkpoint;
     uint64 time;
     bytes32 nonce;
+    bytes32 outputCommitment;
+    uint128 spentWei;
+    uint64 epsilonMicros;
+    uint64 deltaPicos;
+}
+
+struct Usage {
+    TaskId task;
+    uint32 attempt;
+    uint64 sequence;
+    uint64 units;
+    uint128 spentWei;
+    bytes32 transcript;
+    uint64 time;
 }
 
 struct Posting {
@@ -152,6 +188,8 @@ struct Posting {
     bytes32 receiptDigest;
     bytes32 receiptSignatureHash;
     bytes32 bundleDigest;
+    uint128 spentWei;
+    bytes32 outputCommitment;
 }
 
 struct Vote {
@@ -177,6 +215,7 @@ struct Admission {
     bytes32 bundleDigest;
     bytes32 appraisalDigest;
     bytes32 beacon;
+    uint8 tee;
 }
 
 struct Floor {
@@ -203,7 +242,7 @@ struct PayoutRoot {
 /// `packages/protocol/src/messages.ts`; both are checked against
 /// `packages/protocol/test/vectors/messages.json`.
 /// @dev A struct of value types only is hashed as `abi.encode(typeHash, struct)`: its encoding is
-/// its words in order. Structs with lists are written out, in two halves so that the legacy code
+/// its words in order. Structs with lists are written out, in parts so that the legacy code
 /// generator has the stack for it.
 library Messages {
     bytes32 internal constant NODE_BINDING = keccak256(
@@ -216,14 +255,16 @@ library Messages {
         "AttemptBinding(bytes32 task,uint32 attempt,bytes32 orderDigest,bytes32 app,bytes32 grantsRoot,bytes32 machineId,address receiptKey,bytes32 freshKeyHash,bytes32 nonce,uint64 notAfter)"
     );
     bytes32 internal constant GRANT = keccak256(
-        "Grant(address owner,bytes32 asset,bytes32[] apps,bytes32[] measurements,uint8 tcbFloor,uint8 tierMin,bool anyNode,address[] operators,bool anyRequester,address[] requesters,string purpose,uint128 priceWei,uint32 usesMax,uint64 notBefore,uint64 expiry,uint32 outputBytesMax,uint64 nonce)"
+        "Grant(uint8 version,address owner,bytes32[] assets,bytes32[] apps,bytes32[] measurements,address releaseKey,uint8 tcbFloor,uint8 tierMin,uint32 tees,bool anyNode,address[] operators,bool anyRequester,address[] requesters,string purpose,uint128 priceWei,uint32 usesMax,uint32 usesPerDay,uint64 notBefore,uint64 expiry,uint8 ownersMin,uint32 recordsMin,uint32 outputBytesMax,uint32 outputFormats,bool privacyRequired,uint64 epsilonMicros,uint64 deltaPicos,bytes32 reviewKeyHash,uint64 nonce)"
     );
     bytes32 internal constant KEEPER_POLICY = keccak256(
-        "KeeperPolicy(address owner,bytes32 asset,bytes32[] measurements,uint8 tcbFloor,uint8 tierMin,address[] operators,uint64 expiry)"
+        "KeeperPolicy(address owner,bytes32 asset,bytes32[] measurements,uint8 tcbFloor,uint8 tierMin,address[] operators,uint64 expiry,address releaseKey,uint32 tees)"
     );
     bytes32 internal constant ORDER = keccak256(
-        "Order(address requester,bytes32 app,bytes32[] assets,bytes32[] grants,bytes32 recipientKeyHash,uint8 tierMin,uint32 tags,uint8 replicas,uint128 feeWei,uint32 attemptSeconds,uint8 attemptsMax,uint64 expiry,uint64 nonce)"
+        "Order(address requester,bytes32 app,bytes32[] assets,bytes32[] grants,bytes32 recipientKeyHash,uint8 tierMin,uint32 tags,uint8 replicas,uint128 feeWei,uint32 attemptSeconds,uint8 attemptsMax,uint64 expiry,uint64 nonce,uint32 tees,uint128 unitWei,uint64 epsilonMicros,uint64 deltaPicos)"
     );
+    bytes32 internal constant RUNTIME_APPROVAL =
+        keccak256("RuntimeApproval(bytes32 measurement,uint64 expiry)");
     bytes32 internal constant SHARE_ACK =
         keccak256("ShareAck(bytes32 asset,uint8 shareIndex,bytes32 commitment,address receiptKey)");
     bytes32 internal constant CHECKPOINT = keccak256(
@@ -241,16 +282,19 @@ library Messages {
         "Refusal(bytes32 task,uint32 attempt,bytes32 asset,bytes32 grant,uint8 shareIndex,address keeper,uint8 reason,uint64 time)"
     );
     bytes32 internal constant RECEIPT = keccak256(
-        "Receipt(bytes32 task,uint32 attempt,bytes32 orderDigest,bytes32 app,bytes32 binding,bytes32 inputsRoot,bytes32 outputDigest,uint64 outputBytes,bytes32 releasesRoot,bytes32 checkpoint,uint64 time,bytes32 nonce)"
+        "Receipt(bytes32 task,uint32 attempt,bytes32 orderDigest,bytes32 app,bytes32 binding,bytes32 inputsRoot,bytes32 outputDigest,uint64 outputBytes,bytes32 releasesRoot,bytes32 checkpoint,uint64 time,bytes32 nonce,bytes32 outputCommitment,uint128 spentWei,uint64 epsilonMicros,uint64 deltaPicos)"
+    );
+    bytes32 internal constant USAGE = keccak256(
+        "Usage(bytes32 task,uint32 attempt,uint64 sequence,uint64 units,uint128 spentWei,bytes32 transcript,uint64 time)"
     );
     bytes32 internal constant POSTING = keccak256(
-        "Posting(bytes32 task,uint32 attempt,bytes32 receiptDigest,bytes32 receiptSignatureHash,bytes32 bundleDigest)"
+        "Posting(bytes32 task,uint32 attempt,bytes32 receiptDigest,bytes32 receiptSignatureHash,bytes32 bundleDigest,uint128 spentWei,bytes32 outputCommitment)"
     );
     bytes32 internal constant VOTE = keccak256(
         "Vote(bytes32 task,uint32 attempt,bytes32 posting,uint8 verdict,uint8 reason,bytes32 keepersHash,bytes32 appraisalDigest)"
     );
     bytes32 internal constant ADMISSION = keccak256(
-        "Admission(address operator,address receiptKey,bytes32 shareKeyHash,bytes32 machineId,bytes32 measurement,uint8 tcb,uint8 tier,uint32 tags,uint64 expiry,bytes32 bundleDigest,bytes32 appraisalDigest,bytes32 beacon)"
+        "Admission(address operator,address receiptKey,bytes32 shareKeyHash,bytes32 machineId,bytes32 measurement,uint8 tcb,uint8 tier,uint32 tags,uint64 expiry,bytes32 bundleDigest,bytes32 appraisalDigest,bytes32 beacon,uint8 tee)"
     );
     bytes32 internal constant FLOOR = keccak256(
         "Floor(uint64 sequence,uint32 tcbEvaluationDataNumber,uint64 rootCrlNumber,uint64 pckCrlNumber)"
@@ -272,29 +316,7 @@ library Messages {
     }
 
     function hash(Grant memory m) internal pure returns (bytes32) {
-        bytes memory scope = abi.encode(
-            GRANT,
-            m.owner,
-            m.asset,
-            keccak256(abi.encodePacked(m.apps)),
-            keccak256(abi.encodePacked(m.measurements)),
-            m.tcbFloor,
-            m.tierMin,
-            m.anyNode,
-            keccak256(abi.encodePacked(m.operators))
-        );
-        bytes memory terms = abi.encode(
-            m.anyRequester,
-            keccak256(abi.encodePacked(m.requesters)),
-            keccak256(bytes(m.purpose)),
-            m.priceWei,
-            m.usesMax,
-            m.notBefore,
-            m.expiry,
-            m.outputBytesMax,
-            m.nonce
-        );
-        return keccak256(bytes.concat(scope, terms));
+        return keccak256(bytes.concat(_scope(m), _nodes(m), _terms(m), _outputs(m)));
     }
 
     function hash(KeeperPolicy memory m) internal pure returns (bytes32) {
@@ -307,7 +329,9 @@ library Messages {
                 m.tcbFloor,
                 m.tierMin,
                 keccak256(abi.encodePacked(m.operators)),
-                m.expiry
+                m.expiry,
+                m.releaseKey,
+                m.tees
             )
         );
     }
@@ -325,7 +349,12 @@ library Messages {
         bytes memory terms = abi.encode(
             m.tags, m.replicas, m.feeWei, m.attemptSeconds, m.attemptsMax, m.expiry, m.nonce
         );
-        return keccak256(bytes.concat(what, terms));
+        bytes memory limits = abi.encode(m.tees, m.unitWei, m.epsilonMicros, m.deltaPicos);
+        return keccak256(bytes.concat(what, terms, limits));
+    }
+
+    function hash(RuntimeApproval memory m) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RUNTIME_APPROVAL, m));
     }
 
     function hash(ShareAck memory m) internal pure returns (bytes32) {
@@ -356,6 +385,10 @@ library Messages {
         return keccak256(abi.encode(RECEIPT, m));
     }
 
+    function hash(Usage memory m) internal pure returns (bytes32) {
+        return keccak256(abi.encode(USAGE, m));
+    }
+
     function hash(Posting memory m) internal pure returns (bytes32) {
         return keccak256(abi.encode(POSTING, m));
     }
@@ -378,5 +411,58 @@ library Messages {
 
     function hash(PayoutRoot memory m) internal pure returns (bytes32) {
         return keccak256(abi.encode(PAYOUT_ROOT, m));
+    }
+
+    /// @dev A grant's words in their order, in four parts: what it is about,
+    function _scope(Grant memory m) private pure returns (bytes memory) {
+        return abi.encode(
+            GRANT,
+            m.version,
+            m.owner,
+            keccak256(abi.encodePacked(m.assets)),
+            keccak256(abi.encodePacked(m.apps)),
+            keccak256(abi.encodePacked(m.measurements)),
+            m.releaseKey
+        );
+    }
+
+    /// @dev which nodes, for whom,
+    function _nodes(Grant memory m) private pure returns (bytes memory) {
+        return abi.encode(
+            m.tcbFloor,
+            m.tierMin,
+            m.tees,
+            m.anyNode,
+            keccak256(abi.encodePacked(m.operators)),
+            m.anyRequester,
+            keccak256(abi.encodePacked(m.requesters))
+        );
+    }
+
+    /// @dev on which terms,
+    function _terms(Grant memory m) private pure returns (bytes memory) {
+        return abi.encode(
+            keccak256(bytes(m.purpose)),
+            m.priceWei,
+            m.usesMax,
+            m.usesPerDay,
+            m.notBefore,
+            m.expiry,
+            m.ownersMin
+        );
+    }
+
+    /// @dev and what may come out.
+    function _outputs(Grant memory m) private pure returns (bytes memory) {
+        return abi.encode(
+            m.recordsMin,
+            m.outputBytesMax,
+            m.outputFormats,
+            m.privacyRequired,
+            m.epsilonMicros,
+            m.deltaPicos,
+            m.reviewKeyHash,
+            m.nonce
+        );
     }
 }

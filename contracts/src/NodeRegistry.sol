@@ -14,6 +14,7 @@ import {ILedger} from "./interfaces/ILedger.sol";
 import {Collateral, INodeRegistry, Needs, NodeRecord} from "./interfaces/INodeRegistry.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {Admission, Floor, Messages} from "./Messages.sol";
+import {Tees} from "./Tees.sol";
 
 /// @title Nodes: enclave keys that a quorum of verifiers admitted by their evidence, and the pool
 /// they are drawn from. @notice DRAW: a machine (one chip) has one leaf and one weight: its
@@ -111,6 +112,7 @@ contract NodeRegistry is INodeRegistry, Deployed {
             measurement: admission.measurement,
             admittedAt: uint64(block.timestamp),
             tags: admission.tags,
+            tee: admission.tee,
             capacity: 1,
             running: 0,
             leaf: leaf
@@ -220,6 +222,11 @@ contract NodeRegistry is INodeRegistry, Deployed {
     }
 
     /// @inheritdoc INodeRegistry
+    function teeOf(address receiptKey) external view returns (uint8) {
+        return _records[receiptKey].tee;
+    }
+
+    /// @inheritdoc INodeRegistry
     function nodesOf(address operator) external view returns (address[] memory) {
         return _active[operator].values();
     }
@@ -244,7 +251,7 @@ contract NodeRegistry is INodeRegistry, Deployed {
         uint256 room = _rooms[record.leaf].upperLookupRecent(uint48(needs.seedBlock - 1));
         return certified(receiptKey) && record.running < room && record.tier >= needs.tierMin
             && record.tcb <= needs.tcbFloor && record.tags & needs.tags == needs.tags
-            && _pool.weightOf(record.leaf) > 0;
+            && Tees.has(needs.tees, record.tee) && _pool.weightOf(record.leaf) > 0;
     }
 
     /// @inheritdoc INodeRegistry
@@ -271,6 +278,7 @@ contract NodeRegistry is INodeRegistry, Deployed {
     function _checkAdmission(Admission calldata admission, uint256 beaconBlock) private view {
         address receiptKey = admission.receiptKey;
         require(receiptKey != address(0) && admission.operator != address(0), KeyIsZero());
+        require(Tees.known(admission.tee), TeeUnknown(admission.tee));
         require(_records[receiptKey].operator == address(0), KeyKnown(receiptKey));
         require(
             admission.expiry > block.timestamp, AdmissionExpired(admission.expiry, block.timestamp)

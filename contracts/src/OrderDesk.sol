@@ -4,12 +4,14 @@ pragma solidity 0.8.37;
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {Deployed} from "./Deployed.sol";
+import {GrantRules} from "./GrantRules.sol";
 import {Identifiers} from "./Identifiers.sol";
 import {AppStatus, IAppRegistry} from "./interfaces/IAppRegistry.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
-import {IGrantBook, OwnerShare, Terms} from "./interfaces/IGrantBook.sol";
+import {Bounds, IGrantBook} from "./interfaces/IGrantBook.sol";
 import {Attempt, IMarket, MarketConfig, Task} from "./interfaces/IMarket.sol";
 import {Grant, Messages, Order} from "./Messages.sol";
+import {Tees} from "./Tees.sol";
 import {AppId, TaskId, TaskState} from "./Types.sol";
 
 /// @title The Market's front: takes orders in. What can't be met is refused here, with the reason.
@@ -17,6 +19,7 @@ import {AppId, TaskId, TaskState} from "./Types.sol";
 abstract contract OrderDesk is IMarket, Deployed {
     uint256 public constant ASSETS_MAX = 8;
     uint8 public constant ATTEMPTS_MAX = 8;
+    uint8 public constant REPLICAS_MAX = 3;
 
     /// @notice A draw uses the hash of the block this many after the one in which the order was
     /// placed.
@@ -30,9 +33,6 @@ abstract contract OrderDesk is IMarket, Deployed {
     mapping(TaskId task => Task) internal _tasks;
     mapping(TaskId task => mapping(uint32 attempt => Attempt)) internal _attempts;
     mapping(TaskId task => mapping(address node => bool)) internal _tried;
-    mapping(TaskId task => OwnerShare[]) private _owners;
-    mapping(TaskId task => address[]) internal _operators;
-    mapping(TaskId task => bytes32[]) internal _measurements;
 
     constructor(
         IAppRegistry apps_,
@@ -89,16 +89,6 @@ abstract contract OrderDesk is IMarket, Deployed {
     }
 
     /// @inheritdoc IMarket
-    function ownersOf(TaskId task) external view returns (OwnerShare[] memory) {
-        return _owners[task];
-    }
-
-    /// @inheritdoc IMarket
-    function allowedOf(TaskId task) external view returns (address[] memory, bytes32[] memory) {
-        return (_operators[task], _measurements[task]);
-    }
-
-    /// @inheritdoc IMarket
     function triedOf(TaskId task, address node) external view returns (bool) {
         return _tried[task][node];
     }
@@ -124,48 +114,57 @@ abstract contract OrderDesk is IMarket, Deployed {
             GrantsDoNotMatchAssets(grants.length, count)
         );
 
-        Terms memory terms = grantBook.use(task, order, grants, grantSignatures);
+        Bounds memory bounds = grantBook.use(task, order, grants, grantSignatures);
+        uint256 vendors = Tees.vendors(bounds.tees);
+        require(vendors >= order.replicas, VendorsTooFew(vendors, order.replicas));
         uint64 seedBlock = uint64(block.number) + SEED_BLOCKS;
-        _open(task, order, orderDigest, seedBlock, terms);
         emit Placed(task, order.requester, seedBlock, order, grants, grantSignatures);
 
-        ledger.lockEscrow(task, order.requester, order.feeWei);
+        for (uint8 i; i < order.replicas; ++i) {
+            _open(task, order, orderDigest, i, bounds);
+        }
     }
 
     function _open(
-        TaskId task,
+        TaskId first,
         Order calldata order,
         bytes32 orderDigest,
-        uint64 seedBlock,
-        Terms memory terms
+        uint8 replica,
+        Bounds memory bounds
     ) private {
+        TaskId task = Identifiers.replica(first, replica);
+        uint128 feeWei = order.feeWei / order.replicas;
+        // The first replica takes what can't be divided.
+        if (replica == 0) feeWei = order.feeWei - feeWei * (order.replicas - 1);
+        else emit ReplicaPlaced(task, first, replica);
         Task storage opened = _tasks[task];
         opened.orderDigest = orderDigest;
         opened.requester = order.requester;
         opened.state = TaskState.Placed;
         opened.attemptsMax = order.attemptsMax;
         opened.tags = order.tags;
-        opened.tierMin = terms.tierMin;
-        opened.tcbFloor = terms.tcbFloor;
+        opened.tierMin = bounds.tierMin;
+        opened.tcbFloor = bounds.tcbFloor;
         opened.attemptSeconds = order.attemptSeconds;
-        opened.seedBlock = seedBlock;
+        opened.seedBlock = uint64(block.number) + SEED_BLOCKS;
         opened.expiry = order.expiry;
-        opened.feeWei = uint96(order.feeWei);
-        opened.anyNode = terms.anyNode;
+        opened.feeWei = uint96(feeWei);
+        opened.tees = bounds.tees;
+        opened.replicas = order.replicas;
+        opened.replica = replica;
+        opened.metered = order.unitWei > 0;
+        opened.isPrivate = order.epsilonMicros > 0;
         opened.app = order.app;
-        for (uint256 i; i < terms.owners.length; ++i) {
-            _owners[task].push(terms.owners[i]);
-        }
-        _operators[task] = terms.operators;
-        _measurements[task] = terms.measurements;
+
+        ledger.lockEscrow(task, order.requester, feeWei);
     }
 
     function _checkOrder(Order calldata order) private view {
         MarketConfig memory bounds = _config;
         uint256 count = order.assets.length;
         require(count > 0 && count <= ASSETS_MAX, AssetsOutOfRange(count, 1, ASSETS_MAX));
-        require(order.replicas == 1, ReplicasNotOne(order.replicas));
         require(order.recipientKeyHash != 0, RecipientKeyIsZero());
+        require(Tees.wellFormed(order.tees), TeesUnknown(order.tees));
         require(
             order.attemptsMax > 0 && order.attemptsMax <= ATTEMPTS_MAX,
             AttemptsOutOfRange(order.attemptsMax, 1, ATTEMPTS_MAX)
@@ -177,14 +176,34 @@ abstract contract OrderDesk is IMarket, Deployed {
                 order.attemptSeconds, bounds.attemptSecondsMin, bounds.attemptSecondsMax
             )
         );
+        _checkReplicas(order);
+        uint256 feeMinWei = uint256(bounds.feeMinWei) * order.replicas;
         require(
-            order.feeWei >= bounds.feeMinWei && order.feeWei <= type(uint96).max,
-            FeeOutOfRange(order.feeWei, bounds.feeMinWei, type(uint96).max)
+            order.feeWei >= feeMinWei && order.feeWei <= type(uint96).max,
+            FeeOutOfRange(order.feeWei, feeMinWei, type(uint96).max)
         );
+        require(order.unitWei <= order.feeWei, UnitOutOfRange(order.unitWei, order.feeWei));
         require(order.expiry > block.timestamp, OrderExpired(order.expiry, block.timestamp));
         uint256 expiryMax = block.timestamp + bounds.orderSecondsMax;
         require(order.expiry <= expiryMax, OrderExpiryTooFar(order.expiry, expiryMax));
         _checkListed(order.app);
+    }
+
+    /// @dev Replicas must be able to agree: noise differs from run to run, and a session's requests
+    /// go to one node.
+    function _checkReplicas(Order calldata order) private pure {
+        uint8 replicas = order.replicas;
+        (uint64 epsilon, uint64 delta) = (order.epsilonMicros, order.deltaPicos);
+        require(
+            replicas > 0 && replicas <= REPLICAS_MAX, ReplicasOutOfRange(replicas, 1, REPLICAS_MAX)
+        );
+        require(
+            epsilon > 0 ? delta < GrantRules.DELTA_PICOS_END : delta == 0,
+            OrderPrivacyOutOfRange(epsilon, delta)
+        );
+        require(
+            replicas == 1 || (epsilon == 0 && order.unitWei == 0), ReplicasNotPossible(replicas)
+        );
     }
 
     function _checkListed(AppId app) internal view {

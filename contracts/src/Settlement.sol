@@ -17,8 +17,10 @@ import {Ending, Role, TaskId, TaskState} from "./Types.sol";
 
 /// @title Judgements, the challenge window, proofs, and the split of a fee.
 /// @notice SETTLEMENT: money moves only for an accepted task, after its challenge window, once; the
-/// shares sum to the fee exactly, each rounded down and the dust the treasury's. A task that comes
-/// to nothing is refunded in full.
+/// shares sum to the fee exactly, each rounded down and the dust the treasury's. Of a metered task
+/// what was spent is shared out and the rest goes back in the same settlement. A task that comes to
+/// nothing is refunded in full. Replicas are paid all at once, if their output commitments are
+/// equal, or all refunded.
 ///
 /// ROLES: a quorum of the committee decides what is accepted, never who loses stake. Stake goes by
 /// proof alone (see Proofs).
@@ -83,16 +85,24 @@ contract Settlement is Proofs {
 
     /// @inheritdoc ISettlement
     function settle(TaskId id, address[] calldata keepers) external {
-        Task memory task = market.taskOf(id);
-        require(task.state == TaskState.Accepted, NotAccepted(id));
-        uint64 until = task.judgedAt + _config.challengeSeconds;
-        require(block.timestamp > until, ChallengeNotOver(until, block.timestamp));
-        bytes32 given = Identifiers.keepers(keepers);
-        require(given == task.keepersHash, KeepersMismatch(given, task.keepersHash));
+        Task[] memory tasks = _unchallenged(id);
+        require(tasks.length == 1, ReplicasMismatch(1, uint8(tasks.length)));
+        _pay(id, tasks[0], keepers);
+    }
 
-        Payment[] memory payments = _split(id, task, keepers);
-        market.close(id);
-        ledger.payEscrow(id, payments);
+    /// @inheritdoc ISettlement
+    function settleReplicas(TaskId first, address[][] calldata keepers) external {
+        Task[] memory tasks = _unchallenged(first);
+        uint256 count = tasks.length;
+        require(keepers.length == count, ReplicasMismatch(keepers.length, uint8(count)));
+        for (uint256 i = 1; i < count; ++i) {
+            if (tasks[i].outputCommitment == tasks[0].outputCommitment) continue;
+            emit ReplicasDiffer(first);
+            return market.refund(first);
+        }
+        for (uint256 i; i < count; ++i) {
+            _pay(Identifiers.replica(first, i), tasks[i], keepers[i]);
+        }
     }
 
     /// @inheritdoc ISettlement
@@ -108,13 +118,42 @@ contract Settlement is Proofs {
 
     /// @inheritdoc ISettlement
     function refundUnsettled(TaskId id) external {
-        Task memory task = market.taskOf(id);
-        require(task.state == TaskState.Accepted, NotAccepted(id));
-        uint64 until = task.judgedAt + _config.challengeSeconds + UNSETTLED_SECONDS;
+        (Task[] memory tasks, uint64 judgedAt) = _accepted(id);
+        uint64 until = judgedAt + _config.challengeSeconds + UNSETTLED_SECONDS;
         require(block.timestamp > until, SettlingNotOver(until, block.timestamp));
 
-        emit SettlementExpired(id, task.attempt);
+        emit SettlementExpired(id, tasks[0].attempt);
         market.refund(id);
+    }
+
+    /// @dev All replicas of an order, which must be accepted, and when the last of them was.
+    function _accepted(TaskId first) private view returns (Task[] memory tasks, uint64 judgedAt) {
+        uint256 count = market.taskOf(first).replicas;
+        require(count > 0, NotAccepted(first));
+        tasks = new Task[](count);
+        for (uint256 i; i < count; ++i) {
+            TaskId id = Identifiers.replica(first, i);
+            tasks[i] = market.taskOf(id);
+            require(tasks[i].state == TaskState.Accepted, NotAccepted(id));
+            if (tasks[i].judgedAt > judgedAt) judgedAt = tasks[i].judgedAt;
+        }
+    }
+
+    /// @dev The same, when the last one's challenge window is over.
+    function _unchallenged(TaskId first) private view returns (Task[] memory) {
+        (Task[] memory tasks, uint64 judgedAt) = _accepted(first);
+        uint64 until = judgedAt + _config.challengeSeconds;
+        require(block.timestamp > until, ChallengeNotOver(until, block.timestamp));
+        return tasks;
+    }
+
+    function _pay(TaskId id, Task memory task, address[] calldata keepers) private {
+        bytes32 given = Identifiers.keepers(keepers);
+        require(given == task.keepersHash, KeepersMismatch(given, task.keepersHash));
+
+        Payment[] memory payments = _split(id, task, keepers);
+        market.close(id);
+        ledger.payEscrow(id, payments);
     }
 
     function _checkForm(Vote calldata vote) private pure returns (bool accepted) {
@@ -126,30 +165,33 @@ contract Settlement is Proofs {
         require(fine, VoteMalformed(vote.verdict, vote.reason));
     }
 
-    /// @dev Every part of the fee, each rounded down; the last payment is the treasury's: its own
-    /// part and all the dust.
+    /// @dev Every part of what was spent, each rounded down; the treasury's holds all the dust, and
+    /// the last payment is what comes back to the requester, if anything does.
     function _split(TaskId id, Task memory task, address[] calldata keepers)
         private
         view
         returns (Payment[] memory payments)
     {
-        OwnerShare[] memory owners = market.ownersOf(id);
-        address[] memory verifiers = _standing(task);
+        OwnerShare[] memory owners = market.grantBook().ownersOf(Identifiers.task(task.orderDigest));
+        address[] memory verifiers = _standing(id, task);
+        uint256 spentWei = task.metered ? task.spentWei : task.feeWei;
         uint256 count = owners.length + 1 + keepers.length + verifiers.length;
-        payments = new Payment[](count + 1);
+        payments = new Payment[](spentWei < task.feeWei ? count + 2 : count + 1);
 
-        uint256 paidWei = _payOwners(payments, owners, task.feeWei);
+        uint256 paidWei = _payOwners(payments, owners, spentWei);
         uint256 next = owners.length;
-        uint256 nodeWei = FeeSplit.partDown(task.feeWei, FeeSplit.NODE);
-        payments[next++] = Payment(nodes.operatorOf(task.node), Role.Node, nodeWei);
-        paidWei += nodeWei;
-        uint256 keepersWei = FeeSplit.partDown(task.feeWei, FeeSplit.KEEPERS);
-        paidWei += _payEqually(payments, next, keepers, Role.Keeper, keepersWei);
+        uint256 partWei = FeeSplit.partDown(spentWei, FeeSplit.NODE);
+        payments[next++] = Payment(nodes.operatorOf(task.node), Role.Node, partWei);
+        paidWei += partWei;
+        partWei = FeeSplit.partDown(spentWei, FeeSplit.KEEPERS);
+        paidWei += _payEqually(payments, next, keepers, Role.Keeper, partWei);
         next += keepers.length;
-        uint256 verifiersWei = FeeSplit.partDown(task.feeWei, FeeSplit.VERIFIERS);
-        paidWei += _payEqually(payments, next, verifiers, Role.Verifier, verifiersWei);
+        partWei = FeeSplit.partDown(spentWei, FeeSplit.VERIFIERS);
+        paidWei += _payEqually(payments, next, verifiers, Role.Verifier, partWei);
 
-        payments[count] = Payment(address(ledger), Role.Treasury, task.feeWei - paidWei);
+        payments[count] = Payment(address(ledger), Role.Treasury, spentWei - paidWei);
+        if (spentWei == task.feeWei) return payments;
+        payments[count + 1] = Payment(task.requester, Role.Requester, task.feeWei - spentWei);
     }
 
     function _payOwners(Payment[] memory payments, OwnerShare[] memory owners, uint256 feeWei)
@@ -187,8 +229,12 @@ contract Settlement is Proofs {
 
     /// @dev The members whose vote stands: they signed the judgement, and nothing was proven
     /// against them for this posting.
-    function _standing(Task memory task) private view returns (address[] memory standing) {
-        bytes32 posting = market.attemptOf(Identifiers.task(task.orderDigest), task.attempt).posting;
+    function _standing(TaskId id, Task memory task)
+        private
+        view
+        returns (address[] memory standing)
+    {
+        bytes32 posting = market.attemptOf(id, task.attempt).posting;
         address[] memory members = committee.membersAt(task.committee);
         uint256 kept;
         for (uint256 i; i < members.length; ++i) {

@@ -23,7 +23,9 @@ import {
     Refusal,
     Release,
     ReleaseRequest,
+    RuntimeApproval,
     ShareAck,
+    Usage,
     Vote
 } from "../src/Messages.sol";
 import {Test} from "./Vm.sol";
@@ -56,6 +58,10 @@ contract MessagesTest is Test {
         check("Grant", Messages.hash(abi.decode(message("Grant"), (Grant))));
         check("KeeperPolicy", Messages.hash(abi.decode(message("KeeperPolicy"), (KeeperPolicy))));
         check("Order", Messages.hash(abi.decode(message("Order"), (Order))));
+        check(
+            "RuntimeApproval",
+            Messages.hash(abi.decode(message("RuntimeApproval"), (RuntimeApproval)))
+        );
         check("ShareAck", Messages.hash(abi.decode(message("ShareAck"), (ShareAck))));
         check("Checkpoint", Messages.hash(abi.decode(message("Checkpoint"), (Checkpoint))));
         check(
@@ -68,6 +74,7 @@ contract MessagesTest is Test {
         );
         check("Refusal", Messages.hash(abi.decode(message("Refusal"), (Refusal))));
         check("Receipt", Messages.hash(abi.decode(message("Receipt"), (Receipt))));
+        check("Usage", Messages.hash(abi.decode(message("Usage"), (Usage))));
         check("Posting", Messages.hash(abi.decode(message("Posting"), (Posting))));
         check("Vote", Messages.hash(abi.decode(message("Vote"), (Vote))));
         check("Admission", Messages.hash(abi.decode(message("Admission"), (Admission))));

@@ -26,8 +26,10 @@ import {
     Vote
 } from "../src/Messages.sol";
 import {NodeRegistry} from "../src/NodeRegistry.sol";
+import {ReleaseKeys} from "../src/ReleaseKeys.sol";
 import {Settlement} from "../src/Settlement.sol";
 import {Staking} from "../src/Staking.sol";
+import {Tees} from "../src/Tees.sol";
 import {AppId, AssetId, TaskId} from "../src/Types.sol";
 import {Test} from "./Vm.sol";
 
@@ -64,6 +66,7 @@ abstract contract Network is Test {
     AppRegistry internal apps;
     AssetRegistry internal assets;
     NodeRegistry internal nodes;
+    ReleaseKeys internal releaseKeys;
     GrantBook internal grantBook;
     Market internal market;
     Settlement internal settlement;
@@ -82,7 +85,8 @@ abstract contract Network is Test {
         apps = new AppRegistry(address(this));
         assets = new AssetRegistry(ledger);
         nodes = new NodeRegistry(ledger, staking, committee, apps, NODE_STAKE);
-        grantBook = new GrantBook(ledger, assets);
+        releaseKeys = new ReleaseKeys(ledger);
+        grantBook = new GrantBook(ledger, assets, releaseKeys);
         market = new Market(
             ledger,
             staking,
@@ -109,7 +113,8 @@ abstract contract Network is Test {
         apps.setMeasurement(MEASUREMENT, true);
     }
 
-    /// @dev Bonds everybody, admits three nodes, registers two assets, funds the requester.
+    /// @dev Bonds everybody, admits three nodes on TEEs of three vendors, registers two assets,
+    /// funds the requester.
     function populate() internal {
         for (uint256 i; i < verifierKeys.length; ++i) {
             bond(vm.addr(verifierKeys[i]), VERIFIER_STAKE);
@@ -156,7 +161,8 @@ abstract contract Network is Test {
             expiry: uint64(block.timestamp + 30 days),
             bundleDigest: keccak256("bundle"),
             appraisalDigest: keccak256("appraisal"),
-            beacon: blockhash(vm.getBlockNumber() - 1)
+            beacon: blockhash(vm.getBlockNumber() - 1),
+            tee: uint8(2 + uint256(machineId) % 3)
         });
     }
 
@@ -170,8 +176,14 @@ abstract contract Network is Test {
     }
 
     function grantOf(uint256 owner) internal view returns (Grant memory grant) {
+        grant.version = 2;
         grant.owner = vm.addr(OWNERS + owner);
-        grant.asset = assetIds[owner];
+        grant.assets = new AssetId[](1);
+        grant.assets[0] = assetIds[owner];
+        grant.tees = Tees.ALL;
+        grant.usesPerDay = 1_000;
+        grant.ownersMin = 1;
+        grant.outputFormats = 1;
         grant.apps = new AppId[](1);
         grant.apps[0] = APP;
         grant.measurements = new bytes32[](1);
@@ -198,7 +210,7 @@ abstract contract Network is Test {
         order.assets = new AssetId[](grants.length);
         order.grants = new bytes32[](grants.length);
         for (uint256 i; i < grants.length; ++i) {
-            order.assets[i] = grants[i].asset;
+            order.assets[i] = grants[i].assets[0];
             order.grants[i] = digestOf(Messages.hash(grants[i]));
         }
         order.recipientKeyHash = keccak256("recipient");
@@ -210,6 +222,7 @@ abstract contract Network is Test {
         order.attemptsMax = 2;
         order.expiry = uint64(block.timestamp + 1 days);
         order.nonce = ++orderNonce;
+        order.tees = Tees.ALL;
     }
 
     function signGrants(Grant[] memory grants) internal view returns (bytes[] memory signatures) {
@@ -251,6 +264,8 @@ abstract contract Network is Test {
         receipt.app = current.app;
         receipt.outputDigest = keccak256("output");
         receipt.time = uint64(block.timestamp);
+        receipt.outputCommitment = keccak256("commitment");
+        receipt.spentWei = current.feeWei;
     }
 
     function postingOf(TaskId task, bytes memory receiptSignature)
@@ -264,7 +279,9 @@ abstract contract Network is Test {
             attempt: receipt.attempt,
             receiptDigest: digestOf(Messages.hash(receipt)),
             receiptSignatureHash: keccak256(receiptSignature),
-            bundleDigest: keccak256("bundle")
+            bundleDigest: keccak256("bundle"),
+            spentWei: receipt.spentWei,
+            outputCommitment: receipt.outputCommitment
         });
     }
 

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IMemberSets} from "../src/interfaces/IMemberSets.sol";
 import {INodeRegistry, Needs, NodeRecord} from "../src/interfaces/INodeRegistry.sol";
 import {Admission, Floor, Messages} from "../src/Messages.sol";
+import {Tees} from "../src/Tees.sol";
 import {Network} from "./Network.sol";
 
 contract NodeRegistryTest is Network {
@@ -252,9 +253,11 @@ contract NodeRegistryTest is Network {
         vm.prank(admission.operator);
         nodes.admit(admission, "", beaconBlock, signatures, "");
         uint64 later = uint64(vm.getBlockNumber() + 1);
-        isTrue(!nodes.fits(admission.receiptKey, Needs(1, 1, 1, later)), "worse");
-        isTrue(nodes.fits(admission.receiptKey, Needs(1, 2, 1, later)), "as bad as allowed");
-        isTrue(nodes.fits(admission.receiptKey, Needs(1, 3, 1, later)), "better");
+        isTrue(!nodes.fits(admission.receiptKey, Needs(1, 1, Tees.ALL, 1, later)), "worse");
+        isTrue(
+            nodes.fits(admission.receiptKey, Needs(1, 2, Tees.ALL, 1, later)), "as bad as allowed"
+        );
+        isTrue(nodes.fits(admission.receiptKey, Needs(1, 3, Tees.ALL, 1, later)), "better");
     }
 
     function test_an_operator_has_at_most_eight_nodes() public {

@@ -27,7 +27,7 @@ contract PlaceTest is Network {
         equal(task.attempt, 0, "no attempt yet");
         equal(ledger.escrowOf(id), offer.feeWei, "escrow");
         equal(grantBook.usesOf(offer.grants[1]), 1, "one use");
-        equal(market.ownersOf(id)[1].priceWei, 200, "price");
+        equal(grantBook.ownersOf(id)[1].priceWei, 200, "price");
     }
 
     function test_anybody_may_send_an_order_that_its_requester_signed() public {
@@ -103,8 +103,14 @@ contract PlaceTest is Network {
     function test_orders_out_of_bounds_are_refused() public {
         Grant[] memory two = grantsOf();
         Order memory offer = orderOf(two);
-        offer.replicas = 2;
-        refuse(offer, two, abi.encodeWithSelector(IMarket.ReplicasNotOne.selector, 2));
+        for (uint8 replicas; replicas <= 4; replicas += 4) {
+            offer.replicas = replicas;
+            refuse(
+                offer,
+                two,
+                abi.encodeWithSelector(IMarket.ReplicasOutOfRange.selector, replicas, 1, 3)
+            );
+        }
         offer.replicas = 1;
         offer.recipientKeyHash = 0;
         refuse(offer, two, abi.encodeWithSelector(IMarket.RecipientKeyIsZero.selector));
@@ -168,7 +174,8 @@ contract PlaceTest is Network {
     function test_a_grant_for_another_asset_is_refused() public {
         Grant[] memory two = grantsOf();
         Order memory offer = orderOf(two);
-        offer.assets[0] = two[1].asset;
+        vm.prank(vm.addr(OWNERS));
+        offer.assets[0] = assets.register(keccak256("another"), 0, shares(), 0, 0);
         refuse(offer, two, abi.encodeWithSelector(IGrantBook.GrantForOtherAsset.selector, 0));
     }
 

@@ -4,10 +4,12 @@ pragma solidity 0.8.37;
 import {Grant, Order, Posting, Refusal} from "../Messages.sol";
 import {AppId, AssetId, Ending, TaskId, TaskState} from "../Types.sol";
 import {Shares} from "./IAssetRegistry.sol";
-import {OwnerShare} from "./IGrantBook.sol";
+import {IGrantBook} from "./IGrantBook.sol";
 
-/// @dev A task. `attempt` counts from 1; 0 before the first draw. The pool of a draw is read after
-/// block `seedBlock - 2`.
+/// @dev A task: one replica of an order. `attempt` counts from 1; 0 before the first draw. The pool
+/// of a draw is read after block `seedBlock - 2`. Of the last posting: `spentWei` where the task is
+/// `metered`, zero elsewhere, since there the whole fee is spent; `outputCommitment` where the
+/// order has several replicas, zero elsewhere.
 struct Task {
     bytes32 orderDigest;
     address requester;
@@ -27,9 +29,15 @@ struct Task {
     uint96 feeWei;
     uint64 committee;
     uint32 voters;
-    bool anyNode;
+    uint32 tees;
+    uint8 replicas;
+    uint8 replica;
+    bool metered;
+    bool isPrivate;
     bytes32 keepersHash;
     AppId app;
+    uint96 spentWei;
+    bytes32 outputCommitment;
 }
 
 /// @dev One attempt, kept for ever: what its operator signed can be judged at any time. `posting`
@@ -59,6 +67,8 @@ interface IMarket {
         Grant[] grants,
         bytes[] grantSignatures
     );
+    /// @notice Another replica of the order whose own task is `first`.
+    event ReplicaPlaced(TaskId indexed task, TaskId indexed first, uint8 replica);
     event Drawn(
         TaskId indexed task,
         uint32 indexed attempt,
@@ -99,7 +109,14 @@ interface IMarket {
     error TaskKnown(TaskId task);
     error WrongState(TaskId task, TaskState state, TaskState expected);
     error AppNotListed(AppId app);
-    error ReplicasNotOne(uint8 replicas);
+    error ReplicasOutOfRange(uint8 replicas, uint8 min, uint8 max);
+    error ReplicasNotPossible(uint8 replicas);
+    error VendorsTooFew(uint256 vendors, uint8 replicas);
+    error TeesUnknown(uint32 tees);
+    error UnitOutOfRange(uint128 unitWei, uint128 feeWei);
+    error OrderPrivacyOutOfRange(uint64 epsilonMicros, uint64 deltaPicos);
+    error SpentOutOfRange(uint128 spentWei, uint96 feeWei, bool metered);
+    error OutputCommitmentIsZero();
     error RecipientKeyIsZero();
     error AssetsOutOfRange(uint256 count, uint256 min, uint256 max);
     error GrantsDoNotMatchAssets(uint256 grants, uint256 assets);
@@ -124,7 +141,9 @@ interface IMarket {
     error NotKeeper(uint256 position, address keeper, address operator);
 
     /// @notice Places the caller's order: locks its fee, checks every grant, and starts the wait
-    /// for the seed block.
+    /// for the seed block. Each of its 1 to 3 replicas is a task with an equal part of the fee
+    /// (what can't be divided goes with the first), drawn on a TEE of another vendor and of another
+    /// operator than the others. @return the order's own task id, which its first replica has.
     function place(Order calldata order, Grant[] calldata grants, bytes[] calldata grantSignatures)
         external
         returns (TaskId);
@@ -143,7 +162,8 @@ interface IMarket {
 
     /// @notice Posts what the node's enclave signed. `operatorSignature` is over the posting:
     /// without it nothing can be held against an operator, so without it nothing is posted. Anybody
-    /// may send it, up to the attempt's deadline.
+    /// may send it, up to the attempt's deadline. What was spent is the whole fee, or where the
+    /// task is metered at most that.
     function post(Posting calldata posting, bytes calldata operatorSignature) external;
 
     /// @notice The drawn node's operator ends its attempt by signed refusals of enough of one
@@ -170,8 +190,9 @@ interface IMarket {
     /// requester, whose own keepers may be why the node was silent. Anybody may.
     function timeout(TaskId task) external;
 
-    /// @notice Refunds a placed task that nobody could be drawn for before its order expired. If no
-    /// node was ever drawn, its grants get their use back. Anybody may.
+    /// @notice Refunds a placed task that nobody could be drawn for before its order expired, and
+    /// with it the order's other replicas. If no node was ever drawn for any of them, its grants
+    /// get their use back. Anybody may.
     function refundExpired(TaskId task) external;
 
     /// @notice Settlement only.
@@ -183,7 +204,8 @@ interface IMarket {
     /// @notice Settlement only: more verifiers stand with the judgement.
     function addVoters(TaskId task, uint32 voters) external;
 
-    /// @notice Settlement only: nobody judged a posted task, or settled an accepted one, in time.
+    /// @notice Settlement only: nobody judged a posted task, or settled an accepted one, in time,
+    /// or replicas differ. All replicas of the order are refunded.
     function refund(TaskId task) external;
 
     /// @notice Settlement only: the task's fee is about to be paid.
@@ -191,13 +213,8 @@ interface IMarket {
 
     function taskOf(TaskId task) external view returns (Task memory);
     function attemptOf(TaskId task, uint32 attempt) external view returns (Attempt memory);
-    function ownersOf(TaskId task) external view returns (OwnerShare[] memory);
-    /// @notice The operators and measurements that every grant of the task allows; no operators if
-    /// every node is allowed.
-    function allowedOf(TaskId task)
-        external
-        view
-        returns (address[] memory operators, bytes32[] memory measurements);
+    /// @notice Who is paid for an order, and which nodes its grants leave, stands there.
+    function grantBook() external view returns (IGrantBook);
     function triedOf(TaskId task, address node) external view returns (bool);
     function config() external view returns (MarketConfig memory);
 }

@@ -17,6 +17,7 @@ struct NodeRecord {
     bytes32 measurement;
     uint64 admittedAt;
     uint32 tags;
+    uint8 tee;
     uint16 capacity;
     uint16 running;
     uint16 leaf;
@@ -26,6 +27,7 @@ struct NodeRecord {
 struct Needs {
     uint8 tierMin;
     uint8 tcbFloor;
+    uint32 tees;
     uint32 tags;
     uint64 seedBlock;
 }
@@ -63,6 +65,7 @@ interface INodeRegistry {
     error KeyKnown(address receiptKey);
     error KeyUnknown(address receiptKey);
     error KeyIsZero();
+    error TeeUnknown(uint8 tee);
     error NotOperator(address receiptKey, address caller, address operator);
     error OperatorDidNotSign(address operator);
     error AdmissionExpired(uint64 expiry, uint256 now_);
@@ -127,6 +130,9 @@ interface INodeRegistry {
     function recordOf(address receiptKey) external view returns (NodeRecord memory);
     function operatorOf(address receiptKey) external view returns (address);
     function measurementOf(address receiptKey) external view returns (bytes32);
+    /// @notice The number of the TEE that the node was admitted on (1 SGX, 2 TDX, 3 SEV-SNP, 4
+    /// Nitro, 5 Arm CCA).
+    function teeOf(address receiptKey) external view returns (uint8);
     function urlOf(address receiptKey) external view returns (string memory);
     function nodesOf(address operator) external view returns (address[] memory);
 

@@ -25,6 +25,8 @@ interface ISettlement {
     );
     event JudgementExpired(TaskId indexed task, uint32 indexed attempt);
     event SettlementExpired(TaskId indexed task, uint32 indexed attempt);
+    /// @notice The replicas of an order were accepted with different outputs: all are refunded.
+    event ReplicasDiffer(TaskId indexed first);
     event ForgedReceiptProven(
         bytes32 indexed posting,
         address indexed operator,
@@ -48,6 +50,7 @@ interface ISettlement {
     error UnbondingTooShort(uint64 unbondSeconds, uint64 neededSeconds);
     error NotPosted(TaskId task);
     error NotAccepted(TaskId task);
+    error ReplicasMismatch(uint256 given, uint8 replicas);
     error VoteForOther(bytes32 posting, bytes32 expected);
     error VoteMalformed(uint8 verdict, uint8 reason);
     error JudgingNotOver(uint64 until, uint256 now_);
@@ -77,17 +80,25 @@ interface ISettlement {
     /// paid. @param signatures a quorum over the vote, ascending by signer.
     function join(Vote calldata vote, bytes[] calldata signatures) external;
 
-    /// @notice Pays the fee of an accepted task after its challenge window. Anybody may.
+    /// @notice Pays an accepted task of an order without further replicas after its challenge
+    /// window: of a metered task what was spent, and the requester gets the rest back. Anybody may.
     /// @param keepers the operators of the keepers that released, sorted, as judged.
     function settle(TaskId task, address[] calldata keepers) external;
+
+    /// @notice Pays all replicas of an order at once, when all are accepted and the challenge
+    /// window of the last is over, or refunds them all where their output commitments differ.
+    /// Anybody may.
+    /// @param first the order's own task. @param keepers for each replica as in `settle`.
+    function settleReplicas(TaskId first, address[][] calldata keepers) external;
 
     /// @notice Refunds a task that was posted but not judged in time. No stake is touched. Anybody
     /// may.
     function expireJudgement(TaskId task) external;
 
-    /// @notice Refunds a task that was accepted but not settled within 30 days after its challenge
-    /// window: the judged keepers' hash may be that of no list, and then nobody can settle. Anybody
-    /// may.
+    /// @notice Refunds an order whose task (all of its replicas) was accepted but not settled
+    /// within 30 days after the (last) challenge window: the judged keepers' hash may be that of no
+    /// list,
+    /// and then nobody can settle. Anybody may. @param task the order's own task.
     function refundUnsettled(TaskId task) external;
 
     /// @notice Proves that an operator signed a posting whose receipt was not signed by its node's

@@ -1664,6 +1664,7 @@ export const nodeRegistryAbi = [
           { name: 'bundleDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'appraisalDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'beacon', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'tee', type: 'uint8', internalType: 'uint8' },
         ],
       },
       { name: 'url', type: 'string', internalType: 'string' },
@@ -1738,6 +1739,7 @@ export const nodeRegistryAbi = [
         components: [
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
           { name: 'tags', type: 'uint32', internalType: 'uint32' },
           { name: 'seedBlock', type: 'uint64', internalType: 'uint64' },
         ],
@@ -1844,6 +1846,7 @@ export const nodeRegistryAbi = [
           { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
           { name: 'admittedAt', type: 'uint64', internalType: 'uint64' },
           { name: 'tags', type: 'uint32', internalType: 'uint32' },
+          { name: 'tee', type: 'uint8', internalType: 'uint8' },
           { name: 'capacity', type: 'uint16', internalType: 'uint16' },
           { name: 'running', type: 'uint16', internalType: 'uint16' },
           { name: 'leaf', type: 'uint16', internalType: 'uint16' },
@@ -1919,6 +1922,13 @@ export const nodeRegistryAbi = [
   },
   {
     type: 'function',
+    name: 'teeOf',
+    inputs: [{ name: 'receiptKey', type: 'address', internalType: 'address' }],
+    outputs: [{ name: '', type: 'uint8', internalType: 'uint8' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
     name: 'totalAt',
     inputs: [{ name: 'blockNumber', type: 'uint48', internalType: 'uint48' }],
     outputs: [{ name: '', type: 'uint256', internalType: 'uint256' }],
@@ -1984,6 +1994,7 @@ export const nodeRegistryAbi = [
           { name: 'bundleDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'appraisalDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'beacon', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'tee', type: 'uint8', internalType: 'uint8' },
         ],
       },
       { name: 'beaconBlock', type: 'uint256', indexed: false, internalType: 'uint256' },
@@ -2152,6 +2163,11 @@ export const nodeRegistryAbi = [
   },
   {
     type: 'error',
+    name: 'TeeUnknown',
+    inputs: [{ name: 'tee', type: 'uint8', internalType: 'uint8' }],
+  },
+  {
+    type: 'error',
     name: 'TooManyNodes',
     inputs: [
       { name: 'operator', type: 'address', internalType: 'address' },
@@ -2168,6 +2184,132 @@ export const nodeRegistryAbi = [
   },
 ] as const
 
+/** The ABI of ReleaseKeys. */
+export const releaseKeysAbi = [
+  {
+    type: 'constructor',
+    inputs: [{ name: 'ledger_', type: 'address', internalType: 'contract ILedger' }],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'approve',
+    inputs: [
+      { name: 'releaseKey', type: 'address', internalType: 'address' },
+      {
+        name: 'approval',
+        type: 'tuple',
+        internalType: 'struct RuntimeApproval',
+        components: [
+          { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+        ],
+      },
+      { name: 'signature', type: 'bytes', internalType: 'bytes' },
+    ],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'approvedUntil',
+    inputs: [
+      { name: 'releaseKey', type: 'address', internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
+    ],
+    outputs: [{ name: 'time', type: 'uint64', internalType: 'uint64' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'deployment',
+    inputs: [],
+    outputs: [{ name: '', type: 'bytes32', internalType: 'bytes32' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'ledger',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract ILedger' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'revoke',
+    inputs: [{ name: 'measurement', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'revoked',
+    inputs: [
+      { name: 'releaseKey', type: 'address', internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
+    ],
+    outputs: [{ name: '', type: 'bool', internalType: 'bool' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'event',
+    name: 'RuntimeApproved',
+    inputs: [
+      { name: 'releaseKey', type: 'address', indexed: true, internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'approvedUntil', type: 'uint64', indexed: false, internalType: 'uint64' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'RuntimeRevoked',
+    inputs: [
+      { name: 'releaseKey', type: 'address', indexed: true, internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'error',
+    name: 'ApprovalExpired',
+    inputs: [
+      { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ApprovalNotLater',
+    inputs: [
+      { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+      { name: 'approvedUntil', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'KeyDidNotSign',
+    inputs: [{ name: 'releaseKey', type: 'address', internalType: 'address' }],
+  },
+  { type: 'error', name: 'MeasurementIsZero', inputs: [] },
+  {
+    type: 'error',
+    name: 'NotModule',
+    inputs: [
+      { name: 'caller', type: 'address', internalType: 'address' },
+      { name: 'expected', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'RuntimeIsRevoked',
+    inputs: [
+      { name: 'releaseKey', type: 'address', internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+] as const
+
 /** The ABI of GrantBook. */
 export const grantBookAbi = [
   {
@@ -2175,7 +2317,37 @@ export const grantBookAbi = [
     inputs: [
       { name: 'ledger_', type: 'address', internalType: 'contract ILedger' },
       { name: 'assets_', type: 'address', internalType: 'contract IAssetRegistry' },
+      { name: 'releaseKeys_', type: 'address', internalType: 'contract IReleaseKeys' },
     ],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'ENVELOPE_BYTES_MAX',
+    inputs: [],
+    outputs: [{ name: '', type: 'uint256', internalType: 'uint256' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'allows',
+    inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+      { name: 'operator', type: 'address', internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
+    ],
+    outputs: [{ name: '', type: 'bool', internalType: 'bool' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'approveOutput',
+    inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'envelope', type: 'bytes', internalType: 'bytes' },
+    ],
+    outputs: [],
     stateMutability: 'nonpayable',
   },
   {
@@ -2187,9 +2359,30 @@ export const grantBookAbi = [
   },
   {
     type: 'function',
+    name: 'chargeAgain',
+    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+    outputs: [{ name: '', type: 'bool', internalType: 'bool' }],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'deltaSpentOf',
+    inputs: [{ name: 'grant', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [{ name: '', type: 'uint64', internalType: 'uint64' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
     name: 'deployment',
     inputs: [],
     outputs: [{ name: '', type: 'bytes32', internalType: 'bytes32' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'epsilonSpentOf',
+    inputs: [{ name: 'grant', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [{ name: '', type: 'uint64', internalType: 'uint64' }],
     stateMutability: 'view',
   },
   {
@@ -2204,6 +2397,62 @@ export const grantBookAbi = [
     name: 'ledger',
     inputs: [],
     outputs: [{ name: '', type: 'address', internalType: 'contract ILedger' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'ownersOf',
+    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+    outputs: [
+      {
+        name: '',
+        type: 'tuple[]',
+        internalType: 'struct OwnerShare[]',
+        components: [
+          { name: 'owner', type: 'address', internalType: 'address' },
+          { name: 'priceWei', type: 'uint96', internalType: 'uint96' },
+        ],
+      },
+    ],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'releaseKeys',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract IReleaseKeys' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'termsOf',
+    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+    outputs: [
+      {
+        name: '',
+        type: 'tuple',
+        internalType: 'struct Terms',
+        components: [
+          { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'anyNode', type: 'bool', internalType: 'bool' },
+          { name: 'anyMeasurement', type: 'bool', internalType: 'bool' },
+          { name: 'operators', type: 'address[]', internalType: 'address[]' },
+          { name: 'measurements', type: 'bytes32[]', internalType: 'bytes32[]' },
+          { name: 'releaseKeys', type: 'address[]', internalType: 'address[]' },
+          {
+            name: 'owners',
+            type: 'tuple[]',
+            internalType: 'struct OwnerShare[]',
+            components: [
+              { name: 'owner', type: 'address', internalType: 'address' },
+              { name: 'priceWei', type: 'uint96', internalType: 'uint96' },
+            ],
+          },
+        ],
+      },
+    ],
     stateMutability: 'view',
   },
   {
@@ -2229,6 +2478,10 @@ export const grantBookAbi = [
           { name: 'attemptsMax', type: 'uint8', internalType: 'uint8' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       {
@@ -2236,12 +2489,15 @@ export const grantBookAbi = [
         type: 'tuple[]',
         internalType: 'struct Grant[]',
         components: [
+          { name: 'version', type: 'uint8', internalType: 'uint8' },
           { name: 'owner', type: 'address', internalType: 'address' },
-          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'assets', type: 'bytes32[]', internalType: 'AssetId[]' },
           { name: 'apps', type: 'bytes32[]', internalType: 'AppId[]' },
           { name: 'measurements', type: 'bytes32[]', internalType: 'bytes32[]' },
+          { name: 'releaseKey', type: 'address', internalType: 'address' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
           { name: 'anyNode', type: 'bool', internalType: 'bool' },
           { name: 'operators', type: 'address[]', internalType: 'address[]' },
           { name: 'anyRequester', type: 'bool', internalType: 'bool' },
@@ -2249,9 +2505,17 @@ export const grantBookAbi = [
           { name: 'purpose', type: 'string', internalType: 'string' },
           { name: 'priceWei', type: 'uint128', internalType: 'uint128' },
           { name: 'usesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'usesPerDay', type: 'uint32', internalType: 'uint32' },
           { name: 'notBefore', type: 'uint64', internalType: 'uint64' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+          { name: 'ownersMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'recordsMin', type: 'uint32', internalType: 'uint32' },
           { name: 'outputBytesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'outputFormats', type: 'uint32', internalType: 'uint32' },
+          { name: 'privacyRequired', type: 'bool', internalType: 'bool' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+          { name: 'reviewKeyHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
         ],
       },
@@ -2259,24 +2523,13 @@ export const grantBookAbi = [
     ],
     outputs: [
       {
-        name: 'terms',
+        name: '',
         type: 'tuple',
-        internalType: 'struct Terms',
+        internalType: 'struct Bounds',
         components: [
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
-          { name: 'anyNode', type: 'bool', internalType: 'bool' },
-          { name: 'operators', type: 'address[]', internalType: 'address[]' },
-          { name: 'measurements', type: 'bytes32[]', internalType: 'bytes32[]' },
-          {
-            name: 'owners',
-            type: 'tuple[]',
-            internalType: 'struct OwnerShare[]',
-            components: [
-              { name: 'owner', type: 'address', internalType: 'address' },
-              { name: 'priceWei', type: 'uint96', internalType: 'uint96' },
-            ],
-          },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
         ],
       },
     ],
@@ -2284,9 +2537,38 @@ export const grantBookAbi = [
   },
   {
     type: 'function',
+    name: 'useOf',
+    inputs: [{ name: 'grant', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [
+      {
+        name: '',
+        type: 'tuple',
+        internalType: 'struct GrantUse',
+        components: [
+          { name: 'tasks', type: 'uint32', internalType: 'uint32' },
+          { name: 'day', type: 'uint32', internalType: 'uint32' },
+          { name: 'tasksThatDay', type: 'uint32', internalType: 'uint32' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+          { name: 'epsilonMaxMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaMaxPicos', type: 'uint64', internalType: 'uint64' },
+        ],
+      },
+    ],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
     name: 'usesOf',
     inputs: [{ name: 'grant', type: 'bytes32', internalType: 'bytes32' }],
-    outputs: [{ name: 'tasks', type: 'uint32', internalType: 'uint32' }],
+    outputs: [{ name: '', type: 'uint32', internalType: 'uint32' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'usesToday',
+    inputs: [{ name: 'grant', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [{ name: '', type: 'uint32', internalType: 'uint32' }],
     stateMutability: 'view',
   },
   {
@@ -2305,8 +2587,54 @@ export const grantBookAbi = [
     inputs: [
       { name: 'grant', type: 'bytes32', indexed: true, internalType: 'bytes32' },
       { name: 'owner', type: 'address', indexed: true, internalType: 'address' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
       { name: 'uses', type: 'uint32', indexed: false, internalType: 'uint32' },
       { name: 'usesMax', type: 'uint32', indexed: false, internalType: 'uint32' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'OutputApproved',
+    inputs: [
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'attempt', type: 'uint32', indexed: true, internalType: 'uint32' },
+      { name: 'owner', type: 'address', indexed: true, internalType: 'address' },
+      { name: 'position', type: 'uint256', indexed: false, internalType: 'uint256' },
+      { name: 'envelope', type: 'bytes', indexed: false, internalType: 'bytes' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'PrivacyCharged',
+    inputs: [
+      { name: 'grant', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'epsilonMicros', type: 'uint64', indexed: false, internalType: 'uint64' },
+      { name: 'deltaPicos', type: 'uint64', indexed: false, internalType: 'uint64' },
+      { name: 'epsilonSpentMicros', type: 'uint64', indexed: false, internalType: 'uint64' },
+      { name: 'deltaSpentPicos', type: 'uint64', indexed: false, internalType: 'uint64' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'PrivacyReturned',
+    inputs: [
+      { name: 'grant', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'epsilonSpentMicros', type: 'uint64', indexed: false, internalType: 'uint64' },
+      { name: 'deltaSpentPicos', type: 'uint64', indexed: false, internalType: 'uint64' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'PrivacyUsedUp',
+    inputs: [
+      { name: 'grant', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
     ],
     anonymous: false,
   },
@@ -2319,6 +2647,14 @@ export const grantBookAbi = [
     type: 'error',
     name: 'AssetUnknownAt',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'EnvelopeOutOfRange',
+    inputs: [
+      { name: 'length', type: 'uint256', internalType: 'uint256' },
+      { name: 'max', type: 'uint256', internalType: 'uint256' },
+    ],
   },
   {
     type: 'error',
@@ -2362,6 +2698,15 @@ export const grantBookAbi = [
   },
   {
     type: 'error',
+    name: 'GrantNeverValid',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'notBefore', type: 'uint64', internalType: 'uint64' },
+      { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'GrantNotByOwner',
     inputs: [
       { name: 'position', type: 'uint256', internalType: 'uint256' },
@@ -2396,6 +2741,21 @@ export const grantBookAbi = [
   },
   {
     type: 'error',
+    name: 'GrantOwnersMinIsZero',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'GrantPrivacyOutOfRange',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'required', type: 'bool', internalType: 'bool' },
+      { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+      { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'GrantPurposeTooLong',
     inputs: [
       { name: 'position', type: 'uint256', internalType: 'uint256' },
@@ -2407,6 +2767,15 @@ export const grantBookAbi = [
     type: 'error',
     name: 'GrantRevokedByOwner',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'GrantSetUnknown',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'set', type: 'string', internalType: 'string' },
+      { name: 'bits', type: 'uint32', internalType: 'uint32' },
+    ],
   },
   {
     type: 'error',
@@ -2435,6 +2804,23 @@ export const grantBookAbi = [
   },
   {
     type: 'error',
+    name: 'GrantUsedUpToday',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'usesPerDay', type: 'uint32', internalType: 'uint32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'GrantVersionUnknown',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'version', type: 'uint8', internalType: 'uint8' },
+      { name: 'expected', type: 'uint8', internalType: 'uint8' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'NoMeasurementLeft',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
   },
@@ -2445,10 +2831,60 @@ export const grantBookAbi = [
   },
   {
     type: 'error',
+    name: 'NoTeeLeft',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'NotGrantOwner',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'caller', type: 'address', internalType: 'address' },
+      { name: 'owner', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'NotModule',
     inputs: [
       { name: 'caller', type: 'address', internalType: 'address' },
       { name: 'expected', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'OrderIsNotPrivate',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'OutputNotPosted',
+    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+  },
+  {
+    type: 'error',
+    name: 'OwnersTooFew',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'owners', type: 'uint256', internalType: 'uint256' },
+      { name: 'ownersMin', type: 'uint8', internalType: 'uint8' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'PositionUnknown',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'count', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'PrivacyBudgetExceeded',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'epsilonLeftMicros', type: 'uint64', internalType: 'uint64' },
+      { name: 'deltaLeftPicos', type: 'uint64', internalType: 'uint64' },
     ],
   },
 ] as const
@@ -2510,6 +2946,13 @@ export const marketAbi = [
   },
   {
     type: 'function',
+    name: 'REPLICAS_MAX',
+    inputs: [],
+    outputs: [{ name: '', type: 'uint8', internalType: 'uint8' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
     name: 'SEED_BLOCKS',
     inputs: [],
     outputs: [{ name: '', type: 'uint64', internalType: 'uint64' }],
@@ -2535,16 +2978,6 @@ export const marketAbi = [
     ],
     outputs: [],
     stateMutability: 'nonpayable',
-  },
-  {
-    type: 'function',
-    name: 'allowedOf',
-    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
-    outputs: [
-      { name: '', type: 'address[]', internalType: 'address[]' },
-      { name: '', type: 'bytes32[]', internalType: 'bytes32[]' },
-    ],
-    stateMutability: 'view',
   },
   {
     type: 'function',
@@ -2669,23 +3102,6 @@ export const marketAbi = [
   },
   {
     type: 'function',
-    name: 'ownersOf',
-    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
-    outputs: [
-      {
-        name: '',
-        type: 'tuple[]',
-        internalType: 'struct OwnerShare[]',
-        components: [
-          { name: 'owner', type: 'address', internalType: 'address' },
-          { name: 'priceWei', type: 'uint96', internalType: 'uint96' },
-        ],
-      },
-    ],
-    stateMutability: 'view',
-  },
-  {
-    type: 'function',
     name: 'place',
     inputs: [
       {
@@ -2706,6 +3122,10 @@ export const marketAbi = [
           { name: 'attemptsMax', type: 'uint8', internalType: 'uint8' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       {
@@ -2713,12 +3133,15 @@ export const marketAbi = [
         type: 'tuple[]',
         internalType: 'struct Grant[]',
         components: [
+          { name: 'version', type: 'uint8', internalType: 'uint8' },
           { name: 'owner', type: 'address', internalType: 'address' },
-          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'assets', type: 'bytes32[]', internalType: 'AssetId[]' },
           { name: 'apps', type: 'bytes32[]', internalType: 'AppId[]' },
           { name: 'measurements', type: 'bytes32[]', internalType: 'bytes32[]' },
+          { name: 'releaseKey', type: 'address', internalType: 'address' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
           { name: 'anyNode', type: 'bool', internalType: 'bool' },
           { name: 'operators', type: 'address[]', internalType: 'address[]' },
           { name: 'anyRequester', type: 'bool', internalType: 'bool' },
@@ -2726,9 +3149,17 @@ export const marketAbi = [
           { name: 'purpose', type: 'string', internalType: 'string' },
           { name: 'priceWei', type: 'uint128', internalType: 'uint128' },
           { name: 'usesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'usesPerDay', type: 'uint32', internalType: 'uint32' },
           { name: 'notBefore', type: 'uint64', internalType: 'uint64' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+          { name: 'ownersMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'recordsMin', type: 'uint32', internalType: 'uint32' },
           { name: 'outputBytesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'outputFormats', type: 'uint32', internalType: 'uint32' },
+          { name: 'privacyRequired', type: 'bool', internalType: 'bool' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+          { name: 'reviewKeyHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
         ],
       },
@@ -2759,6 +3190,10 @@ export const marketAbi = [
           { name: 'attemptsMax', type: 'uint8', internalType: 'uint8' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       {
@@ -2766,12 +3201,15 @@ export const marketAbi = [
         type: 'tuple[]',
         internalType: 'struct Grant[]',
         components: [
+          { name: 'version', type: 'uint8', internalType: 'uint8' },
           { name: 'owner', type: 'address', internalType: 'address' },
-          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'assets', type: 'bytes32[]', internalType: 'AssetId[]' },
           { name: 'apps', type: 'bytes32[]', internalType: 'AppId[]' },
           { name: 'measurements', type: 'bytes32[]', internalType: 'bytes32[]' },
+          { name: 'releaseKey', type: 'address', internalType: 'address' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
           { name: 'anyNode', type: 'bool', internalType: 'bool' },
           { name: 'operators', type: 'address[]', internalType: 'address[]' },
           { name: 'anyRequester', type: 'bool', internalType: 'bool' },
@@ -2779,9 +3217,17 @@ export const marketAbi = [
           { name: 'purpose', type: 'string', internalType: 'string' },
           { name: 'priceWei', type: 'uint128', internalType: 'uint128' },
           { name: 'usesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'usesPerDay', type: 'uint32', internalType: 'uint32' },
           { name: 'notBefore', type: 'uint64', internalType: 'uint64' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+          { name: 'ownersMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'recordsMin', type: 'uint32', internalType: 'uint32' },
           { name: 'outputBytesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'outputFormats', type: 'uint32', internalType: 'uint32' },
+          { name: 'privacyRequired', type: 'bool', internalType: 'bool' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+          { name: 'reviewKeyHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
         ],
       },
@@ -2805,6 +3251,8 @@ export const marketAbi = [
           { name: 'receiptDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'receiptSignatureHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'bundleDigest', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
         ],
       },
       { name: 'operatorSignature', type: 'bytes', internalType: 'bytes' },
@@ -2848,6 +3296,10 @@ export const marketAbi = [
           { name: 'attemptsMax', type: 'uint8', internalType: 'uint8' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       { name: 'position', type: 'uint256', internalType: 'uint256' },
@@ -2916,9 +3368,15 @@ export const marketAbi = [
           { name: 'feeWei', type: 'uint96', internalType: 'uint96' },
           { name: 'committee', type: 'uint64', internalType: 'uint64' },
           { name: 'voters', type: 'uint32', internalType: 'uint32' },
-          { name: 'anyNode', type: 'bool', internalType: 'bool' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'replicas', type: 'uint8', internalType: 'uint8' },
+          { name: 'replica', type: 'uint8', internalType: 'uint8' },
+          { name: 'metered', type: 'bool', internalType: 'bool' },
+          { name: 'isPrivate', type: 'bool', internalType: 'bool' },
           { name: 'keepersHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'app', type: 'bytes32', internalType: 'AppId' },
+          { name: 'spentWei', type: 'uint96', internalType: 'uint96' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
         ],
       },
     ],
@@ -3002,6 +3460,10 @@ export const marketAbi = [
           { name: 'attemptsMax', type: 'uint8', internalType: 'uint8' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       {
@@ -3010,12 +3472,15 @@ export const marketAbi = [
         indexed: false,
         internalType: 'struct Grant[]',
         components: [
+          { name: 'version', type: 'uint8', internalType: 'uint8' },
           { name: 'owner', type: 'address', internalType: 'address' },
-          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'assets', type: 'bytes32[]', internalType: 'AssetId[]' },
           { name: 'apps', type: 'bytes32[]', internalType: 'AppId[]' },
           { name: 'measurements', type: 'bytes32[]', internalType: 'bytes32[]' },
+          { name: 'releaseKey', type: 'address', internalType: 'address' },
           { name: 'tcbFloor', type: 'uint8', internalType: 'uint8' },
           { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
           { name: 'anyNode', type: 'bool', internalType: 'bool' },
           { name: 'operators', type: 'address[]', internalType: 'address[]' },
           { name: 'anyRequester', type: 'bool', internalType: 'bool' },
@@ -3023,9 +3488,17 @@ export const marketAbi = [
           { name: 'purpose', type: 'string', internalType: 'string' },
           { name: 'priceWei', type: 'uint128', internalType: 'uint128' },
           { name: 'usesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'usesPerDay', type: 'uint32', internalType: 'uint32' },
           { name: 'notBefore', type: 'uint64', internalType: 'uint64' },
           { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+          { name: 'ownersMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'recordsMin', type: 'uint32', internalType: 'uint32' },
           { name: 'outputBytesMax', type: 'uint32', internalType: 'uint32' },
+          { name: 'outputFormats', type: 'uint32', internalType: 'uint32' },
+          { name: 'privacyRequired', type: 'bool', internalType: 'bool' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+          { name: 'reviewKeyHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'nonce', type: 'uint64', internalType: 'uint64' },
         ],
       },
@@ -3052,6 +3525,8 @@ export const marketAbi = [
           { name: 'receiptDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'receiptSignatureHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'bundleDigest', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
         ],
       },
       { name: 'operatorSignature', type: 'bytes', indexed: false, internalType: 'bytes' },
@@ -3077,6 +3552,16 @@ export const marketAbi = [
       { name: 'attempt', type: 'uint32', indexed: true, internalType: 'uint32' },
       { name: 'asset', type: 'bytes32', indexed: true, internalType: 'AssetId' },
       { name: 'reason', type: 'uint8', indexed: false, internalType: 'uint8' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'ReplicaPlaced',
+    inputs: [
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'first', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'replica', type: 'uint8', indexed: false, internalType: 'uint8' },
     ],
     anonymous: false,
   },
@@ -3251,6 +3736,15 @@ export const marketAbi = [
       { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
     ],
   },
+  {
+    type: 'error',
+    name: 'OrderPrivacyOutOfRange',
+    inputs: [
+      { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+      { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  { type: 'error', name: 'OutputCommitmentIsZero', inputs: [] },
   { type: 'error', name: 'RecipientKeyIsZero', inputs: [] },
   {
     type: 'error',
@@ -3283,8 +3777,17 @@ export const marketAbi = [
   },
   {
     type: 'error',
-    name: 'ReplicasNotOne',
+    name: 'ReplicasNotPossible',
     inputs: [{ name: 'replicas', type: 'uint8', internalType: 'uint8' }],
+  },
+  {
+    type: 'error',
+    name: 'ReplicasOutOfRange',
+    inputs: [
+      { name: 'replicas', type: 'uint8', internalType: 'uint8' },
+      { name: 'min', type: 'uint8', internalType: 'uint8' },
+      { name: 'max', type: 'uint8', internalType: 'uint8' },
+    ],
   },
   {
     type: 'error',
@@ -3310,8 +3813,38 @@ export const marketAbi = [
   },
   {
     type: 'error',
+    name: 'SpentOutOfRange',
+    inputs: [
+      { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+      { name: 'feeWei', type: 'uint96', internalType: 'uint96' },
+      { name: 'metered', type: 'bool', internalType: 'bool' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'TaskKnown',
     inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+  },
+  {
+    type: 'error',
+    name: 'TeesUnknown',
+    inputs: [{ name: 'tees', type: 'uint32', internalType: 'uint32' }],
+  },
+  {
+    type: 'error',
+    name: 'UnitOutOfRange',
+    inputs: [
+      { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+      { name: 'feeWei', type: 'uint128', internalType: 'uint128' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'VendorsTooFew',
+    inputs: [
+      { name: 'vendors', type: 'uint256', internalType: 'uint256' },
+      { name: 'replicas', type: 'uint8', internalType: 'uint8' },
+    ],
   },
   {
     type: 'error',
@@ -3537,6 +4070,8 @@ export const settlementAbi = [
           { name: 'receiptDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'receiptSignatureHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'bundleDigest', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
         ],
       },
       { name: 'operatorSignature', type: 'bytes', internalType: 'bytes' },
@@ -3557,6 +4092,10 @@ export const settlementAbi = [
           { name: 'checkpoint', type: 'bytes32', internalType: 'bytes32' },
           { name: 'time', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       { name: 'receiptSignature', type: 'bytes', internalType: 'bytes' },
@@ -3578,6 +4117,8 @@ export const settlementAbi = [
           { name: 'receiptDigest', type: 'bytes32', internalType: 'bytes32' },
           { name: 'receiptSignatureHash', type: 'bytes32', internalType: 'bytes32' },
           { name: 'bundleDigest', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
         ],
       },
       { name: 'operatorSignature', type: 'bytes', internalType: 'bytes' },
@@ -3598,6 +4139,10 @@ export const settlementAbi = [
           { name: 'checkpoint', type: 'bytes32', internalType: 'bytes32' },
           { name: 'time', type: 'uint64', internalType: 'uint64' },
           { name: 'nonce', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'outputCommitment', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
         ],
       },
       { name: 'receiptSignature', type: 'bytes', internalType: 'bytes' },
@@ -3625,6 +4170,16 @@ export const settlementAbi = [
     inputs: [
       { name: 'id', type: 'bytes32', internalType: 'TaskId' },
       { name: 'keepers', type: 'address[]', internalType: 'address[]' },
+    ],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'settleReplicas',
+    inputs: [
+      { name: 'first', type: 'bytes32', internalType: 'TaskId' },
+      { name: 'keepers', type: 'address[][]', internalType: 'address[][]' },
     ],
     outputs: [],
     stateMutability: 'nonpayable',
@@ -3703,6 +4258,12 @@ export const settlementAbi = [
       { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
       { name: 'attempt', type: 'uint32', indexed: true, internalType: 'uint32' },
     ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'ReplicasDiffer',
+    inputs: [{ name: 'first', type: 'bytes32', indexed: true, internalType: 'TaskId' }],
     anonymous: false,
   },
   {
@@ -3821,6 +4382,14 @@ export const settlementAbi = [
     inputs: [
       { name: 'given', type: 'bytes32', internalType: 'bytes32' },
       { name: 'posted', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ReplicasMismatch',
+    inputs: [
+      { name: 'given', type: 'uint256', internalType: 'uint256' },
+      { name: 'replicas', type: 'uint8', internalType: 'uint8' },
     ],
   },
   {
@@ -4954,10 +5523,45 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'TeeUnknown',
+    inputs: [{ name: 'tee', type: 'uint8', internalType: 'uint8' }],
+  },
+  {
+    type: 'error',
     name: 'TooManyNodes',
     inputs: [
       { name: 'operator', type: 'address', internalType: 'address' },
       { name: 'max', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ApprovalExpired',
+    inputs: [
+      { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ApprovalNotLater',
+    inputs: [
+      { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+      { name: 'approvedUntil', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'KeyDidNotSign',
+    inputs: [{ name: 'releaseKey', type: 'address', internalType: 'address' }],
+  },
+  { type: 'error', name: 'MeasurementIsZero', inputs: [] },
+  {
+    type: 'error',
+    name: 'RuntimeIsRevoked',
+    inputs: [
+      { name: 'releaseKey', type: 'address', internalType: 'address' },
+      { name: 'measurement', type: 'bytes32', internalType: 'bytes32' },
     ],
   },
   {
@@ -4969,6 +5573,14 @@ export const errorsAbi = [
     type: 'error',
     name: 'AssetUnknownAt',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'EnvelopeOutOfRange',
+    inputs: [
+      { name: 'length', type: 'uint256', internalType: 'uint256' },
+      { name: 'max', type: 'uint256', internalType: 'uint256' },
+    ],
   },
   {
     type: 'error',
@@ -5012,6 +5624,15 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'GrantNeverValid',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'notBefore', type: 'uint64', internalType: 'uint64' },
+      { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'GrantNotByOwner',
     inputs: [
       { name: 'position', type: 'uint256', internalType: 'uint256' },
@@ -5046,6 +5667,21 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'GrantOwnersMinIsZero',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'GrantPrivacyOutOfRange',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'required', type: 'bool', internalType: 'bool' },
+      { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+      { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'GrantPurposeTooLong',
     inputs: [
       { name: 'position', type: 'uint256', internalType: 'uint256' },
@@ -5057,6 +5693,15 @@ export const errorsAbi = [
     type: 'error',
     name: 'GrantRevokedByOwner',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'GrantSetUnknown',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'set', type: 'string', internalType: 'string' },
+      { name: 'bits', type: 'uint32', internalType: 'uint32' },
+    ],
   },
   {
     type: 'error',
@@ -5085,6 +5730,23 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'GrantUsedUpToday',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'usesPerDay', type: 'uint32', internalType: 'uint32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'GrantVersionUnknown',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'version', type: 'uint8', internalType: 'uint8' },
+      { name: 'expected', type: 'uint8', internalType: 'uint8' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'NoMeasurementLeft',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
   },
@@ -5092,6 +5754,56 @@ export const errorsAbi = [
     type: 'error',
     name: 'NoOperatorLeft',
     inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'NoTeeLeft',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'NotGrantOwner',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'caller', type: 'address', internalType: 'address' },
+      { name: 'owner', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'OrderIsNotPrivate',
+    inputs: [{ name: 'position', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'OutputNotPosted',
+    inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+  },
+  {
+    type: 'error',
+    name: 'OwnersTooFew',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'owners', type: 'uint256', internalType: 'uint256' },
+      { name: 'ownersMin', type: 'uint8', internalType: 'uint8' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'PositionUnknown',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'count', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'PrivacyBudgetExceeded',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'epsilonLeftMicros', type: 'uint64', internalType: 'uint64' },
+      { name: 'deltaLeftPicos', type: 'uint64', internalType: 'uint64' },
+    ],
   },
   {
     type: 'error',
@@ -5224,6 +5936,15 @@ export const errorsAbi = [
       { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
     ],
   },
+  {
+    type: 'error',
+    name: 'OrderPrivacyOutOfRange',
+    inputs: [
+      { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+      { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  { type: 'error', name: 'OutputCommitmentIsZero', inputs: [] },
   { type: 'error', name: 'RecipientKeyIsZero', inputs: [] },
   {
     type: 'error',
@@ -5256,8 +5977,17 @@ export const errorsAbi = [
   },
   {
     type: 'error',
-    name: 'ReplicasNotOne',
+    name: 'ReplicasNotPossible',
     inputs: [{ name: 'replicas', type: 'uint8', internalType: 'uint8' }],
+  },
+  {
+    type: 'error',
+    name: 'ReplicasOutOfRange',
+    inputs: [
+      { name: 'replicas', type: 'uint8', internalType: 'uint8' },
+      { name: 'min', type: 'uint8', internalType: 'uint8' },
+      { name: 'max', type: 'uint8', internalType: 'uint8' },
+    ],
   },
   {
     type: 'error',
@@ -5283,8 +6013,38 @@ export const errorsAbi = [
   },
   {
     type: 'error',
+    name: 'SpentOutOfRange',
+    inputs: [
+      { name: 'spentWei', type: 'uint128', internalType: 'uint128' },
+      { name: 'feeWei', type: 'uint96', internalType: 'uint96' },
+      { name: 'metered', type: 'bool', internalType: 'bool' },
+    ],
+  },
+  {
+    type: 'error',
     name: 'TaskKnown',
     inputs: [{ name: 'task', type: 'bytes32', internalType: 'TaskId' }],
+  },
+  {
+    type: 'error',
+    name: 'TeesUnknown',
+    inputs: [{ name: 'tees', type: 'uint32', internalType: 'uint32' }],
+  },
+  {
+    type: 'error',
+    name: 'UnitOutOfRange',
+    inputs: [
+      { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+      { name: 'feeWei', type: 'uint128', internalType: 'uint128' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'VendorsTooFew',
+    inputs: [
+      { name: 'vendors', type: 'uint256', internalType: 'uint256' },
+      { name: 'replicas', type: 'uint8', internalType: 'uint8' },
+    ],
   },
   {
     type: 'error',
@@ -5377,6 +6137,14 @@ export const errorsAbi = [
     inputs: [
       { name: 'given', type: 'bytes32', internalType: 'bytes32' },
       { name: 'posted', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ReplicasMismatch',
+    inputs: [
+      { name: 'given', type: 'uint256', internalType: 'uint256' },
+      { name: 'replicas', type: 'uint8', internalType: 'uint8' },
     ],
   },
   {

@@ -95,9 +95,29 @@ export const storageVariables = {
       type: 'mapping(uint256 => struct Checkpoints.Trace208)',
     },
   },
+  releaseKeys: {
+    approvedUntil: {
+      slot: 0,
+      offset: 0,
+      bytes: 32,
+      type: 'mapping(address => mapping(bytes32 => uint64))',
+    },
+    revoked: {
+      slot: 1,
+      offset: 0,
+      bytes: 32,
+      type: 'mapping(address => mapping(bytes32 => bool))',
+    },
+  },
   grantBook: {
-    usesOf: { slot: 0, offset: 0, bytes: 32, type: 'mapping(bytes32 => uint32)' },
-    usedBy: { slot: 1, offset: 0, bytes: 32, type: 'mapping(TaskId => bytes32[])' },
+    uses: { slot: 0, offset: 0, bytes: 32, type: 'mapping(bytes32 => struct GrantUse)' },
+    placements: {
+      slot: 1,
+      offset: 0,
+      bytes: 32,
+      type: 'mapping(TaskId => struct GrantBook.Placement)',
+    },
+    terms: { slot: 2, offset: 0, bytes: 32, type: 'mapping(TaskId => struct Terms)' },
   },
   market: {
     config: { slot: 0, offset: 0, bytes: 64, type: 'struct MarketConfig' },
@@ -109,9 +129,6 @@ export const storageVariables = {
       type: 'mapping(TaskId => mapping(uint32 => struct Attempt))',
     },
     tried: { slot: 4, offset: 0, bytes: 32, type: 'mapping(TaskId => mapping(address => bool))' },
-    owners: { slot: 5, offset: 0, bytes: 32, type: 'mapping(TaskId => struct OwnerShare[])' },
-    operators: { slot: 6, offset: 0, bytes: 32, type: 'mapping(TaskId => address[])' },
-    measurements: { slot: 7, offset: 0, bytes: 32, type: 'mapping(TaskId => bytes32[])' },
   },
   settlement: {
     proven: { slot: 0, offset: 0, bytes: 32, type: 'mapping(bytes32 => bool)' },
@@ -210,9 +227,10 @@ export const storageStructs = {
       measurement: { slot: 3, offset: 0, bytes: 32 },
       admittedAt: { slot: 4, offset: 0, bytes: 8 },
       tags: { slot: 4, offset: 8, bytes: 4 },
-      capacity: { slot: 4, offset: 12, bytes: 2 },
-      running: { slot: 4, offset: 14, bytes: 2 },
-      leaf: { slot: 4, offset: 16, bytes: 2 },
+      tee: { slot: 4, offset: 12, bytes: 1 },
+      capacity: { slot: 4, offset: 13, bytes: 2 },
+      running: { slot: 4, offset: 15, bytes: 2 },
+      leaf: { slot: 4, offset: 17, bytes: 2 },
     },
   },
   Place: {
@@ -231,6 +249,48 @@ export const storageStructs = {
     },
   },
   Trace208: { bytes: 32, fields: { _checkpoints: { slot: 0, offset: 0, bytes: 32 } } },
+  GrantUse: {
+    bytes: 64,
+    fields: {
+      tasks: { slot: 0, offset: 0, bytes: 4 },
+      day: { slot: 0, offset: 4, bytes: 4 },
+      tasksThatDay: { slot: 0, offset: 8, bytes: 4 },
+      epsilonMicros: { slot: 0, offset: 12, bytes: 8 },
+      deltaPicos: { slot: 0, offset: 20, bytes: 8 },
+      epsilonMaxMicros: { slot: 1, offset: 0, bytes: 8 },
+      deltaMaxPicos: { slot: 1, offset: 8, bytes: 8 },
+    },
+  },
+  OwnerShare: {
+    bytes: 32,
+    fields: {
+      owner: { slot: 0, offset: 0, bytes: 20 },
+      priceWei: { slot: 0, offset: 20, bytes: 12 },
+    },
+  },
+  Placement: {
+    bytes: 64,
+    fields: {
+      day: { slot: 0, offset: 0, bytes: 4 },
+      epsilonMicros: { slot: 0, offset: 4, bytes: 8 },
+      deltaPicos: { slot: 0, offset: 12, bytes: 8 },
+      grants: { slot: 1, offset: 0, bytes: 32 },
+    },
+  },
+  Terms: {
+    bytes: 160,
+    fields: {
+      tierMin: { slot: 0, offset: 0, bytes: 1 },
+      tcbFloor: { slot: 0, offset: 1, bytes: 1 },
+      tees: { slot: 0, offset: 2, bytes: 4 },
+      anyNode: { slot: 0, offset: 6, bytes: 1 },
+      anyMeasurement: { slot: 0, offset: 7, bytes: 1 },
+      operators: { slot: 1, offset: 0, bytes: 32 },
+      measurements: { slot: 2, offset: 0, bytes: 32 },
+      releaseKeys: { slot: 3, offset: 0, bytes: 32 },
+      owners: { slot: 4, offset: 0, bytes: 32 },
+    },
+  },
   Attempt: {
     bytes: 64,
     fields: {
@@ -249,15 +309,8 @@ export const storageStructs = {
       orderSecondsMax: { slot: 1, offset: 4, bytes: 4 },
     },
   },
-  OwnerShare: {
-    bytes: 32,
-    fields: {
-      owner: { slot: 0, offset: 0, bytes: 20 },
-      priceWei: { slot: 0, offset: 20, bytes: 12 },
-    },
-  },
   Task: {
-    bytes: 224,
+    bytes: 288,
     fields: {
       orderDigest: { slot: 0, offset: 0, bytes: 32 },
       requester: { slot: 1, offset: 0, bytes: 20 },
@@ -277,9 +330,15 @@ export const storageStructs = {
       feeWei: { slot: 4, offset: 0, bytes: 12 },
       committee: { slot: 4, offset: 12, bytes: 8 },
       voters: { slot: 4, offset: 20, bytes: 4 },
-      anyNode: { slot: 4, offset: 24, bytes: 1 },
+      tees: { slot: 4, offset: 24, bytes: 4 },
+      replicas: { slot: 4, offset: 28, bytes: 1 },
+      replica: { slot: 4, offset: 29, bytes: 1 },
+      metered: { slot: 4, offset: 30, bytes: 1 },
+      isPrivate: { slot: 4, offset: 31, bytes: 1 },
       keepersHash: { slot: 5, offset: 0, bytes: 32 },
       app: { slot: 6, offset: 0, bytes: 32 },
+      spentWei: { slot: 7, offset: 0, bytes: 12 },
+      outputCommitment: { slot: 8, offset: 0, bytes: 32 },
     },
   },
   SettlementConfig: {
