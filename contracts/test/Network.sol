@@ -75,6 +75,10 @@ abstract contract Network is Test {
     AssetId[2] internal assetIds;
     uint64 internal orderNonce;
 
+    /// @dev What the next receipt says: of a metered task what it spent, and what it produced.
+    uint128 internal spentWei;
+    bytes32 internal commitment = keccak256("commitment");
+
     function deploy() internal {
         vm.warp(1_800_000_000);
         vm.roll(1_000);
@@ -264,8 +268,8 @@ abstract contract Network is Test {
         receipt.app = current.app;
         receipt.outputDigest = keccak256("output");
         receipt.time = uint64(block.timestamp);
-        receipt.outputCommitment = keccak256("commitment");
-        receipt.spentWei = current.feeWei;
+        receipt.outputCommitment = commitment;
+        receipt.spentWei = current.metered ? spentWei : current.feeWei;
     }
 
     function postingOf(TaskId task, bytes memory receiptSignature)
