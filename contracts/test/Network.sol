@@ -349,20 +349,6 @@ abstract contract Network is Test {
         return nodes.operatorOf(market.taskOf(task).node);
     }
 
-    /// @dev Calls `target` as `caller`, which must fail with exactly `reason`.
-    function callFails(address caller, address target, bytes memory data, bytes memory reason)
-        internal
-    {
-        vm.prank(caller);
-        (bool done, bytes memory answer) = target.call(data);
-        isTrue(!done, "refused");
-        equal(keccak256(answer), keccak256(reason), "reason");
-    }
-
-    function notModule(address caller, address module) internal pure returns (bytes memory) {
-        return abi.encodeWithSignature("NotModule(address,address)", caller, module);
-    }
-
     function refusalsOf(TaskId task, Order memory order, uint256 position, uint8 reason)
         internal
         view

@@ -100,4 +100,18 @@ abstract contract Test {
     function within(uint256 any, uint256 min, uint256 max) internal pure returns (uint256) {
         return min + any % (max - min + 1);
     }
+
+    /// @dev Calls `target` as `caller`, which must fail with exactly `reason`.
+    function callFails(address caller, address target, bytes memory data, bytes memory reason)
+        internal
+    {
+        vm.prank(caller);
+        (bool done, bytes memory answer) = target.call(data);
+        isTrue(!done, "refused");
+        equal(keccak256(answer), keccak256(reason), "reason");
+    }
+
+    function notModule(address caller, address module) internal pure returns (bytes memory) {
+        return abi.encodeWithSignature("NotModule(address,address)", caller, module);
+    }
 }
