@@ -1,63 +1,45 @@
-import { bytes32Field, limits, messageToJson, type Deployment } from '@cloister/protocol'
 import {
+  bytes32Field,
+  describeGrant,
+  limits,
+  messageToJson,
+  sayDelta,
+  sayEpsilon,
+  type Deployment,
+} from '@cloister/protocol'
+import {
+  draftGrant,
   encodeSignedGrant,
+  grantFacts,
   parseSignedGrant,
   revokeAll,
   revokeGrant,
-  signGrant,
+  signDraft,
+  uploadObject,
   type Client,
+  type GrantStanding,
+  type SignedGrant,
 } from '@cloister/sdk'
-import type { Address, Hex } from 'viem'
+import type { Hex } from 'viem'
 
-import { findApp } from './app.ts'
-import { readAs, type Answer, type CommandSpec, type Given } from './command.ts'
+import type { Answer, CommandSpec } from './command.ts'
+import { confirm, yesOption } from './confirm.ts'
 import { readText, refuseExisting, writeOutput } from './files.ts'
+import { explainCommand } from './grant-explain.ts'
+import { readTerms, termOptions } from './grant-terms.ts'
 import { forceOption, outOption, writeRule } from './output-options.ts'
-import { deploymentOption, keyOption, openSession } from './session.ts'
-import { usageError } from './usage-error.ts'
-import { parseAddress, parseId, parseWei, sayTime, timeFrom, wholeNumber } from './values.ts'
+import { deploymentOption, keyOption, openSession, readDeployment } from './session.ts'
 
 /** `cloister grant`. */
 export const grantCommands: readonly CommandSpec[] = [
   {
-    usage: 'sign',
-    about: 'write and sign a grant: what you do not say gets the strictest reading',
+    usage: 'create',
+    about: 'say in words what is permitted, and sign it: what you do not say is read strictly',
     options: [
       deploymentOption,
       keyOption,
-      { flags: '--asset <ID>', about: 'what is granted', required: true },
-      {
-        flags: '--app <APP>',
-        about: 'name or id of an app that may use it; repeat it',
-        required: true,
-        many: true,
-      },
-      {
-        flags: '--requester <ADDRESS>',
-        about: 'who may ask, or any; repeat it',
-        required: true,
-        many: true,
-      },
-      {
-        flags: '--operator <ADDRESS>',
-        about: 'whose nodes may run it, or any; repeat it',
-        required: true,
-        many: true,
-      },
-      {
-        flags: '--expires <TIME>',
-        about: 'until when: 30d, 12h, or 2030-01-01T00:00:00Z',
-        required: true,
-      },
-      { flags: '--purpose <TEXT>', about: 'what for, in words', required: true },
-      { flags: '--price <WEI>', about: 'what it costs; 0 unless said' },
-      { flags: '--uses <N>', about: 'how many tasks; 1 unless said' },
-      {
-        flags: '--output-bytes <N>',
-        about: "most bytes of the output; the app's own limit unless said",
-      },
-      { flags: '--tier <N>', about: 'least tier of the machine; 0 unless said' },
-      { flags: '--tcb-floor <N>', about: 'worst TCB rank; 0 (UpToDate) unless said' },
+      ...termOptions,
+      yesOption,
       outOption('the signed grant, to hand to the requester'),
       forceOption,
     ],
@@ -65,35 +47,34 @@ export const grantCommands: readonly CommandSpec[] = [
       const out = given.needed('out')
       const rule = writeRule(given, 'grant')
       refuseExisting(out, rule)
-      const { outputBytesMax, ...terms } = readTerms(given)
       const client = await openSession(given, run)
-      const apps = given.texts('app').map((app) => findApp(client.deployment, app))
-      const now = client.clock()
-      const expiry = BigInt(given.read('expires', timeFrom(now)) ?? 0)
-      const signed = await signGrant(client, {
-        ...terms,
-        apps: apps.map(({ id }) => id),
-        outputBytesMax: outputBytesMax ?? Math.max(...apps.map((app) => app.outputBytesMax)),
-        expiry,
-      })
+      const { terms, reviewPublicKey } = readTerms(given, client.deployment, client.clock())
+      const grant = await draftGrant(client, terms)
+      const says = describeGrant(grant, client.deployment.apps)
+      for (const sentence of says) run.say(sentence)
+      await confirm(given, 'Sign this permission?')
+      // Enclaves fetch it where they find everything else: without it no output could be sealed.
+      if (reviewPublicKey !== undefined)
+        await uploadObject(client, reviewPublicKey, storesOf(client), copiesOf(client))
+      const signed = await signDraft(client, grant)
       writeOutput(out, `${encodeSignedGrant(client, signed)}\n`, rule)
-      const value = {
-        digest: signed.digest,
-        path: out,
-        grant: messageToJson('Grant', signed.grant),
-      }
-      return { schema: 'cloister.grant.sign/1', value, text: signed.digest }
+      const value = { digest: signed.digest, path: out, says, grant: messageToJson('Grant', grant) }
+      return { schema: 'cloister.grant.create/1', value, text: signed.digest }
     },
   },
   {
     usage: 'show <FILE>',
-    about: 'what a grant permits, in words; whether it holds is asked by order check',
-    options: [deploymentOption],
+    about:
+      'what a grant permits, in words, and what was used of it; --offline leaves the chain out',
+    options: [deploymentOption, { flags: '--offline', about: 'ask no chain' }],
     run: async (given, run) => {
       const client = await openSession(given, run)
-      return describe(client.deployment, readGrant(client, given.argument(0)))
+      const signed = readGrant(client, given.argument(0))
+      const standing = given.flag('offline') ? undefined : await grantFacts(client, signed)
+      return describe(readDeployment(given), signed, standing)
     },
   },
+  explainCommand(readGrant),
   {
     usage: 'revoke <GRANT>',
     about:
@@ -118,8 +99,16 @@ export const grantingCommands: readonly CommandSpec[] = grantCommands.flatMap((s
 })
 
 /** Reads a signed grant's file. @throws {MalformedError} naming the file's field. */
-export function readGrant(client: Client, path: string) {
+export function readGrant(client: Client, path: string): SignedGrant {
   return parseSignedGrant(client, readText(path, { what: 'grant', bytesMax: limits.bodyBytesMax }))
+}
+
+function storesOf({ deployment }: Client): readonly string[] {
+  return deployment.nodes.map(({ url }) => url)
+}
+
+function copiesOf(client: Client): number {
+  return Math.min(2, new Set(storesOf(client)).size)
 }
 
 function digestOf(client: Client, name: string): Hex {
@@ -127,44 +116,53 @@ function digestOf(client: Client, name: string): Hex {
   return readGrant(client, name).digest
 }
 
-function readTerms(given: Given) {
-  const outputBytesMax = given.read('outputBytes', wholeNumber(1, 0xffff_ffff))
+function describe(
+  deployment: Deployment,
+  { grant, digest, signature }: SignedGrant,
+  standing: GrantStanding | undefined,
+): Answer {
+  const says = describeGrant(grant, deployment.apps)
+  const used = standing === undefined ? undefined : usageOf(grant, standing)
+  const text = [`Grant ${digest}`, ...says, ...(used === undefined ? [] : sayUsage(used))].join(
+    '\n',
+  )
+  const value = {
+    digest,
+    says,
+    grant: messageToJson('Grant', grant),
+    signature,
+    chain: used ?? null,
+  }
+  return { schema: 'cloister.grant.show/2', value, text }
+}
+
+type Usage = ReturnType<typeof usageOf>
+
+// What is spent, and what is left of it.
+function usageOf(grant: SignedGrant['grant'], { used, revoked, signatureValid }: GrantStanding) {
   return {
-    asset: parseId('--asset', given.needed('asset')),
-    requesters: parseWho('requester', given.texts('requester')),
-    operators: parseWho('operator', given.texts('operator')),
-    purpose: given.needed('purpose'),
-    priceWei: given.read('price', parseWei) ?? 0n,
-    usesMax: given.read('uses', wholeNumber(1, 0xffff_ffff)) ?? 1,
-    tierMin: given.read('tier', wholeNumber(0, 3)) ?? 0,
-    tcbFloor: given.read('tcbFloor', wholeNumber(0, 5)) ?? 0,
-    outputBytesMax,
+    revoked,
+    signatureValid,
+    tasks: { spent: used.tasks, left: Math.max(0, grant.usesMax - used.tasks) },
+    tasksToday: { spent: used.tasksToday, left: Math.max(0, grant.usesPerDay - used.tasksToday) },
+    epsilonMicros: {
+      spent: used.epsilonMicros,
+      left: leftOf(grant.epsilonMicros, used.epsilonMicros),
+    },
+    deltaPicos: { spent: used.deltaPicos, left: leftOf(grant.deltaPicos, used.deltaPicos) },
   }
 }
 
-function parseWho(name: string, texts: readonly string[]): readonly Address[] | 'any' {
-  if (!texts.includes('any')) return texts.map((text) => readAs(`--${name}`, text, parseAddress))
-  if (texts.length === 1) return 'any'
-  throw usageError(`Cannot use --${name} any together with an address: say one or the other`)
+function leftOf(max: bigint, spent: bigint): bigint {
+  return spent < max ? max - spent : 0n
 }
 
-function describe(deployment: Deployment, signed: ReturnType<typeof readGrant>): Answer {
-  const { grant, digest } = signed
-  const appName = (id: Hex): string =>
-    deployment.apps.find((app) => app.id.toLowerCase() === id.toLowerCase())?.name ?? id
-  const text = [
-    `grant      ${digest}`,
-    `owner      ${grant.owner}`,
-    `asset      ${grant.asset}`,
-    `purpose    ${JSON.stringify(grant.purpose)}`,
-    `apps       ${grant.apps.map(appName).join(', ')}`,
-    `requesters ${grant.anyRequester ? 'any' : grant.requesters.join(', ')}`,
-    `operators  ${grant.anyNode ? 'any' : grant.operators.join(', ')}`,
-    `price      ${grant.priceWei} wei`,
-    `uses       ${grant.usesMax}`,
-    `valid      ${sayTime(grant.notBefore)} to ${sayTime(grant.expiry)}`,
-    `output     at most ${grant.outputBytesMax} bytes`,
-  ].join('\n')
-  const value = { digest, grant: messageToJson('Grant', grant), signature: signed.signature }
-  return { schema: 'cloister.grant.show/1', value, text }
+function sayUsage(usage: Usage): readonly string[] {
+  const { tasks, tasksToday, epsilonMicros, deltaPicos } = usage
+  return [
+    usage.revoked ? 'The owner has revoked it: it permits nothing any more.' : 'It is not revoked.',
+    ...(usage.signatureValid ? [] : ['Its signature is not the owner’s: it permits nothing.']),
+    `Used by ${tasks.spent} tasks, ${tasks.left} left; today by ${tasksToday.spent}, ${tasksToday.left} left.`,
+    `Privacy spent: epsilon ${sayEpsilon(epsilonMicros.spent)}, ${sayEpsilon(epsilonMicros.left)} left; delta ${sayDelta(deltaPicos.spent)}, ${sayDelta(deltaPicos.left)} left.`,
+  ]
 }

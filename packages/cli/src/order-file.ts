@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 
 import { MalformedError, parseJson, type UnixSeconds } from '@cloister/codec'
 import {
+  bytes32Field,
   decimalField,
   integerField,
   limits,
@@ -15,9 +16,11 @@ import {
 import type { Client, OrderTerms } from '@cloister/sdk'
 
 import { findApp } from './app.ts'
+import { readAs } from './command.ts'
 import { readText } from './files.ts'
+import { readTee } from './grant-terms.ts'
 import { readGrant } from './grant.ts'
-import { timeFrom } from './values.ts'
+import { parseDecimal, timeFrom } from './values.ts'
 import { withDefaults } from './with-defaults.ts'
 
 const field = objectField({
@@ -31,6 +34,15 @@ const field = objectField({
   tags: integerField(0, 0xffff_ffff),
   attemptSeconds: orNull(integerField(1, 0xffff_ffff)),
   attemptsMax: integerField(1, limits.attemptsMax),
+  /** Which of its grant's assets each input is; null where each grant covers one, or all of its are inputs. */
+  assets: orNull(listField(bytes32Field, limits.assetsMax, 1)),
+  /** Kinds of TEE that are accepted, such as `tdx`; null: all that the grants accept. */
+  tees: orNull(listField(textField(16, 1), 5, 1)),
+  /** The price of one unit of a metered order; null: not metered. */
+  unitWei: orNull(decimalField(96)),
+  /** The most that may be spent of privacy budgets, such as `0.5` and `0.00001`. */
+  epsilon: orNull(textField(32, 1)),
+  delta: orNull(textField(32, 1)),
   /** A time, or a while from now on, such as `1h`. */
   expires: orNull(textField(32, 1)),
 })
@@ -42,6 +54,7 @@ const defaults = {
   attemptSeconds: null,
   attemptsMax: 3,
   expires: null,
+  ...{ assets: null, tees: null, unitWei: null, epsilon: null, delta: null },
 } as const
 
 /** What a requester wants done, before a recipient key is added. */
@@ -64,7 +77,19 @@ function wishOf(client: Client, read: FieldValue<typeof field>, folder: string):
     ...{ tierMin, tags, attemptsMax },
     ...(feeWei === undefined ? {} : { feeWei }),
     ...(attemptSeconds === undefined ? {} : { attemptSeconds }),
+    ...moreOf(read),
     ...(expires === undefined ? {} : { expiry: expiryOf(expires, client.clock()) }),
+  }
+}
+
+function moreOf({ assets, tees, unitWei, epsilon, delta }: FieldValue<typeof field>) {
+  const epsilonMicros = readAs('order.epsilon', epsilon ?? '0', parseDecimal(6))
+  const deltaPicos = readAs('order.delta', delta ?? '0', parseDecimal(12))
+  return {
+    ...(assets === undefined ? {} : { assets }),
+    ...(tees === undefined ? {} : { tees: tees.map(readTee) }),
+    ...(unitWei === undefined ? {} : { unitWei }),
+    privacy: { epsilonMicros, deltaPicos },
   }
 }
 

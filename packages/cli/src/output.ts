@@ -1,11 +1,10 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 
-import { OperationError } from '@cloister/codec'
-import { fetchOutput, openOutput, type OpenedOutput } from '@cloister/sdk'
+import { fetchOutput, openOutput, readApprovals } from '@cloister/sdk'
 
 import type { CommandSpec, Given, Run } from './command.ts'
-import { partialFiles, readInput, refuseExisting, unwritable, writeOutput } from './files.ts'
+import { readInput, refuseExisting, writeOutput } from './files.ts'
+import { refuseFilled, writeFolder } from './output-folder.ts'
 import { forceOption, outOption, writeRule } from './output-options.ts'
 import { readRecipientKey } from './recipient-key.ts'
 import { openSession, optionalDeploymentOption, deploymentOption } from './session.ts'
@@ -52,7 +51,8 @@ export const outputCommands: readonly CommandSpec[] = [
       const out = resolve(given.needed('out'))
       refuseFilled(out)
       const { secretKey } = readRecipientKey(given.needed('key'))
-      const opened = await openOutput(secretKey, await sealedBytes(given, run, task), task)
+      const { sealed, approvals } = await sealedBytes(given, run, task)
+      const opened = await openOutput(secretKey, sealed, task, approvals)
       const files = writeFolder(out, opened)
       const { attempt, metrics } = opened
       const text = [
@@ -66,47 +66,16 @@ export const outputCommands: readonly CommandSpec[] = [
 
 async function sealedBytes(given: Given, run: Run, task: `0x${string}`) {
   const path = given.text('sealed')
-  if (path !== undefined)
-    return readInput(path, { what: 'sealed output', bytesMax: sealedBytesMax })
-  if (given.text('deployment') === undefined)
+  const isNamed = given.text('deployment') !== undefined
+  if (path === undefined && !isNamed)
     throw usageError('Cannot fetch the output: say --deployment, or --sealed for a file')
-  return (await fetchOutput(await openSession(given, run), task)).sealed
-}
-
-// All files appear together or not at all. Their names come from an enclave, so none may lead elsewhere.
-function writeFolder(out: string, { outputs }: OpenedOutput) {
-  const partial = join(dirname(out), `.${basename(out)}.${process.pid}.partial`)
-  const bad = outputs.find(({ name }) => !/^[a-z0-9][a-z0-9.-]{0,63}$/.test(name))
-  if (bad !== undefined)
-    throw new OperationError(
-      'output-refused',
-      `Cannot write the output ${JSON.stringify(bad.name)}: this is no plain file name; the app should not have made it`,
-    )
-  try {
-    partialFiles.add(partial)
-    mkdirSync(partial, { mode: 0o700 })
-    for (const { name, bytes } of outputs)
-      writeOutput(join(partial, name), bytes, { what: 'output', force: false })
-    renameSync(partial, out)
-  } catch (cause) {
-    throw unwritable(out, 'output folder', cause)
-  } finally {
-    rmSync(partial, { recursive: true, force: true })
-    partialFiles.delete(partial)
-  }
-  return outputs.map(({ name, bytes }) => ({ path: join(out, name), bytes: bytes.length }))
-}
-
-function refuseFilled(out: string): void {
-  let entries: readonly string[]
-  try {
-    entries = readdirSync(out)
-  } catch {
-    return // It does not exist, or writing will say what is wrong with it.
-  }
-  if (entries.length > 0)
-    throw new OperationError(
-      'file-exists',
-      `Cannot open the output into ${out}: the folder is not empty; choose another`,
-    )
+  const client = isNamed ? await openSession(given, run) : undefined
+  // Without a deployment nobody can be asked for approvals: what owners review stays closed.
+  const approvals = client === undefined ? [] : await readApprovals(client, task)
+  if (path !== undefined || client === undefined)
+    return {
+      sealed: readInput(path ?? '-', { what: 'sealed output', bytesMax: sealedBytesMax }),
+      approvals,
+    }
+  return { sealed: (await fetchOutput(client, task)).sealed, approvals }
 }

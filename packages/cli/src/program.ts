@@ -19,6 +19,7 @@ import { orderCommands } from './order.ts'
 import { outputCommands } from './output.ts'
 import { nodeCommands, verifierCommands } from './peers.ts'
 import { receiptCommands } from './receipt.ts'
+import { reviewCommands } from './review.ts'
 import { taskCommands } from './task.ts'
 
 const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
@@ -44,6 +45,7 @@ const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
   ['order', 'Work that a requester pays for', orderCommands],
   ['task', 'Orders that stand on chain', taskCommands],
   ['output', 'Sealed results', outputCommands],
+  ['review', 'Results that owners look at before anybody else', reviewCommands],
   ['receipt', 'Proof of what was done, checkable offline', receiptCommands],
   ['evidence', 'What a TEE signs', evidenceCommands],
   ['node', 'Machines that run tasks', nodeCommands],

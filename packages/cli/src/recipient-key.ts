@@ -1,7 +1,8 @@
 import { canonicalJson, encodeHex, parseHex, type Bytes } from '@cloister/codec'
-import { hexField, objectField, oneOf, parseField } from '@cloister/protocol'
+import { hexField, keyHash, objectField, oneOf, parseField } from '@cloister/protocol'
 import { generateEnvelopeKeyPair, serializeEnvelopePrivateKey } from '@cloister/sdk'
 import { envelopePrivateKeyBytes, envelopePublicKeyBytes } from '@cloister/seal'
+import type { Hex } from 'viem'
 
 import { readText, writeOutput, type WriteRule } from './files.ts'
 
@@ -27,6 +28,12 @@ export async function createRecipientKey(path: string, rule: WriteRule): Promise
   })
   writeOutput(path, `${canonicalJson(json)}\n`, rule)
   return { publicKey: pair.publicKey, secretKey }
+}
+
+/** The public half of a recipient key with which an owner looks at outputs, and its hash. @throws {MalformedError}. */
+export function readReviewKey(path: string): { readonly publicKey: Bytes; readonly hash: Hex } {
+  const { publicKey } = readRecipientKey(path)
+  return { publicKey, hash: keyHash(publicKey) }
 }
 
 /** Reads a recipient key. @throws {MalformedError} naming the field. */

@@ -59,3 +59,17 @@ export function sayTime(seconds: number | bigint): string {
     ? new Date(milliseconds).toISOString().replace('.000Z', 'Z')
     : String(seconds)
 }
+
+/** A decimal number such as 0.5, in units of its last digit: `0.5` with six digits is 500000. @throws {MalformedError}. */
+export function parseDecimal(digits: number): (text: string) => bigint {
+  return (text) => {
+    const [, whole, part = ''] = /^(\d{1,12})(?:\.(\d+))?$/.exec(text) ?? []
+    if (whole === undefined || part.length > digits)
+      throw new MalformedError(
+        'number',
+        0,
+        `expected a number such as 0.5, of ${digits} digits at most behind the point`,
+      )
+    return BigInt(whole + part.padEnd(digits, '0'))
+  }
+}

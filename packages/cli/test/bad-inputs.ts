@@ -49,7 +49,7 @@ export const badInputs: readonly Bad[] = [
   ],
   [
     'a malformed grant',
-    ({ net }) => ['grant', 'show', net.write('bad-grant', '{"format":"cloister-grant/1"}')],
+    ({ net }) => ['grant', 'show', net.write('bad-grant', '{"format":"cloister-grant/2"}')],
     ...([2, /grant\.\w+/] as const),
   ],
   [

@@ -101,7 +101,8 @@ export async function prepareWork({ write, place, ask, address }: Network): Prom
   ])
   const grant = (owner: string, asset: string, name: string, ...more: readonly string[]) =>
     ask(
-      ...['grant', 'sign', '--asset', asset, '--app', 'tabular-train', '--operator', 'any'],
+      ...['grant', 'create', '--asset', asset, '--app', 'tabular-train', '--operator', 'any'],
+      ...['--tee', 'tdx', '--tee', 'snp', '--tee', 'nitro', '--yes'],
       ...['--purpose', name, '--out', place(`${name}.grant`), ...more],
       ...['--key-file', place(`${owner}.key`)],
     )

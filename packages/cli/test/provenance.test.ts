@@ -34,6 +34,7 @@ const contracts = {
   ...{ token: address(1), ledger: address(2), staking: address(3), committee: address(4) },
   ...{ appRegistry: address(5), assetRegistry: address(6), nodeRegistry: address(7) },
   ...{ grantBook: address(8), market: address(9), settlement: address(10) },
+  releaseKeys: address(11),
 }
 const deployment: Deployment = {
   format: 'cloister-deployment/1',

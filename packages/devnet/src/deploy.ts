@@ -8,6 +8,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  releaseKeysAbi,
   settlementAbi,
   spokePayoutAbi,
   stakingAbi,
@@ -33,6 +34,7 @@ import {
   ledgerBytecode,
   marketBytecode,
   nodeRegistryBytecode,
+  releaseKeysBytecode,
   settlementBytecode,
   spokePayoutBytecode,
   stakingBytecode,
@@ -206,7 +208,7 @@ export async function fundAccounts(
 function planMarket(
   plan: DeployPlan,
   core: Pick<Contracts, 'ledger' | 'staking' | 'committee' | 'appRegistry' | 'assetRegistry'>,
-): Pick<Contracts, 'nodeRegistry' | 'grantBook' | 'market' | 'settlement'> {
+): Pick<Contracts, 'nodeRegistry' | 'releaseKeys' | 'grantBook' | 'market' | 'settlement'> {
   const { ledger, staking, committee, appRegistry, assetRegistry } = core
   const { feeMinWei, missWei, attemptSecondsMin, attemptSecondsMax, orderSecondsMax } = devnetTerms
   const { judgeSeconds, challengeSeconds, forgedReceiptWei, equivocationWei, falseVoteWei } =
@@ -218,11 +220,14 @@ function planMarket(
       args: [ledger, staking, committee, appRegistry, devnetTerms.nodeStakeWei],
     }),
   )
+  const releaseKeys = plan.create(
+    encodeDeployData({ abi: releaseKeysAbi, bytecode: releaseKeysBytecode, args: [ledger] }),
+  )
   const grantBook = plan.create(
     encodeDeployData({
       abi: grantBookAbi,
       bytecode: grantBookBytecode,
-      args: [ledger, assetRegistry],
+      args: [ledger, assetRegistry, releaseKeys],
     }),
   )
   const market = plan.create(
@@ -246,7 +251,7 @@ function planMarket(
       ],
     }),
   )
-  return { nodeRegistry, grantBook, market, settlement }
+  return { nodeRegistry, releaseKeys, grantBook, market, settlement }
 }
 
 /** Transactions of one account in order; a contract's address follows from its place, so none has to wait for another. */

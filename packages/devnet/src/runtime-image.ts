@@ -34,7 +34,8 @@ export function runtimeImage(
   tee: GuestTee,
 ): RuntimeImage {
   const { chainId, contracts, genesis, anchors } = deployment
-  const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee } = contracts
+  const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee, releaseKeys } =
+    contracts
   return {
     tee,
     files: files.map(({ name, path }) => ({ name, path })),
@@ -49,7 +50,7 @@ export function runtimeImage(
       evidence: { tee, driver: drivers[tee], path: '../guest.sock' },
       chain: {
         chainId,
-        ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee },
+        ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee, releaseKeys },
       },
       genesis: { epoch: String(genesis.epoch), members: genesis.members },
       anchors: anchors.map((anchor) => ({
@@ -58,7 +59,7 @@ export function runtimeImage(
       })),
       depth: devnetDepth,
       checkpointSeconds: 30,
-      storageLayout: 1,
+      storageLayout: 2,
     },
     digests: new Set(files.map(({ sha256 }) => sha256)),
   }

@@ -37,6 +37,7 @@ const configFile = objectField({
     nodeRegistry: addressField,
     appRegistry: addressField,
     committee: addressField,
+    releaseKeys: addressField,
   }),
   genesis: objectField({
     epoch: decimalField(64),
@@ -52,7 +53,7 @@ const configFile = objectField({
   ),
   depth: integerField(0, limits.headersMax - 1),
   checkpointSeconds: integerField(1, 300),
-  storageLayout: integerField(1, 1),
+  storageLayout: integerField(2, 2),
 })
 
 /** The file that configures an enclave. All of it is measured. Spec: docs/enclave.md, "Configuration". */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-import { OperationError, type Bytes } from '@cloister/codec'
+import { concatBytes, OperationError, type Bytes } from '@cloister/codec'
 import { sameHex } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
@@ -50,6 +50,13 @@ export async function readBytes(host: HostCalls, digest: Hex, size: number): Pro
     bytes.set(part.bytes, offset)
   }
   return bytes
+}
+
+/** Reads a small object whole. @throws {OperationError} as {@link readObject}. */
+export async function readWhole(host: HostCalls, digest: Hex, bytesMax: number): Promise<Bytes> {
+  const parts: Bytes[] = []
+  for await (const part of readObject(host, digest, bytesMax)) parts.push(part)
+  return concatBytes(...parts)
 }
 
 /** Stores an object with the host and returns its digest. */

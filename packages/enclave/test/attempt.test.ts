@@ -1,3 +1,5 @@
+import { createHmac, hkdfSync } from 'node:crypto'
+
 import { concatBytes, encodeUtf8, parseHex, parseJson, parseUtf8 } from '@cloister/codec'
 import {
   checkReceipt,
@@ -36,7 +38,7 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
   const more = await sealAsset(network, people.owners[1], encodeUtf8(rows))
   const settings = await sealAsset(network, people.requester, encodeUtf8(parameters))
   const assets = [data, more, settings]
-  const { task, order, node, recipient } = await placeTask(network, assets)
+  const { task, order, orderDigest, node, recipient } = await placeTask(network, assets)
 
   const result = await node.host.ask('attempt.run', { task, attempt: 1 })
 
@@ -52,7 +54,7 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
   const bundle = parseBundle(world.objects.get(textOf(result['bundleDigest']).slice(2))!)
   const roots = assets.map(({ root }) => root)
   const releases = bundle.releases.map(({ release }) => release)
-  const context = { ...bundle, order, assetRoots: roots, releases }
+  const context = { ...bundle, order, assetRoots: roots, releases, privateApp: false }
   expect(checkReceipt(chain.domain, receipt, context)).toEqual([])
   expect(bundle.releases).toHaveLength(6)
   const proven = await proveChain(bundle.checkpoint, bundle.proofs)
@@ -64,7 +66,7 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
   const headerBytes = new DataView(output.buffer).getUint32(0)
   const limits = { charactersMax: 10_000, depthMax: 3 }
   const header = parseJson(parseUtf8(output.subarray(4, 4 + headerBytes)), 'header', limits)
-  expect(header).toMatchObject({ format: 'cloister-output/1', task, attempt: 1 })
+  expect(header).toMatchObject({ format: 'cloister-output/2', task, attempt: 1, reviews: [] })
   const envelope =
     typeof header === 'object' && header !== null && 'envelope' in header
       ? header['envelope']
@@ -81,6 +83,18 @@ test('an attempt runs from the order to a receipt that the chain, the evidence a
   const textBytes = new DataView(plain.buffer).getUint32(0)
   const text: unknown = JSON.parse(parseUtf8(plain.subarray(4, 4 + textBytes)))
   expect(text).toMatchObject({ outputs: [{ name: 'model.onnx' }], metrics: { accuracy: 1 } })
+  // The last asset's key commits, salted with the order: written out again on Node's own functions.
+  const last = assets.at(-1)!
+  const committing = hkdfSync(
+    'sha256',
+    last.key,
+    parseHex(orderDigest),
+    'cloister/output-commitment/1',
+    32,
+  )
+  const commitment = createHmac('sha256', Buffer.from(committing)).update(plain).digest('hex')
+  expect(receipt.outputCommitment).toBe(`0x${commitment}`)
+  expect(receipt).toMatchObject({ spentWei: order.feeWei, epsilonMicros: 0n, deltaPicos: 0n })
   expect(node.host.phases).toEqual([
     ...['checked', 'attested', 'released', 'opened', 'ran', 'signed'],
   ])

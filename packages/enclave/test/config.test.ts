@@ -18,12 +18,13 @@ const devnet: Record<string, Json> = {
     nodeRegistry: address('4'),
     appRegistry: address('5'),
     committee: address('6'),
+    releaseKeys: address('8'),
   },
   genesis: { epoch: '0', members: [address('7')] },
   anchors: [{ kind: 'insecure-devnet', name: 'ab'.repeat(32) }],
   depth: 2,
   checkpointSeconds: 20,
-  storageLayout: 1,
+  storageLayout: 2,
 }
 
 const production = {

@@ -139,6 +139,8 @@ export class Attempts {
       receiptDigest: messageDigest(chain.domain, 'Receipt', receipt),
       receiptSignatureHash: keccak256(answer.receiptSignature),
       bundleDigest: answer.bundleDigest,
+      spentWei: receipt.spentWei,
+      outputCommitment: receipt.outputCommitment,
     }
     const hash = messageDigest(chain.domain, 'Posting', posting)
     const operatorSignature = await chain.account.sign({ hash })

@@ -79,6 +79,11 @@ export class ChainFacts {
         this.tasks.set(task, { block, order, grants, grantSignatures })
         break
       }
+      case 'ReplicaPlaced': {
+        const first = this.tasks.get(log.args.first)
+        if (first !== undefined) this.tasks.set(log.args.task, { ...first, block })
+        break
+      }
       case 'Drawn':
         this.draws.set(`${log.args.task}/${log.args.attempt}`, block)
         break

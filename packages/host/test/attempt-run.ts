@@ -136,6 +136,10 @@ async function runAttempt(
     checkpoint: zeroHash,
     time: 1n,
     nonce: zeroHash,
+    outputCommitment: outputDigest,
+    spentWei: 1_000_000n,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const hash = messageDigest(world.domain, 'Receipt', receipt)
   return {

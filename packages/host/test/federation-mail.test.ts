@@ -55,6 +55,10 @@ function taskWith(assets: readonly Hex[]): OpenTask {
     attemptsMax: 1,
     expiry: 1n,
     nonce: 1n,
+    tees: 0b100,
+    unitWei: 0n,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   return { block: 1n, order, grants: [], grantSignatures: [] }
 }

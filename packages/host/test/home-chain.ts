@@ -12,6 +12,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  releaseKeysAbi,
   settlementAbi,
   sortAddresses,
   stakingAbi,
@@ -98,7 +99,10 @@ export async function startHomeChain() {
     ...[ledger, staking, committee, appRegistry],
     parseEther('50'),
   ])
-  const grantBook = await create(grantBookAbi, bytecode.grantBookBytecode, [ledger, assetRegistry])
+  const releaseKeys = await create(releaseKeysAbi, bytecode.releaseKeysBytecode, [ledger])
+  const grantBook = await create(grantBookAbi, bytecode.grantBookBytecode, [
+    ...[ledger, assetRegistry, releaseKeys],
+  ])
   const market = await create(marketAbi, bytecode.marketBytecode, [
     ...[ledger, staking, committee, appRegistry, assetRegistry, grantBook, nodeRegistry],
     {
@@ -129,7 +133,7 @@ export async function startHomeChain() {
     await send(each, staking, stakingAbi, 'bond', [parseEther('500')])
   await send(people.governance, appRegistry, appRegistryAbi, 'setApp', [app, 1])
   const core = { token, ledger, staking, committee, appRegistry, assetRegistry }
-  const contracts = { ...core, nodeRegistry, grantBook, market, settlement }
+  const contracts = { ...core, nodeRegistry, releaseKeys, grantBook, market, settlement }
   return { url, chain, contracts, genesis, send, stop: () => child.kill() }
 }
 

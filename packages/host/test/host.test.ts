@@ -168,6 +168,8 @@ test('a task is drawn, run, posted, judged and settled', async () => {
     receiptDigest,
     receiptSignatureHash: keccak256(receiptSignature),
     bundleDigest: posted['bundleDigest'],
+    spentWei: receipt.spentWei,
+    outputCommitment: receipt.outputCommitment,
   })
   const output = await fetchBytes(`${host.url}/v1/objects/${receipt.outputDigest.slice(2)}`)
   expect(Buffer.from(output.bytes).toString()).toBe(`the sealed output of ${task}`)

@@ -81,6 +81,10 @@ function runner(enclave: EnclaveStandIn) {
       checkpoint: zeroHash,
       time: 1n,
       nonce: zeroHash,
+      outputCommitment: outputDigest,
+      spentWei: 1_000_000n,
+      epsilonMicros: 0n,
+      deltaPicos: 0n,
     }
     const hash = messageDigest(world.domain, 'Receipt', receipt)
     const receiptSignature = await enclave.account.sign({ hash })

@@ -175,6 +175,7 @@ export function believingAdmission(
     bundleDigest: zeroHash,
     appraisalDigest: zeroHash,
     beacon: hexOf(bundle['beacon']),
+    tee: 2,
   })
 }
 

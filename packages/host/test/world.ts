@@ -31,7 +31,7 @@ import {
   type KeeperPolicy,
   type Order,
 } from '@cloister/protocol'
-import { bytesToHex, sha256, zeroHash, type Hex } from 'viem'
+import { bytesToHex, sha256, zeroAddress, zeroHash, type Hex } from 'viem'
 import {
   generatePrivateKey,
   privateKeyToAccount,
@@ -215,6 +215,7 @@ export async function admitKeeper(
     bundleDigest: zeroHash,
     appraisalDigest: zeroHash,
     beacon: beacon.hash,
+    tee: 2,
   }
   const hash = messageDigest(domain, 'Admission', admission)
   const all = await Promise.all(people.verifiers.map((verifier) => verifier.sign({ hash })))
@@ -241,6 +242,8 @@ export async function registerAsset({ home, domain, deployment, measurement }: W
     tierMin: 0,
     operators,
     expiry: 10_000_000_000n,
+    releaseKey: zeroAddress,
+    tees: 0b100,
   }
   const hash = messageDigest(domain, 'KeeperPolicy', policy)
   const register = (): Promise<unknown> =>
@@ -273,12 +276,15 @@ export async function placeOrder(
   const { owner, requester } = people
   const { timestamp } = await home.chain.block()
   const grant: Grant = {
+    version: 2,
     owner: owner.address,
-    asset,
+    assets: [asset],
     apps: [app],
     measurements: [measurement],
     tcbFloor: 0,
+    releaseKey: zeroAddress,
     tierMin: 0,
+    tees: 0b100,
     anyNode: true,
     operators: [],
     anyRequester: true,
@@ -286,9 +292,17 @@ export async function placeOrder(
     purpose: 'test',
     priceWei: 0n,
     usesMax: 3,
+    usesPerDay: 3,
     notBefore: timestamp - 10n,
     expiry: timestamp + 3000n,
+    ownersMin: 1,
+    recordsMin: 0,
     outputBytesMax: 200_000_000,
+    outputFormats: 1,
+    privacyRequired: false,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
+    reviewKeyHash: zeroHash,
     nonce: nonce++,
   }
   const grantDigest = messageDigest(domain, 'Grant', grant)
@@ -307,6 +321,10 @@ export async function placeOrder(
     attemptsMax: 1,
     expiry: timestamp + 3000n,
     nonce: nonce++,
+    tees: 0b100,
+    unitWei: 0n,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
     ...changes,
   }
   const orderDigest = messageDigest(domain, 'Order', order)

@@ -1,6 +1,7 @@
 import { MalformedError } from '@cloister/codec'
 import { getAddress, toHex, type Address, type Hex } from 'viem'
 
+import { releaseKeysOf, type ReleaseApproval } from './attest-policy.ts'
 import type { Bundle } from './bundle.ts'
 import { cellValue, chainCells, type StorageCell } from './chain-cells.ts'
 import type { Contracts } from './deployment.ts'
@@ -20,6 +21,8 @@ export type AttemptChainFacts = {
     readonly operator: Address
     readonly machineId: Hex
     readonly measurement: Hex
+    /** The number of the TEE that it was admitted with. */
+    readonly tee: number
     readonly shareKeyHash: Hex
   }
   /** In the order of the order's assets. */
@@ -66,6 +69,7 @@ export function attemptNeeds(
       chainCells.grantRevokedAt(grant.owner, messageDigest(domain, 'Grant', grant)),
       chainCells.grantNonceMin(grant.owner),
     ]),
+    ...releaseKeysOf(grants).map((key) => chainCells.approvedUntil(key, measurement)),
   ]
   const deep = [
     ...draw,
@@ -132,6 +136,33 @@ export async function checkAttemptChain(
     ...keeperProblems(bundle, facts, read),
     ...committeeProblems(bundle, facts, read),
   ]
+}
+
+/**
+ * Which of the grants' release keys approved the attempt's measurement under its own checkpoint, as the bundle proves it.
+ *
+ * Nothing is held against the chain here: {@link checkAttemptChain} does that. A bundle whose proofs are broken approves nothing.
+ */
+export async function provenApprovals(
+  bundle: Pick<Bundle, 'grants' | 'checkpoint' | 'proofs'>,
+  measurement: Hex,
+  contracts: Contracts,
+): Promise<readonly ReleaseApproval[]> {
+  const keys = releaseKeysOf(bundle.grants)
+  if (keys.length === 0) return []
+  try {
+    const chain = await proveChain(bundle.checkpoint, bundle.proofs)
+    return keys
+      .filter((key) => {
+        const cell = chainCells.approvedUntil(key, measurement)
+        const until = cellValue(cell, chain.word(placeOf(cell, contracts, 0)))
+        return until > bundle.checkpoint.blockTime
+      })
+      .map((releaseKey) => ({ releaseKey, measurement }))
+  } catch (error) {
+    if (error instanceof MalformedError) return []
+    throw error
+  }
 }
 
 function drawProblems(
@@ -207,6 +238,7 @@ function nodeProblems(
     ...differs('proofs.node.operator', address(read(cells.operator, depth)), node.operator),
     ...differs('proofs.node.machineId', word(read(machineId, depth)), node.machineId),
     ...differs('proofs.node.measurement', word(read(measurement, depth)), node.measurement),
+    ...differs('proofs.node.tee', Number(read(cells.tee, depth)), node.tee),
     ...differs('proofs.node.shareKeyHash', word(read(shareKeyHash, depth)), node.shareKeyHash),
     ...unless(read(cells.retired, depth) === 0n, 'proofs.node', 'had retired'),
     ...unless(read(cells.expiry, depth) > checkpoint.blockTime, 'proofs.node', 'had expired'),
@@ -244,9 +276,9 @@ function committeeProblems(
 }
 
 function nodeCells(receiptKey: Address): readonly StorageCell[] {
-  const { operator, expiry, tier, retired, shareKeyHash, machineId, measurement } =
+  const { operator, expiry, tier, tee, retired, shareKeyHash, machineId, measurement } =
     chainCells.node(receiptKey)
-  const cells = [operator, expiry, tier, retired, shareKeyHash, machineId, measurement]
+  const cells = [operator, expiry, tier, tee, retired, shareKeyHash, machineId, measurement]
   return cells.filter(({ slot }, index) => cells.findIndex((each) => each.slot === slot) === index)
 }
 

@@ -1,6 +1,6 @@
 import { strictPolicy, type Policy } from '@cloister/attest'
 import { encodeHex, type Bytes } from '@cloister/codec'
-import type { Hex } from 'viem'
+import { zeroAddress, type Address, type Hex } from 'viem'
 
 import { sameHex } from './ids.ts'
 import type { Grant, Message } from './messages.ts'
@@ -15,7 +15,14 @@ export type ExpectedEvidence = {
   readonly reportData: Bytes
   /** The machine id of the node's record; `'any'` where there is no record yet, or the evidence names no machine. */
   readonly machineId: Hex | 'any'
+  /** Runtimes that release keys approve at this time, as the chain says. A key that is not here approves nothing. */
+  readonly approvals: readonly ReleaseApproval[]
 }
+
+/** What one release key approves. */
+export type ReleaseApproval = { readonly releaseKey: Address; readonly measurement: Hex }
+
+type Runtimes = Pick<Grant, 'measurements' | 'releaseKey' | 'tcbFloor'>
 
 /**
  * The policy that attempt evidence is appraised by: what all of `grants` accept, the strictest floor,
@@ -27,13 +34,13 @@ export type ExpectedEvidence = {
  * Spec: docs/protocol.md section 4.
  */
 export function policyForGrants(
-  grants: readonly Pick<Grant, 'measurements' | 'tcbFloor'>[],
+  grants: readonly Runtimes[],
   floor: CollateralFloor,
   expected: ExpectedEvidence,
 ): Policy {
-  const [first, ...others] = grants
-  const shared = (first?.measurements ?? []).filter((measurement) =>
-    others.every((grant) => grant.measurements.some((other) => sameHex(other, measurement))),
+  const [first, ...others] = grants.map((grant) => runtimesOf(grant, expected.approvals))
+  const shared = (first ?? []).filter((measurement) =>
+    others.every((list) => list.some((other) => sameHex(other, measurement))),
   )
   // No grant: nothing is accepted. Math.min of nothing would be infinite, hence the -1.
   const worst = grants.length === 0 ? -1 : Math.min(...grants.map((grant) => grant.tcbFloor))
@@ -47,6 +54,24 @@ export function policyForGrants(
     minRootCrlNumber: Number(floor.rootCrlNumber),
     minPckCrlNumber: Number(floor.pckCrlNumber),
   })
+}
+
+/** The release keys that grants leave the choice of runtimes to, without repeats. */
+export function releaseKeysOf(grants: readonly Pick<Grant, 'releaseKey'>[]): readonly Address[] {
+  return grants
+    .map(({ releaseKey }) => releaseKey)
+    .filter((key) => !sameHex(key, zeroAddress))
+    .filter((key, index, keys) => keys.findIndex((other) => sameHex(other, key)) === index)
+}
+
+function runtimesOf(
+  { measurements, releaseKey }: Runtimes,
+  approvals: readonly ReleaseApproval[],
+): readonly Hex[] {
+  if (sameHex(releaseKey, zeroAddress)) return measurements
+  return approvals
+    .filter((approval) => sameHex(approval.releaseKey, releaseKey))
+    .map(({ measurement }) => measurement)
 }
 
 function bare(hex: Hex): string {

@@ -50,9 +50,11 @@ export const chainCells = {
   /** The nonce below which an owner revoked all grants. */
   grantNonceMin: (owner: Address): StorageCell =>
     mapped('assetRegistry', variable('assetRegistry', 'nonceMinOf'), owner, 8),
-  /** How many tasks were placed under a grant. */
-  grantUses: (grant: Hex): StorageCell =>
-    mapped('grantBook', variable('grantBook', 'usesOf'), grant, 4),
+  /** Until when a release key approves a measurement; zero if it never did. */
+  approvedUntil: (releaseKey: Address, measurement: Hex): StorageCell => {
+    const byKey = mappingSlot(variable('releaseKeys', 'approvedUntil'), releaseKey)
+    return mapped('releaseKeys', byKey, measurement, 8)
+  },
   /** What was admitted under a receipt key. */
   node: (receiptKey: Address): StructCells<'NodeRecord'> =>
     structCells(

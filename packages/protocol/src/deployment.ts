@@ -86,6 +86,7 @@ const contracts = objectField({
   appRegistry: addressField,
   assetRegistry: addressField,
   nodeRegistry: addressField,
+  releaseKeys: addressField,
   grantBook: addressField,
   market: addressField,
   settlement: addressField,

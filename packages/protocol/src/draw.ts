@@ -1,6 +1,7 @@
 import { encodeAbiParameters, keccak256, type Address, type Hex } from 'viem'
 
 import { sameHex } from './ids.ts'
+import { hasTee } from './tees.ts'
 
 /** Candidates that one draw tries before it gives up. Spec: docs/protocol.md section 7. */
 export const drawTriesMax = 32
@@ -22,6 +23,8 @@ export type PoolEntry = {
   readonly capacity: number
   readonly tier: number
   readonly tcb: number
+  /** The number of the TEE that it was admitted with. */
+  readonly tee: number
   readonly tags: number
 }
 
@@ -30,9 +33,11 @@ export type DrawDemand = {
   readonly tierMin: number
   readonly tcbFloor: number
   readonly tags: number
+  /** The set of TEEs that order and grants have in common. */
+  readonly tees: number
   /** For each grant that names operators: those. */
   readonly operatorLists: readonly (readonly Address[])[]
-  /** For each grant: the measurements it names; and those that governance approves. */
+  /** For each grant: the measurements it names, or its release key approves at the time of the draw; and those that governance approves. */
   readonly measurementLists: readonly (readonly Hex[])[]
   /** Receipt keys tried before for this task. */
   readonly tried: readonly Address[]
@@ -49,6 +54,7 @@ export type SkipReason =
   | 'full'
   | 'tier'
   | 'tcb'
+  | 'tee-not-granted'
   | 'tags'
   | 'operator-not-granted'
   | 'measurement-not-granted'
@@ -100,6 +106,7 @@ export function skipReason(entry: PoolEntry, demand: DrawDemand): SkipReason | u
   if (entry.running >= entry.capacity) return 'full'
   if (entry.tier < demand.tierMin) return 'tier'
   if (entry.tcb > demand.tcbFloor) return 'tcb'
+  if (!hasTee(demand.tees, entry.tee)) return 'tee-not-granted'
   if ((entry.tags & demand.tags) !== demand.tags) return 'tags'
   if (!inEvery(demand.operatorLists, entry.operator)) return 'operator-not-granted'
   if (!inEvery(demand.measurementLists, entry.measurement)) return 'measurement-not-granted'

@@ -1,4 +1,11 @@
-export { policyForGrants, type CollateralFloor, type ExpectedEvidence } from './attest-policy.ts'
+export { appFactsOf, type AppFacts } from './app-facts.ts'
+export {
+  policyForGrants,
+  releaseKeysOf,
+  type CollateralFloor,
+  type ExpectedEvidence,
+  type ReleaseApproval,
+} from './attest-policy.ts'
 export {
   reportData,
   type AttemptBinding,
@@ -49,6 +56,7 @@ export {
   type Contracts,
   type Deployment,
 } from './deployment.ts'
+export { describeGrant, sayDelta, sayEpsilon, sayTokens, type KnownApps } from './describe-grant.ts'
 export {
   cloisterDomain,
   deploymentOf,
@@ -107,12 +115,16 @@ export {
   type FrameParser,
 } from './frames.ts'
 export { storageStructs, storageVariables } from './generated/storage.ts'
+export { checkGrant, checkKeeperPolicy, deltaPicosEnd, grantVersion } from './grant-form.ts'
 export {
-  checkGrant,
   decideGrant,
+  otherOwners,
   type GrantDecision,
   type GrantFacts,
+  type GrantNode,
   type GrantRequest,
+  type GrantStage,
+  type GrantUse,
 } from './grants.ts'
 export { parseHeader, parseHeaderChain, type HeadBlock, type Header } from './header.ts'
 export {
@@ -169,9 +181,19 @@ export {
   type Receipt,
   type Refusal,
   type Release,
+  type RuntimeApproval,
+  type Usage,
   type Vote,
 } from './messages.ts'
-export { checkOrder, checkOrderGrants, feeForPricesUp, taskOf } from './orders.ts'
+export { checkOrder, checkOrderGrants, feeForPricesUp, paidPerUse, taskOf } from './orders.ts'
+export {
+  allOutputFormats,
+  isOutputFormat,
+  outputFormatBits,
+  outputFormatsOf,
+  outputFormatSet,
+  type OutputFormat,
+} from './output-formats.ts'
 export {
   payoutLeaf,
   payoutLeavesMax,
@@ -227,6 +249,7 @@ export {
 export {
   attemptNeeds,
   checkAttemptChain,
+  provenApprovals,
   type AttemptChainFacts,
   type AttemptNeeds,
 } from './attempt-chain.ts'
@@ -237,6 +260,7 @@ export {
   checkReceipt,
   checkReleases,
   checkReleaseSignatures,
+  checkSpending,
   sortReleases,
   type ReceiptContext,
   type SignedReceipt,
@@ -293,6 +317,7 @@ export {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  releaseKeysAbi,
   settlementAbi,
   spokePayoutAbi,
   spokeTokenAbi,

@@ -32,12 +32,15 @@ export const messageTypes = {
     { name: 'notAfter', type: 'uint64' },
   ],
   Grant: [
+    { name: 'version', type: 'uint8' },
     { name: 'owner', type: 'address' },
-    { name: 'asset', type: 'bytes32' },
+    { name: 'assets', type: 'bytes32[]' },
     { name: 'apps', type: 'bytes32[]' },
     { name: 'measurements', type: 'bytes32[]' },
+    { name: 'releaseKey', type: 'address' },
     { name: 'tcbFloor', type: 'uint8' },
     { name: 'tierMin', type: 'uint8' },
+    { name: 'tees', type: 'uint32' },
     { name: 'anyNode', type: 'bool' },
     { name: 'operators', type: 'address[]' },
     { name: 'anyRequester', type: 'bool' },
@@ -45,9 +48,17 @@ export const messageTypes = {
     { name: 'purpose', type: 'string' },
     { name: 'priceWei', type: 'uint128' },
     { name: 'usesMax', type: 'uint32' },
+    { name: 'usesPerDay', type: 'uint32' },
     { name: 'notBefore', type: 'uint64' },
     { name: 'expiry', type: 'uint64' },
+    { name: 'ownersMin', type: 'uint8' },
+    { name: 'recordsMin', type: 'uint32' },
     { name: 'outputBytesMax', type: 'uint32' },
+    { name: 'outputFormats', type: 'uint32' },
+    { name: 'privacyRequired', type: 'bool' },
+    { name: 'epsilonMicros', type: 'uint64' },
+    { name: 'deltaPicos', type: 'uint64' },
+    { name: 'reviewKeyHash', type: 'bytes32' },
     { name: 'nonce', type: 'uint64' },
   ],
   KeeperPolicy: [
@@ -58,6 +69,8 @@ export const messageTypes = {
     { name: 'tierMin', type: 'uint8' },
     { name: 'operators', type: 'address[]' },
     { name: 'expiry', type: 'uint64' },
+    { name: 'releaseKey', type: 'address' },
+    { name: 'tees', type: 'uint32' },
   ],
   Order: [
     { name: 'requester', type: 'address' },
@@ -73,6 +86,10 @@ export const messageTypes = {
     { name: 'attemptsMax', type: 'uint8' },
     { name: 'expiry', type: 'uint64' },
     { name: 'nonce', type: 'uint64' },
+    { name: 'tees', type: 'uint32' },
+    { name: 'unitWei', type: 'uint128' },
+    { name: 'epsilonMicros', type: 'uint64' },
+    { name: 'deltaPicos', type: 'uint64' },
   ],
   ShareAck: [
     { name: 'asset', type: 'bytes32' },
@@ -135,6 +152,10 @@ export const messageTypes = {
     { name: 'checkpoint', type: 'bytes32' },
     { name: 'time', type: 'uint64' },
     { name: 'nonce', type: 'bytes32' },
+    { name: 'outputCommitment', type: 'bytes32' },
+    { name: 'spentWei', type: 'uint128' },
+    { name: 'epsilonMicros', type: 'uint64' },
+    { name: 'deltaPicos', type: 'uint64' },
   ],
   Posting: [
     { name: 'task', type: 'bytes32' },
@@ -142,6 +163,21 @@ export const messageTypes = {
     { name: 'receiptDigest', type: 'bytes32' },
     { name: 'receiptSignatureHash', type: 'bytes32' },
     { name: 'bundleDigest', type: 'bytes32' },
+    { name: 'spentWei', type: 'uint128' },
+    { name: 'outputCommitment', type: 'bytes32' },
+  ],
+  Usage: [
+    { name: 'task', type: 'bytes32' },
+    { name: 'attempt', type: 'uint32' },
+    { name: 'sequence', type: 'uint64' },
+    { name: 'units', type: 'uint64' },
+    { name: 'spentWei', type: 'uint128' },
+    { name: 'transcript', type: 'bytes32' },
+    { name: 'time', type: 'uint64' },
+  ],
+  RuntimeApproval: [
+    { name: 'measurement', type: 'bytes32' },
+    { name: 'expiry', type: 'uint64' },
   ],
   Vote: [
     { name: 'task', type: 'bytes32' },
@@ -165,6 +201,7 @@ export const messageTypes = {
     { name: 'bundleDigest', type: 'bytes32' },
     { name: 'appraisalDigest', type: 'bytes32' },
     { name: 'beacon', type: 'bytes32' },
+    { name: 'tee', type: 'uint8' },
   ],
   Floor: [
     { name: 'sequence', type: 'uint64' },
@@ -226,3 +263,7 @@ export type Posting = Message<'Posting'>
 export type Vote = Message<'Vote'>
 /** A committee's admission of one node. Spec: docs/protocol.md section 6. */
 export type Admission = Message<'Admission'>
+/** What a session has used so far, signed by its enclave after each request. Spec: docs/protocol.md section 5. */
+export type Usage = Message<'Usage'>
+/** A release key's word for one runtime. Spec: docs/protocol.md section 4. */
+export type RuntimeApproval = Message<'RuntimeApproval'>

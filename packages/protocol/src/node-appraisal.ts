@@ -18,7 +18,7 @@ import {
 } from '@cloister/codec'
 import { sha256, type Address, type Hex } from 'viem'
 
-import { policyForGrants, type CollateralFloor } from './attest-policy.ts'
+import { policyForGrants, type CollateralFloor, type ReleaseApproval } from './attest-policy.ts'
 import { sameHex } from './ids.ts'
 import type { Grant } from './messages.ts'
 import type { NodeEvidence, ShownEvidence } from './node-evidence.ts'
@@ -30,15 +30,14 @@ import { tcbRank } from './tcb.ts'
 export type NodeClaims = ClaimsByTee[NodeTee]
 
 /** What one grant, keeper policy or deployment demands of evidence. */
-export type EvidenceRule = Pick<Grant, 'measurements' | 'tcbFloor'> & {
-  /** Accepted kinds of TEE, as a mask. */
-  readonly tees: number
-}
+export type EvidenceRule = Pick<Grant, 'measurements' | 'releaseKey' | 'tcbFloor' | 'tees'>
 
 /** What evidence of a node has to show, every part of it from somewhere that is believed. */
 export type NodeDemand = {
   /** All of these are to be met. */
   readonly rules: readonly EvidenceRule[]
+  /** Runtimes that the rules' release keys approve at this time, as the chain says. */
+  readonly approvals: readonly ReleaseApproval[]
   readonly floor: CollateralFloor
   /** From `reportData`, never from the evidence. */
   readonly reportData: Bytes
@@ -89,11 +88,12 @@ export async function appraiseNode(
   { evidence, collateral }: ShownEvidence,
   demand: NodeDemand,
 ): Promise<NodeAppraisal> {
-  const { rules, floor, reportData, receiptKey, machineId, anchors, now } = demand
+  const { rules, approvals, floor, reportData, receiptKey, machineId, anchors, now } = demand
   const isUnnamed = sameHex(machineId, unnamedMachineId(receiptKey))
   const policy = policyForGrants(rules, floor, {
     reportData,
     machineId: isUnnamed ? 'any' : machineId,
+    approvals,
   })
   const appraisal: Appraisal<NodeClaims> = await appraise(evidence, {
     collateral,

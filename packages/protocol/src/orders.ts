@@ -1,11 +1,13 @@
 import type { Hex } from 'viem'
 
 import { messageDigest, type Domain } from './digest.ts'
+import { deltaPicosEnd } from './grant-form.ts'
 import { sameHex, taskId, zeroHash } from './ids.ts'
 import { limits } from './limits.ts'
 import type { Grant, Order } from './messages.ts'
 import type { Problem } from './problems.ts'
 import { ownersPartDown } from './split.ts'
+import { isTeeSet } from './tees.ts'
 
 /** What is structurally wrong with an order; nothing when it is well formed. Spec: docs/protocol.md section 4. */
 export function checkOrder(order: Order): readonly Problem[] {
@@ -32,6 +34,17 @@ export function checkOrder(order: Order): readonly Problem[] {
   )
   rule('recipientKeyHash', !sameHex(order.recipientKeyHash, zeroHash), 'no recipient is named')
   rule('replicas', order.replicas === 1, `got ${order.replicas}, only 1 is offered`)
+  rule('tees', isTeeSet(order.tees), `the set ${order.tees}, at least one TEE must be named`)
+  rule(
+    'unitWei',
+    order.unitWei <= order.feeWei,
+    `got ${order.unitWei}, the fee of ${order.feeWei} does not pay one unit`,
+  )
+  rule(
+    'deltaPicos',
+    order.deltaPicos < deltaPicosEnd && (order.deltaPicos === 0n || order.epsilonMicros > 0n),
+    `got ${order.deltaPicos}, expected less than ${deltaPicosEnd}, and zero without an epsilon`,
+  )
   rule(
     'feeWei',
     order.feeWei > 0n && order.feeWei < 1n << 96n,
@@ -64,19 +77,49 @@ export function checkOrderGrants(
     const digest = messageDigest(domain, 'Grant', grant)
     if (!sameHex(digest, order.grants[index]))
       problems.push({ field: `grants[${index}]`, detail: `${digest} is not the one in the order` })
-    if (!sameHex(grant.asset, order.assets[index]))
+    if (!grant.assets.some((asset) => sameHex(asset, order.assets[index])))
       problems.push({
-        field: `grants[${index}].asset`,
-        detail: `${grant.asset} is not the asset at this place of the order`,
+        field: `grants[${index}].assets`,
+        detail: `the asset at this place of the order, ${order.assets[index]}, is none of them`,
       })
   }
+  const paidWei = paidPerUse(order)
   const pricesWei = grants.reduce((sum, grant) => sum + grant.priceWei, 0n)
-  if (pricesWei > ownersPartDown(order.feeWei))
+  if (pricesWei > ownersPartDown(paidWei))
     problems.push({
-      field: 'feeWei',
-      detail: `the owners’ part of ${order.feeWei} wei is ${ownersPartDown(order.feeWei)}, their grants ask for ${pricesWei}`,
+      field: order.unitWei > 0n ? 'unitWei' : 'feeWei',
+      detail: `the owners’ part of ${paidWei} wei is ${ownersPartDown(paidWei)}, their grants ask for ${pricesWei}`,
     })
+  return [...problems, ...leftOver(order, grants)]
+}
+
+/** What one use of the grants is paid with: one unit where an order is metered, else the fee of one replica. */
+export function paidPerUse({ unitWei, feeWei, replicas }: Order): bigint {
+  return unitWei > 0n ? unitWei : feeWei / BigInt(Math.max(1, replicas))
+}
+
+// Each grant alone may cover the order, and all together leave nobody who could run it.
+function leftOver(order: Order, grants: readonly Grant[]): readonly Problem[] {
+  const problems: Problem[] = []
+  const tees = grants.reduce((set, grant) => set & grant.tees, order.tees)
+  if (tees === 0) problems.push({ field: 'tees', detail: 'order and grants have no TEE in common' })
+  const operators = grants.filter(({ anyNode }) => !anyNode).map((grant) => grant.operators)
+  if (!shareOne(operators))
+    problems.push({ field: 'grants.operators', detail: 'the grants have no operator in common' })
+  const runtimes = grants
+    .filter(({ measurements }) => measurements.length > 0)
+    .map((grant) => grant.measurements)
+  if (!shareOne(runtimes))
+    problems.push({ field: 'grants.measurements', detail: 'the grants have no runtime in common' })
   return problems
+}
+
+function shareOne(lists: readonly (readonly Hex[])[]): boolean {
+  const [first, ...others] = lists
+  return (
+    first === undefined ||
+    first.some((each) => others.every((list) => list.some((other) => sameHex(other, each))))
+  )
 }
 
 /** The least fee whose owners' part covers these prices. */

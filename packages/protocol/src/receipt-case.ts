@@ -2,18 +2,21 @@ import { appraise } from '@cloister/attest'
 import { OperationError, unixSeconds } from '@cloister/codec'
 import { getAddress, toHex, type Address, type Hex } from 'viem'
 
+import { appFactsOf, type AppFacts } from './app-facts.ts'
+import { provenApprovals } from './attempt-chain.ts'
+import type { ReleaseApproval } from './attest-policy.ts'
 import { reportData } from './bindings.ts'
 import { cellValue, chainCells, type StorageCell } from './chain-cells.ts'
 import { followHandovers, quorum, verifyQuorum, type CommitteeSet } from './committee.ts'
 import { deploymentDomain, type Deployment } from './deployment.ts'
 import type { Domain } from './digest.ts'
+import { sameHex } from './ids.ts'
 import type { Message, MessageName } from './messages.ts'
 import { appraiseNode, type NodeAppraisal } from './node-appraisal.ts'
 import { taskOf } from './orders.ts'
 import { compareSlots, proveChain, type ProvenChain } from './proven-chain.ts'
 import type { ReceiptFile } from './receipt-file.ts'
 import { placeOf, receiptFileNeeds } from './receipt-needs.ts'
-import { allTees } from './tees.ts'
 
 /**
  * One receipt file on trial. What several facts rest on is worked out once; what rests on something
@@ -28,6 +31,7 @@ export class ReceiptCase {
   readonly task: Hex
   #committees: Promise<readonly CommitteeSet[]> | undefined
   #chain: Promise<ProvenChain> | undefined
+  #approvals: Promise<readonly ReleaseApproval[]> | undefined
   #appraisal: Promise<NodeAppraisal> | undefined
 
   constructor(file: ReceiptFile, deployment: Deployment) {
@@ -73,6 +77,18 @@ export class ReceiptCase {
   /** An address that the chain keeps. @throws {OperationError} `not-proved`. */
   async address(cell: StorageCell): Promise<Address> {
     return getAddress(toHex(await this.number(cell), { size: 20 }))
+  }
+
+  /** What the app's manifest says, if the deployment's has it. */
+  manifest(): AppFacts {
+    const { app } = this.file.bundle.order
+    return appFactsOf(this.deployment.apps.find(({ id }) => sameHex(id, app))?.manifest)
+  }
+
+  /** Which of the grants' release keys approved the node's runtime when the attempt was made. @throws {OperationError} `not-proved`. */
+  approvals(): Promise<readonly ReleaseApproval[]> {
+    this.#approvals ??= this.#readApprovals()
+    return this.#approvals
   }
 
   /** The attempt's evidence, appraised with every input pinned by the chain. @throws {OperationError} `not-proved`. */
@@ -127,13 +143,21 @@ export class ReceiptCase {
     return set
   }
 
+  async #readApprovals(): Promise<readonly ReleaseApproval[]> {
+    const { bundle } = this.file
+    const { measurement } = chainCells.node(bundle.binding.receiptKey)
+    const { contracts } = this.deployment.home
+    return provenApprovals(bundle, await this.word(measurement), contracts)
+  }
+
   async #appraise(): Promise<NodeAppraisal> {
     const { bundle, posting } = this.file
     const { receiptKey } = bundle.binding
     const floor = chainCells.floor()
     const postedAt = await this.number(chainCells.task(posting.task).postedAt)
     return appraiseNode(appraise, bundle, {
-      rules: bundle.grants.map((grant) => ({ ...grant, tees: allTees })),
+      rules: bundle.grants,
+      approvals: await this.approvals(),
       floor: {
         tcbEvaluationDataNumber: Number(await this.number(floor.tcbEvaluationDataNumber)),
         rootCrlNumber: await this.number(floor.rootCrlNumber),

@@ -1,19 +1,21 @@
 import { appraisalDigest } from '@cloister/attest'
 import { encodeHex, MalformedError, OperationError, parseHex } from '@cloister/codec'
-import type { Address, Hex } from 'viem'
+import type { Hex } from 'viem'
 
 import { checkAttemptChain } from './attempt-chain.ts'
 import { encodeBundle } from './bundle.ts'
 import { chainCells } from './chain-cells.ts'
 import { verifyQuorum } from './committee.ts'
 import { deploymentOf, messageDigest } from './digest.ts'
-import { digestOf, keepersHash, keyHash, sharesHash } from './ids.ts'
+import { digestOf, keyHash, sharesHash } from './ids.ts'
+import { sayDelta, sayEpsilon } from './describe-grant.ts'
 import { checkOrder, checkOrderGrants } from './orders.ts'
 import { differs, unless, type Problem } from './problems.ts'
 import { notProved, ReceiptCase } from './receipt-case.ts'
 import type { ReceiptFile } from './receipt-file.ts'
 import { grantFacts, releaseFacts } from './receipt-grants.ts'
-import { checkBinding, checkPosting, checkReceipt } from './receipts.ts'
+import { judgementFact, keepersFact } from './receipt-judgement.ts'
+import { checkBinding, checkPosting, checkReceipt, checkSpending } from './receipts.ts'
 import { signerOf } from './signatures.ts'
 import { sayTees, teeSet } from './tees.ts'
 import type { Deployment } from './deployment.ts'
@@ -41,6 +43,7 @@ export const receiptFactNames = [
   'keepers',
   'judgement',
   'appraisal',
+  'spending',
   'outcome',
   'output',
 ] as const
@@ -183,6 +186,23 @@ const checks: Readonly<Record<ReceiptFactName, Check>> = {
       detail: 'the one that the committee voted on',
     }
   },
+  spending: async (trial, before) => {
+    const { file } = trial
+    const { receipt, bundle } = file
+    const { spentWei, epsilonMicros, deltaPicos } = receipt
+    return {
+      problems: [
+        ...restProblems(
+          'spending',
+          ['order', 'posting', 'receipt', 'signature', 'evidence'],
+          before,
+        ),
+        ...checkSpending(receipt, bundle.order, trial.manifest().private),
+        ...differs('posting.spentWei', file.posting.spentWei, spentWei),
+      ],
+      detail: `${spentWei} wei of ${bundle.order.feeWei}; epsilon ${sayEpsilon(epsilonMicros)}, delta ${sayDelta(deltaPicos)}`,
+    }
+  },
   outcome: async (trial) => {
     const state = await trial.number(chainCells.task(trial.file.posting.task).state)
     return {
@@ -191,14 +211,22 @@ const checks: Readonly<Record<ReceiptFactName, Check>> = {
     }
   },
   output: async ({ file }, before) => {
-    const { outputDigest, outputBytes } = file.receipt
+    const { outputDigest, outputBytes, outputCommitment } = file.receipt
     const rests = ['posting', 'receipt', 'signature', 'evidence'] as const
-    const open = rests.filter((name) => !before.some((fact) => fact.name === name && fact.proved))
     return {
-      problems: unless(open.length === 0, 'output', `rests on ${open.join(', ')}`),
-      detail: `SHA-256 ${outputDigest}, ${outputBytes} bytes`,
+      problems: restProblems('output', rests, before),
+      detail: `SHA-256 ${outputDigest}, ${outputBytes} bytes, commitment ${outputCommitment}`,
     }
   },
+}
+
+function restProblems(
+  field: string,
+  rests: readonly ReceiptFactName[],
+  before: readonly Fact[],
+): readonly Problem[] {
+  const open = rests.filter((name) => !before.some((fact) => fact.name === name && fact.proved))
+  return unless(open.length === 0, field, `rests on ${open.join(', ')}`)
 }
 
 async function orderFact(trial: ReceiptCase): Promise<Finding> {
@@ -289,6 +317,7 @@ async function bindingFact(trial: ReceiptCase): Promise<Finding> {
         checkpoint,
         assetRoots,
         releases: releases.map(({ release }) => release),
+        privateApp: trial.manifest().private,
       }),
       ...differs('binding.freshKeyHash', binding.freshKeyHash, freshKeyHash),
     ],
@@ -306,6 +335,7 @@ async function attemptChainFact(trial: ReceiptCase): Promise<Finding> {
     operator: await trial.address(record.operator),
     machineId: await trial.word(record.machineId),
     measurement: await trial.word(record.measurement),
+    tee: Number(await trial.number(record.tee)),
     shareKeyHash: await trial.word(record.shareKeyHash),
   }
   const assets = []
@@ -342,42 +372,5 @@ async function evidenceFact(trial: ReceiptCase): Promise<Finding> {
       ...differs('measurement', measurement, await trial.word(record.measurement)),
     ],
     detail: `genuine evidence of ${sayTees(teeSet([bundle.evidence.tee]))}, measurement ${measurement}`,
-  }
-}
-
-async function keepersFact(trial: ReceiptCase): Promise<Finding> {
-  const { bundle, judgement, posting } = trial.file
-  const operators: Address[] = []
-  for (const { release } of bundle.releases)
-    operators.push(await trial.address(chainCells.node(release.keeper).operator))
-  const hash = keepersHash(operators)
-  const onChain = await trial.word(chainCells.task(posting.task).keepersHash)
-  return {
-    problems: [
-      ...differs('vote.keepersHash', judgement.vote.keepersHash, hash),
-      ...differs('task.keepersHash', onChain, hash),
-    ],
-    detail: `${new Set(operators).size} keepers released`,
-  }
-}
-
-async function judgementFact(trial: ReceiptCase): Promise<Finding> {
-  const { judgement, posting } = trial.file
-  const { vote, signatures, epoch } = judgement
-  const set = await trial.requireQuorum('Vote', vote, signatures, epoch)
-  const digest = messageDigest(trial.domain, 'Vote', vote)
-  const onChain = await trial.word(chainCells.judgement(posting.task))
-  const committee = await trial.number(chainCells.task(posting.task).committee)
-  return {
-    problems: [
-      ...differs('vote', digest, onChain),
-      ...differs('vote.posting', vote.posting, messageDigest(trial.domain, 'Posting', posting)),
-      ...differs('vote.task', vote.task, posting.task),
-      ...differs('vote.attempt', vote.attempt, posting.attempt),
-      ...differs('vote.verdict', vote.verdict, 1),
-      ...differs('vote.reason', vote.reason, 0),
-      ...differs('judgement.epoch', epoch, committee),
-    ],
-    detail: `accepted by ${signatures.length} of ${set.members.length}`,
   }
 }

@@ -1,14 +1,15 @@
-import type { Json } from '@cloister/codec'
+import type { Address } from 'viem'
 
 import { chainCells } from './chain-cells.ts'
 import { messageDigest } from './digest.ts'
-import { decideGrant } from './grants.ts'
+import { decideGrant, otherOwners } from './grants.ts'
 import { sameHex } from './ids.ts'
 import { evidenceDigest } from './node-evidence.ts'
 import { differs, unless, type Problem } from './problems.ts'
 import type { ReceiptCase } from './receipt-case.ts'
 import { checkReleases, checkReleaseSignatures } from './receipts.ts'
 import { signerOf } from './signatures.ts'
+import { teeNumbers } from './tees.ts'
 
 type Finding = { readonly problems: readonly Problem[]; readonly detail: string }
 
@@ -79,21 +80,29 @@ async function grantProblems(trial: ReceiptCase, index: number): Promise<readonl
   const { shown } = await trial.appraisal()
   if (shown === undefined)
     return [{ field: `grants[${index}]`, detail: 'there is no authentic evidence to hold it to' }]
-  const node = chainCells.node(binding.receiptKey)
+  const record = chainCells.node(binding.receiptKey)
+  const approved = (await trial.approvals()).some((approval) =>
+    sameHex(approval.releaseKey, grant.releaseKey),
+  )
   const signer = await signerOf(messageDigest(trial.domain, 'Grant', grant), signature)
+  const { app, requester, tees, epsilonMicros, deltaPicos } = order
   const decision = decideGrant(
     grant,
     {
-      app: order.app,
-      asset,
-      requester: order.requester,
-      operator: await trial.address(node.operator),
-      measurement: shown.measurement,
-      tcb: shown.tcb,
-      tier: Number(await trial.number(node.tier)),
-      outputBytesMax: outputBytesMax(trial),
+      ...{ app, asset, requester, tees, epsilonMicros, deltaPicos },
+      ownersOthers: otherOwners(await assetOwners(trial), requester),
+      manifest: trial.manifest(),
+      node: {
+        tee: teeNumbers[shown.tee],
+        operator: await trial.address(record.operator),
+        measurement: shown.measurement,
+        approvedUntil: approved ? checkpoint.blockTime + 1n : 0n,
+        tcb: shown.tcb,
+        tier: Number(await trial.number(record.tier)),
+      },
       now: checkpoint.blockTime,
-      usesBefore: 0, // The chain counted them when the order was placed.
+      // The chain counted them when the order was placed.
+      used: { tasks: 0, tasksToday: 0, epsilonMicros: 0n, deltaPicos: 0n },
     },
     {
       assetOwner: await trial.address(chainCells.asset(asset).owner),
@@ -106,22 +115,9 @@ async function grantProblems(trial: ReceiptCase, index: number): Promise<readonl
     : [{ field: `grants[${index}].${decision.field}`, detail: decision.detail }]
 }
 
-// All that an app may put out: the sum over its manifest's outputs. Without a manifest nothing is small enough.
-function outputBytesMax(trial: ReceiptCase): number {
-  const app = trial.deployment.apps.find(({ id }) => sameHex(id, trial.file.bundle.order.app))
-  const outputs = member(app?.manifest, 'outputs')
-  if (!isList(outputs)) return Number.POSITIVE_INFINITY
-  return outputs.reduce<number>((sum, output) => {
-    const bytes = member(output, 'bytesMax')
-    return sum + (typeof bytes === 'number' && bytes >= 0 ? bytes : Number.POSITIVE_INFINITY)
-  }, 0)
-}
-
-function member(value: Json | undefined, key: string): Json | undefined {
-  if (typeof value !== 'object' || value === null || isList(value)) return undefined
-  return Object.hasOwn(value, key) ? value[key] : undefined
-}
-
-function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value)
+async function assetOwners(trial: ReceiptCase): Promise<readonly Address[]> {
+  const owners: Address[] = []
+  for (const asset of trial.file.bundle.order.assets)
+    owners.push(await trial.address(chainCells.asset(asset).owner))
+  return owners
 }

@@ -63,6 +63,6 @@ function assetCells(asset: Hex): readonly StorageCell[] {
 }
 
 function nodeCells(receiptKey: Address): readonly StorageCell[] {
-  const { operator, tier, shareKeyHash, machineId, measurement } = chainCells.node(receiptKey)
-  return [operator, tier, shareKeyHash, machineId, measurement]
+  const { operator, tier, tee, shareKeyHash, machineId, measurement } = chainCells.node(receiptKey)
+  return [operator, tier, tee, shareKeyHash, machineId, measurement]
 }

@@ -2,7 +2,15 @@ import { keccak256, type Address, type Hex } from 'viem'
 
 import type { AttemptBinding } from './bindings.ts'
 import { messageDigest, type Domain } from './digest.ts'
-import { attemptNonce, grantsRoot, inputsRoot, releasesRoot, sameHex, taskId } from './ids.ts'
+import {
+  attemptNonce,
+  grantsRoot,
+  inputsRoot,
+  releasesRoot,
+  sameHex,
+  taskId,
+  zeroHash,
+} from './ids.ts'
 import type { Checkpoint, Order, Posting, Receipt, Release } from './messages.ts'
 import { differs, unless, type Problem } from './problems.ts'
 import { signerOf } from './signatures.ts'
@@ -24,6 +32,8 @@ export type ReceiptContext = {
   readonly assetRoots: readonly Hex[]
   /** Sorted by asset position, then share index: see {@link sortReleases}. */
   readonly releases: readonly Release[]
+  /** Whether the app's manifest says that it adds noise: then, and only then, it spends a privacy budget. */
+  readonly privateApp: boolean
 }
 
 /**
@@ -64,6 +74,49 @@ export function checkReceipt(
     ...differs('receipt.attempt', receipt.attempt, binding.attempt),
     ...differs('receipt.time', receipt.time, checkpoint.blockTime),
     ...differs('receipt.nonce', receipt.nonce, binding.nonce),
+    ...unless(
+      !sameHex(receipt.outputCommitment, zeroHash),
+      'receipt.outputCommitment',
+      'is zero, so nothing was committed to',
+    ),
+    ...checkSpending(receipt, order, context.privateApp),
+  ]
+}
+
+/**
+ * Where a receipt says that more money or privacy was spent than its order allows; nothing when it does not. A plain task costs what
+ * was offered for it, no more and no less; a metered one whole units, or all.
+ */
+export function checkSpending(
+  receipt: Receipt,
+  order: Order,
+  privateApp: boolean,
+): readonly Problem[] {
+  const { spentWei, epsilonMicros, deltaPicos } = receipt
+  const offeredWei = order.feeWei / BigInt(Math.max(1, order.replicas))
+  return [
+    ...(order.unitWei === 0n
+      ? differs('receipt.spentWei', spentWei, offeredWei)
+      : unless(
+          spentWei <= offeredWei && (spentWei % order.unitWei === 0n || spentWei === offeredWei),
+          'receipt.spentWei',
+          `${spentWei} of ${offeredWei}, not so many units of ${order.unitWei}`,
+        )),
+    ...unless(
+      privateApp ? epsilonMicros > 0n : epsilonMicros === 0n && deltaPicos === 0n,
+      'receipt.epsilonMicros',
+      privateApp ? 'zero, and the app is private' : `${epsilonMicros}, and the app is not private`,
+    ),
+    ...unless(
+      epsilonMicros <= order.epsilonMicros,
+      'receipt.epsilonMicros',
+      `${epsilonMicros}, the order allows ${order.epsilonMicros}`,
+    ),
+    ...unless(
+      deltaPicos <= order.deltaPicos,
+      'receipt.deltaPicos',
+      `${deltaPicos}, the order allows ${order.deltaPicos}`,
+    ),
   ]
 }
 
@@ -140,6 +193,8 @@ export function checkPosting(
   return [
     ...differs('posting.task', posting.task, receipt.task),
     ...differs('posting.attempt', posting.attempt, receipt.attempt),
+    ...differs('posting.spentWei', posting.spentWei, receipt.spentWei),
+    ...differs('posting.outputCommitment', posting.outputCommitment, receipt.outputCommitment),
     ...differs(
       'posting.receiptDigest',
       posting.receiptDigest,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { grant, word } from './examples.ts'
 
 const floor = { tcbEvaluationDataNumber: 17, rootCrlNumber: 2n, pckCrlNumber: 3n }
-const expected = { reportData: new Uint8Array(64).fill(0xab), machineId: word(0x77) }
+const expected = { reportData: new Uint8Array(64).fill(0xab), machineId: word(0x77), approvals: [] }
 
 // What other kinds of evidence are asked for: no node is one of them.
 const others = Object.fromEntries(

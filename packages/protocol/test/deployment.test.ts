@@ -15,6 +15,7 @@ const names = [
   'grantBook',
   'market',
   'settlement',
+  'releaseKeys',
 ]
 const json = {
   format: 'cloister-deployment/1',

@@ -15,6 +15,7 @@ const demand: DrawDemand = {
   tierMin: 1,
   tcbFloor: 0,
   tags: 0b10,
+  tees: 0b100,
   operatorLists: [],
   measurementLists: [[word(0x41)]],
   tried: [],

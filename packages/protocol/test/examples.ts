@@ -9,12 +9,15 @@ export const address = (byte: number): Address =>
 export const domain = cloisterDomain(31337, address(0x11))
 
 export const grant: Grant = {
+  version: 2,
   owner: address(0xa1),
-  asset: word(0x01),
+  assets: [word(0x01), word(0x02)],
   apps: [word(0x31), word(0x32)],
   measurements: [word(0x41), word(0x42)],
+  releaseKey: `0x${'00'.repeat(20)}`,
   tcbFloor: 1,
   tierMin: 1,
+  tees: 0b1100,
   anyNode: false,
   operators: [address(0xb1), address(0xb2)],
   anyRequester: false,
@@ -22,9 +25,17 @@ export const grant: Grant = {
   purpose: 'Train a tumour classifier — für die Forschung',
   priceWei: 300n,
   usesMax: 3,
+  usesPerDay: 2,
   notBefore: 1_000n,
   expiry: 2_000n,
+  ownersMin: 1,
+  recordsMin: 0,
   outputBytesMax: 4096,
+  outputFormats: 0b1010,
+  privacyRequired: false,
+  epsilonMicros: 0n,
+  deltaPicos: 0n,
+  reviewKeyHash: `0x${'00'.repeat(32)}`,
   nonce: 7n,
 }
 
@@ -42,4 +53,8 @@ export const order: Order = {
   attemptsMax: 2,
   expiry: 5_000n,
   nonce: 1n,
+  tees: 0b100,
+  unitWei: 0n,
+  epsilonMicros: 0n,
+  deltaPicos: 0n,
 }

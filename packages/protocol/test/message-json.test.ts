@@ -18,6 +18,10 @@ test('a message stands in JSON with decimal text for wide numbers', () => {
     attemptsMax: 2,
     expiry: '5000',
     nonce: '1',
+    tees: 4,
+    unitWei: '0',
+    epsilonMicros: '0',
+    deltaPicos: '0',
   })
 })
 

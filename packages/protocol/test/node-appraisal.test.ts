@@ -1,6 +1,7 @@
 import { appraise, createAppraiser, type Anchor } from '@cloister/attest'
 import { unixSeconds } from '@cloister/codec'
 import { createHash } from 'node:crypto'
+import { zeroAddress } from 'viem'
 import { describe, expect, test } from 'vitest'
 
 import {
@@ -32,11 +33,11 @@ async function demandFor(
   shown: ShownEvidence,
   changes: Partial<NodeDemand> & { readonly tees?: number } = {},
 ): Promise<NodeDemand> {
-  const policy = { measurements: [], tcbFloor: 0, tees: allTees }
+  const policy = { measurements: [], releaseKey: zeroAddress, tcbFloor: 0, tees: allTees }
   const free = {
     rules: [policy],
     floor: { tcbEvaluationDataNumber: 0, rootCrlNumber: 0n, pckCrlNumber: 0n },
-    ...{ reportData, receiptKey, machineId: 'any' as const, anchors, now },
+    ...{ reportData, receiptKey, machineId: 'any' as const, anchors, now, approvals: [] },
   }
   const { shown: seen } = await appraiseNode(appraise, shown, free)
   const measurements = seen === undefined ? [] : [seen.measurement]

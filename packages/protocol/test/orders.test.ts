@@ -34,7 +34,7 @@ test('grants must be the ones named, at their places, and paid for', () => {
   expect(checkOrderGrants(domain, order, [grant])).toEqual([])
   expect(fields(domain, order, [])).toEqual(['grants'])
   expect(fields(domain, order, [{ ...grant, nonce: 8n }])).toEqual(['grants[0]'])
-  expect(fields(domain, { ...order, assets: [word(9)] }, [grant])).toEqual(['grants[0].asset'])
+  expect(fields(domain, { ...order, assets: [word(9)] }, [grant])).toEqual(['grants[0].assets'])
 })
 
 test('seven tenths of the fee must cover the prices', () => {

@@ -16,5 +16,6 @@ export const poolEntry = (byte: number, weight: bigint): PoolEntry => ({
   capacity: 1,
   tier: 1,
   tcb: 0,
+  tee: 2,
   tags: 0b11,
 })

@@ -39,6 +39,7 @@ export const contracts = {
   grantBook: address(0xd8),
   market: address(0xd9),
   settlement: address(0xda),
+  releaseKeys: address(0xdb),
 } as const
 
 export const manifest = {

@@ -28,7 +28,7 @@ import {
   type Order,
   type ReceiptFile,
 } from '@cloister/protocol'
-import { keccak256, toHex, type Hex } from 'viem'
+import { keccak256, toHex, zeroAddress, type Hex } from 'viem'
 
 import type { TestChain } from './anvil.ts'
 import { proofsAt } from './chain-proofs.ts'
@@ -76,12 +76,15 @@ export async function makeReceiptExample(
   const assets = [word(0xe1), word(0xe2)]
   const roots = [word(0xf1), word(0xf2)]
   const grants = assets.map((asset, index): Grant => ({
+    version: 2,
     owner: of(keys.owner[index]!),
-    asset,
+    assets: [asset],
     apps: [app],
     measurements: [measurement],
+    releaseKey: zeroAddress,
     tcbFloor: 0,
     tierMin: 1,
+    tees: 0b100,
     anyNode: true,
     operators: [],
     anyRequester: false,
@@ -89,9 +92,17 @@ export async function makeReceiptExample(
     purpose: 'research',
     priceWei: 100n,
     usesMax: 5,
+    usesPerDay: 5,
     notBefore: 0n,
     expiry: start.blockTime + 100_000n,
+    ownersMin: 1,
+    recordsMin: 0,
     outputBytesMax: 4096,
+    outputFormats: 1,
+    privacyRequired: false,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
+    reviewKeyHash: word(0),
     nonce: options.nonce,
   }))
   const order: Order = {
@@ -108,6 +119,10 @@ export async function makeReceiptExample(
     attemptsMax: 2,
     expiry: start.blockTime + 50_000n,
     nonce: options.nonce,
+    tees: 0b100,
+    unitWei: 0n,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const { orderDigest, task } = taskOf(domain, order)
   const shares = assets.map((_, index) => ({
@@ -143,6 +158,7 @@ export async function makeReceiptExample(
   const record = chainCells.node(of(keys.node))
   put.set(record.operator, BigInt(of(keys.operator)))
   put.set(record.tier, 1n)
+  put.set(record.tee, 2n)
   put.set(record.expiry, start.blockTime + 10_000n)
   put.set(record.shareKeyHash, BigInt(word(0xb3)))
   put.set(record.machineId, BigInt(machine))
@@ -252,6 +268,10 @@ export async function makeReceiptExample(
     checkpoint: checkpointDigest,
     time: checkpoint.blockTime,
     nonce: binding.nonce,
+    outputCommitment: word(0xc0),
+    spentWei: order.feeWei,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const receiptSignature = await signMessage(domain, 'Receipt', receipt, keys.node)
   const posting = {
@@ -260,6 +280,8 @@ export async function makeReceiptExample(
     receiptDigest: messageDigest(domain, 'Receipt', receipt),
     receiptSignatureHash: keccak256(receiptSignature),
     bundleDigest: digestOf(encodeBundle(bundle)),
+    spentWei: receipt.spentWei,
+    outputCommitment: receipt.outputCommitment,
   }
   const postingDigest = messageDigest(domain, 'Posting', posting)
 
@@ -273,7 +295,11 @@ export async function makeReceiptExample(
       policy: policyForGrants(
         grants,
         { tcbEvaluationDataNumber: 1, rootCrlNumber: 0n, pckCrlNumber: 0n },
-        { reportData: reportData(domain, 'AttemptBinding', binding), machineId: machine },
+        {
+          reportData: reportData(domain, 'AttemptBinding', binding),
+          machineId: machine,
+          approvals: [],
+        },
       ),
       now: unixSeconds(Number(postedAt)),
     },

@@ -258,7 +258,7 @@ test('other anchors refuse the evidence', async () => {
     ...deployment,
     anchors: [{ kind: 'production', name: 'intel-sgx-root-ca' }],
   })
-  expect(failed(facts)).toEqual(['grants', 'evidence', 'appraisal', 'output'])
+  expect(failed(facts)).toEqual(['grants', 'evidence', 'appraisal', 'spending', 'output'])
 })
 
 test('more signatures than a quorum are cut, and refused where they are not', async () => {

@@ -35,6 +35,7 @@ const context = () => ({
   checkpoint: file.bundle.checkpoint,
   assetRoots: [word(0xf1), word(0xf2)],
   releases: releases(),
+  privateApp: false,
 })
 
 test('a receipt agrees with its order, binding, checkpoint, inputs and releases', () => {
@@ -93,6 +94,11 @@ test('a posting names one receipt and one signature', () => {
   expect(checkPosting(domain, file)).toEqual([])
   const receipt = { ...file.receipt, outputDigest: word(0xee) }
   expect(fields(checkPosting(domain, { ...file, receipt }))).toEqual(['posting.receiptDigest'])
+  for (const field of ['spentWei', 'outputCommitment'] as const) {
+    const value = field === 'spentWei' ? 1n : word(0xee)
+    const posting = { ...file.posting, [field]: value }
+    expect(fields(checkPosting(domain, { ...file, posting }))).toEqual([`posting.${field}`])
+  }
   const receiptSignature = file.operatorSignature
   expect(fields(checkPosting(domain, { ...file, receiptSignature }))).toEqual([
     'posting.receiptSignatureHash',

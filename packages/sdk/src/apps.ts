@@ -1,6 +1,6 @@
 import { canonicalJson, encodeUtf8, type Bytes, type Json } from '@cloister/codec'
 import { manifestJson, parseManifest, readManifest, type AppManifest } from '@cloister/learn'
-import { appId, appRegistryAbi, digestOf } from '@cloister/protocol'
+import { appFactsOf, appId, appRegistryAbi, digestOf, type AppFacts } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 import { askChain } from './chain.ts'
@@ -15,6 +15,8 @@ export type App = {
   readonly digest: Hex
   /** Most bytes that all its outputs may have together. */
   readonly outputBytesMax: number
+  /** What grants are decided by. */
+  readonly facts: AppFacts
 }
 
 /**
@@ -26,12 +28,14 @@ export function checkManifest(manifest: string | Json): App {
   const read = typeof manifest === 'string' ? parseManifest(manifest) : readManifest(manifest)
   const text = canonicalJson(manifestJson(read))
   const bytes = encodeUtf8(text)
+  const facts = appFactsOf(manifestJson(read))
   return {
     id: appId(manifestJson(read)),
     manifest: read,
     bytes,
     digest: digestOf(bytes),
-    outputBytesMax: read.outputs.reduce((sum, output) => sum + output.bytesMax, 0),
+    outputBytesMax: facts.outputBytesMax,
+    facts,
   }
 }
 

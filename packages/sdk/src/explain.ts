@@ -1,8 +1,15 @@
-import { drawSeed, explainDraw, marketAbi, sameHex, type DrawExplanation } from '@cloister/protocol'
+import {
+  drawSeed,
+  explainDraw,
+  grantBookAbi,
+  sameHex,
+  type DrawExplanation,
+} from '@cloister/protocol'
 import { zeroAddress, type Address, type Hex } from 'viem'
 
 import { askChain } from './chain.ts'
 import type { Client } from './client.ts'
+import { approvedUntil } from './grant-standing.ts'
 import { poolAt } from './pool.ts'
 import { readTask, taskEvents, type TaskEvent, type TaskState } from './task.ts'
 
@@ -60,13 +67,13 @@ async function repeatDraw(
   // State before the transaction that drew: what other transactions of its block changed is not seen.
   const before = event.block - 1n
   const found = await readTask(client, task, before)
-  const address = client.deployment.home.contracts.market
-  const [allowed, seedBlock, drawBlock] = await askChain(client.chain, 'read a draw', (reader) =>
+  const { grantBook } = client.deployment.home.contracts
+  const [terms, seedBlock, drawBlock] = await askChain(client.chain, 'read a draw', (reader) =>
     Promise.all([
       reader.readContract({
-        address,
-        abi: marketAbi,
-        functionName: 'allowedOf',
+        address: grantBook,
+        abi: grantBookAbi,
+        functionName: 'termsOf',
         args: [task],
         blockNumber: before,
       }),
@@ -75,14 +82,24 @@ async function repeatDraw(
     ]),
   )
   const { pool, approved } = await poolAt(client, found.seedBlock - seedBlocks, before)
-  const [operators, measurements] = allowed
+  const lists = [
+    ...(terms.anyMeasurement ? [] : [terms.measurements]),
+    ...(await approvedLists(
+      client,
+      terms.releaseKeys,
+      pool,
+      event.block - 1n,
+      drawBlock.timestamp,
+    )),
+  ]
   const attempt = found.attempt + 1
   const demand = {
     tierMin: found.tierMin,
     tcbFloor: found.tcbFloor,
     tags: found.tags,
-    operatorLists: found.anyNode ? [] : [operators],
-    measurementLists: [measurements, approved],
+    tees: found.tees,
+    operatorLists: terms.anyNode ? [] : [terms.operators],
+    measurementLists: [...lists, approved],
     tried,
     now: drawBlock.timestamp,
   }
@@ -90,6 +107,25 @@ async function repeatDraw(
   const drawn = event.kind === 'drawn' ? event.node : undefined
   const agrees = sameHex(drawn ?? zeroAddress, explanation.chosen?.node ?? zeroAddress)
   return { ...explanation, attempt, seedBlock: found.seedBlock, drawn, agrees }
+}
+
+// For each release key: which of the pool's runtimes it approved then.
+async function approvedLists(
+  client: Client,
+  releaseKeys: readonly Address[],
+  pool: readonly { readonly measurement: Hex }[],
+  block: bigint,
+  now: bigint,
+): Promise<readonly (readonly Hex[])[]> {
+  const measurements = [...new Set(pool.map(({ measurement }) => measurement))]
+  return Promise.all(
+    releaseKeys.map(async (key) => {
+      const until = await Promise.all(
+        measurements.map((measurement) => approvedUntil(client, key, measurement, block)),
+      )
+      return measurements.filter((_, index) => (until[index] ?? 0n) > now)
+    }),
+  )
 }
 
 function triedIn(draws: readonly ExplainedDraw[]): readonly Address[] {

@@ -12,16 +12,21 @@ export {
   type SealedSource,
 } from './asset.ts'
 export type { Chain } from './chain.ts'
+export { readApprovals, type Approval } from './approvals.ts'
 export { collectReceipt, type CollectOptions } from './collect-receipt.ts'
 export { connect, type Client, type ConnectOptions, type Progress } from './client.ts'
 export { explainTask, type ExplainedDraw, type TaskExplanation } from './explain.ts'
+export { approvedUntil, grantFacts, grantUse, type GrantStanding } from './grant-standing.ts'
 export {
+  draftGrant,
   encodeSignedGrant,
   parseSignedGrant,
   revokeAll,
   revokeGrant,
+  signDraft,
   signGrant,
   type GrantTerms,
+  type PrivacyBudget,
   type SignedGrant,
 } from './grants.ts'
 export {
@@ -70,6 +75,13 @@ export {
   type KeeperRule,
   type Registration,
 } from './registry.ts'
+export {
+  approveOutput,
+  listReviews,
+  openForReview,
+  type Review,
+  type ReviewedOutput,
+} from './review.ts'
 export { sdkErrorCodes, type SdkErrorCode } from './sdk-error.ts'
 export { SecretBytes } from './secret-bytes.ts'
 export {

@@ -2,7 +2,6 @@ import { appraise, type Appraisal } from '@cloister/attest'
 import { encodeHex, parseHex, type Bytes } from '@cloister/codec'
 import {
   addressField,
-  allTees,
   appraiseNode,
   appRegistryAbi,
   hexField,
@@ -24,6 +23,7 @@ import type { Address, Hex } from 'viem'
 
 import { askChain } from './chain.ts'
 import type { Client } from './client.ts'
+import { approvedUntil } from './grant-standing.ts'
 import { askPeer, peerUrl } from './peer.ts'
 import { sdkError } from './sdk-error.ts'
 
@@ -45,7 +45,10 @@ export type AppraisedKeeper = {
 }
 
 /** What an owner demands of a keeper's enclave. Its operators and expiry are checked elsewhere. */
-export type KeeperDemand = Pick<KeeperPolicy, 'measurements' | 'tcbFloor' | 'tierMin'>
+export type KeeperDemand = Pick<
+  KeeperPolicy,
+  'measurements' | 'releaseKey' | 'tcbFloor' | 'tierMin' | 'tees'
+>
 
 // The type's brand ends where JavaScript begins; this does not.
 const genuine = new WeakSet<object>()
@@ -95,7 +98,8 @@ export async function appraiseKeeper(
     client.deployment.measurements.some((listed) => sameHex(listed, measurement)),
   )
   const judged = await appraiseNode(appraise, evidence, {
-    rules: [{ ...demand, measurements, tees: allTees }],
+    rules: [{ ...demand, measurements }],
+    approvals: await approvalsOf(client, demand, facts.record.measurement),
     floor: strictest(client, facts.floor),
     reportData: reportData(client.domain, 'KeepBinding', binding),
     receiptKey,
@@ -135,6 +139,13 @@ async function readRecord(client: Client, receiptKey: Address) {
     ])
     return { record, certified, floor }
   })
+}
+
+// A release key chooses among what the deployment lists, no further.
+async function approvalsOf(client: Client, { releaseKey }: KeeperDemand, measurement: Hex) {
+  const isListed = client.deployment.measurements.some((each) => sameHex(each, measurement))
+  const until = await approvedUntil(client, releaseKey, measurement)
+  return isListed && until > BigInt(client.clock()) ? [{ releaseKey, measurement }] : []
 }
 
 // The manifest's numbers and the chain's: whichever asks for more.

@@ -1,11 +1,22 @@
 import { encodeHex, type Bytes } from '@cloister/codec'
-import { feeForPricesUp, keyHash, marketAbi, taskOf, type Order } from '@cloister/protocol'
+import {
+  allTees,
+  feeForPricesUp,
+  keyHash,
+  marketAbi,
+  sameHex,
+  sayTees,
+  taskOf,
+  teeSet,
+  type NodeTee,
+  type Order,
+} from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 import type { App } from './apps.ts'
 import { askChain, chainTime, sendCall } from './chain.ts'
 import { accountOf, type Client } from './client.ts'
-import type { SignedGrant } from './grants.ts'
+import type { PrivacyBudget, SignedGrant } from './grants.ts'
 import { deposit } from './money.ts'
 import { preflightOrder, type Preflight } from './preflight.ts'
 import { sdkError } from './sdk-error.ts'
@@ -16,12 +27,20 @@ export type OrderTerms = {
   readonly app: App
   /** One grant for each input, in the order of the app's inputs. */
   readonly grants: readonly SignedGrant[]
+  /** Which of its grant's assets each input is; needed only where a grant covers several and not all of them are inputs. */
+  readonly assets?: readonly Hex[]
   /** Where the output is sealed to. */
   readonly recipientPublicKey: Bytes
   /** All that is paid; the least that covers the grants' prices and the market's minimum, where nothing is said. */
   readonly feeWei?: bigint
   readonly tierMin?: number
   readonly tags?: number
+  /** The kinds of TEE that the requester accepts; all that the grants do, where nothing is said. */
+  readonly tees?: readonly NodeTee[]
+  /** The price of one unit, which makes it a metered order; not metered where nothing is said. */
+  readonly unitWei?: bigint
+  /** The most that it may spend of the grants' privacy budgets; nothing, where nothing is said. */
+  readonly privacy?: PrivacyBudget
   readonly attemptSeconds?: number
   readonly attemptsMax?: number
   /** Until when a node may be drawn, Unix seconds of the chain; an hour, where nothing is said. */
@@ -59,7 +78,7 @@ export type PlaceOptions = {
  * Writes an order down. Persist it before placing: the same order makes the same task, so placing it again after a
  * failure pays nothing twice.
  *
- * @throws {OperationError} `no-account`, `chain-down`.
+ * @throws {OperationError} `order-refused`, `grant-refused`, `no-account`, `chain-down`.
  */
 export async function prepareOrder(client: Client, terms: OrderTerms): Promise<PreparedOrder> {
   const { app, grants } = terms
@@ -71,7 +90,7 @@ export async function prepareOrder(client: Client, terms: OrderTerms): Promise<P
   const order: Order = {
     requester: accountOf(client, 'order').address,
     app: app.id,
-    assets: grants.map(({ grant }) => grant.asset),
+    assets: terms.assets ?? assetsOf(grants),
     grants: grants.map(({ digest }) => digest),
     recipientKeyHash: keyHash(terms.recipientPublicKey),
     tierMin: terms.tierMin ?? 0,
@@ -84,9 +103,38 @@ export async function prepareOrder(client: Client, terms: OrderTerms): Promise<P
     attemptsMax: terms.attemptsMax ?? 3,
     expiry: terms.expiry ?? now + BigInt(Math.min(3600, market.orderSecondsMax)),
     nonce: BigInt(`0x${encodeHex(crypto.getRandomValues(new Uint8Array(8)))}`),
+    tees: terms.tees === undefined ? commonTees(grants) : teeSet(terms.tees),
+    unitWei: terms.unitWei ?? 0n,
+    epsilonMicros: terms.privacy?.epsilonMicros ?? 0n,
+    deltaPicos: terms.privacy?.deltaPicos ?? 0n,
   }
   const { orderDigest, task } = taskOf(client.domain, order)
   return { order, orderDigest, task, app, grants, recipientPublicKey: terms.recipientPublicKey }
+}
+
+// Where a grant stands once for each of its assets, they are its inputs in their order.
+function assetsOf(grants: readonly SignedGrant[]): readonly Hex[] {
+  return grants.map(({ grant, digest }, index) => {
+    const places = grants.filter((other) => sameHex(other.digest, digest)).length
+    const before = grants.slice(0, index).filter((other) => sameHex(other.digest, digest)).length
+    const asset = grant.assets[before]
+    if (asset === undefined || places !== grant.assets.length)
+      throw sdkError(
+        'order-refused',
+        `Cannot prepare the order: grant ${index} covers ${grant.assets.length} assets and stands at ${places} places; say which asset each input is`,
+      )
+    return asset
+  })
+}
+
+function commonTees(grants: readonly SignedGrant[]): number {
+  const tees = grants.reduce((set, { grant }) => set & grant.tees, allTees)
+  if (tees === 0)
+    throw sdkError(
+      'grant-refused',
+      `Cannot prepare the order: its grants have no TEE in common (${grants.map(({ grant }) => sayTees(grant.tees)).join('; ')}); ask an owner for another grant`,
+    )
+  return tees
 }
 
 // For evidence, shares from keepers, and posting, beside the app's own time.

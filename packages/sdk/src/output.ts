@@ -16,9 +16,11 @@ import {
   listField,
   objectField,
   oneOf,
+  limits,
   parseField,
   sameHex,
   textField,
+  type FieldValue,
 } from '@cloister/protocol'
 import {
   envelopeOverheadBytes,
@@ -32,6 +34,7 @@ import {
 import type { Hex } from 'viem'
 
 import type { Client } from './client.ts'
+import { unmask, type Approval } from './approvals.ts'
 import { knownStores } from './nodes.ts'
 import { getObject } from './peer.ts'
 import { findReceipt, type FoundReceipt } from './posted-receipt.ts'
@@ -48,7 +51,7 @@ export type OpenedOutput = {
   readonly outputs: readonly { readonly name: string; readonly bytes: Bytes }[]
 }
 
-const headerBytesMax = 16 * 1024
+const headerBytesMax = 64 * 1024
 const indexBytesMax = 64 * 1024
 
 /**
@@ -82,7 +85,17 @@ export async function fetchOutput(
 const headerField = objectField({
   attempt: integerField(0, 0xffff_ffff),
   envelope: hexBetween(envelopeOverheadBytes + keyBytes, envelopeOverheadBytes + keyBytes),
-  format: oneOf('cloister-output/1'),
+  format: oneOf('cloister-output/2'),
+  reviews: listField(
+    objectField({
+      envelope: hexBetween(
+        envelopeOverheadBytes + 2 * keyBytes,
+        envelopeOverheadBytes + 2 * keyBytes,
+      ),
+      position: integerField(0, limits.assetsMax - 1),
+    }),
+    limits.assetsMax,
+  ),
   task: bytes32Field,
 })
 
@@ -92,29 +105,53 @@ const indexField = objectField({
 })
 
 /**
- * Opens a task's output with the recipient's private key (or its 32 serialised bytes). Spec: docs/protocol.md section 2a.
+ * Opens a task's output with the recipient's private key (or its 32 serialised bytes). Where owners review outputs, it also takes their
+ * approvals, which {@link readApprovals} has from the chain. Spec: docs/protocol.md section 2a.
  *
- * @throws {MalformedError} naming the field. @throws {OperationError} `wrong-key`, `tampered`, `truncated`.
+ * @throws {MalformedError} naming the field. @throws {OperationError} `not-approved`, naming who has not approved yet; `wrong-key`,
+ * `tampered`, `truncated`.
  */
 export async function openOutput(
   key: EnvelopeKeyPair | EnvelopePrivateKey | Bytes,
   sealed: Bytes,
   task: Hex,
+  approvals: readonly Approval[] = [],
 ): Promise<OpenedOutput> {
+  const { header, body, place } = readSealedOutput(sealed, task)
+  const privateKey = key instanceof Uint8Array ? await parseEnvelopePrivateKey(key) : key
+  const masked = await unwrap(() =>
+    openEnvelope(privateKey, outputPurpose, place, parseHex(header.envelope, 'envelope')),
+  )
+  const dataKey = await unmask(privateKey, masked, header, approvals)
+  return { attempt: header.attempt, ...(await openBody(dataKey, place, body)) }
+}
+
+const outputPurpose = encodeUtf8('cloister/output/1')
+
+/** What stands before a sealed output: for whom it is, and who looks at it first. */
+export type OutputHeader = FieldValue<typeof headerField>
+
+/** Reads what stands before a sealed output of `task`. Nothing of it is proven yet. @throws {MalformedError} naming the field. */
+export function readSealedOutput(
+  sealed: Bytes,
+  task: Hex,
+): { readonly header: OutputHeader; readonly body: Bytes; readonly place: Bytes } {
   const [headerText, body] = lengthPrefixed(sealed, 'output header', headerBytesMax)
-  const caps = { charactersMax: headerBytesMax, depthMax: 4 }
+  const caps = { charactersMax: headerBytesMax, depthMax: 5 }
   const header = parseField(headerField, headerText, 'output header', caps)
   if (!sameHex(header.task, task))
     throw new MalformedError('output header.task', 0, `got ${header.task}, expected ${task}`)
-  const place = concatBytes(parseHex(task, 'task'), u32be(header.attempt))
-  const purpose = encodeUtf8('cloister/output/1')
-  const privateKey = key instanceof Uint8Array ? await parseEnvelopePrivateKey(key) : key
-  const dataKey = await unwrap(() =>
-    openEnvelope(privateKey, purpose, place, parseHex(header.envelope, 'envelope')),
-  )
-  const context = concatBytes(purpose, Uint8Array.of(0), place)
-  const plaintext = await open(dataKey, context, body)
-  return { attempt: header.attempt, ...readOutputs(plaintext) }
+  return { header, body, place: concatBytes(parseHex(task, 'task'), u32be(header.attempt)) }
+}
+
+/** Opens what follows a sealed output's header with the output's own key. @throws {OperationError} `tampered`, `truncated`. */
+export async function openBody(
+  dataKey: Bytes,
+  place: Bytes,
+  body: Bytes,
+): Promise<Omit<OpenedOutput, 'attempt'>> {
+  const context = concatBytes(outputPurpose, Uint8Array.of(0), place)
+  return readOutputs(await open(dataKey, context, body))
 }
 
 function readOutputs(plaintext: Bytes): Omit<OpenedOutput, 'attempt'> {

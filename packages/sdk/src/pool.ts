@@ -66,6 +66,7 @@ const nobody = {
   capacity: 0,
   tier: 0,
   tcb: 0,
+  tee: 0,
   tags: 0,
 }
 

@@ -1,18 +1,15 @@
 import {
   appRegistryAbi,
-  assetRegistryAbi,
   checkOrder,
   checkOrderGrants,
   decideGrant,
-  grantBookAbi,
   ledgerAbi,
   marketAbi,
+  otherOwners,
   sameHex,
-  signerOf,
   skipReason,
   splitFee,
   type Grant,
-  type GrantFacts,
   type GrantRequest,
   type Order,
   type Split,
@@ -22,6 +19,7 @@ import type { Address } from 'viem'
 import type { App } from './apps.ts'
 import { askChain, chainTime } from './chain.ts'
 import type { Client } from './client.ts'
+import { approvalsFor, grantFacts, type Approvals, type GrantStanding } from './grant-standing.ts'
 import type { SignedGrant } from './grants.ts'
 import { listNodes, type NodeOnChain } from './nodes.ts'
 import type { SdkErrorCode } from './sdk-error.ts'
@@ -69,11 +67,14 @@ export type OrderToCheck = {
 export async function preflightOrder(client: Client, given: OrderToCheck): Promise<Preflight> {
   const { order, app, grants } = given
   const now = await chainTime(client.chain)
-  const facts = await Promise.all(grants.map((signed) => grantFacts(client, signed)))
+  const facts = await Promise.all(
+    grants.map((signed, index) => grantFacts(client, signed, order.assets[index])),
+  )
   const market = await marketFacts(client, order)
   const nodes = await listNodes(client)
-  const request = requestOf(order, app, now)
-  const candidates = nodes.map((node) => candidateOf(node, given, facts, request))
+  const approvals = await approvalsFor(client, grants, nodes)
+  const request = requestOf(order, app, facts, now)
+  const candidates = nodes.map((node) => candidateOf(node, given, { facts, approvals, request }))
   const problems = [
     ...formProblems(client, given, now, market),
     ...grants.flatMap((signed, index) => grantProblems(index, signed.grant, facts[index], request)),
@@ -89,46 +90,8 @@ export async function preflightOrder(client: Client, given: OrderToCheck): Promi
   return { problems, candidates, feeWei: order.feeWei, balanceWei: market.balanceWei, split }
 }
 
-type Facts = GrantFacts & { readonly uses: number }
-type Request = Omit<
-  GrantRequest,
-  'asset' | 'operator' | 'measurement' | 'tcb' | 'tier' | 'usesBefore'
->
+type Request = Omit<GrantRequest, 'asset' | 'node' | 'used'>
 type MarketFacts = Awaited<ReturnType<typeof marketFacts>>
-
-async function grantFacts(
-  client: Client,
-  { grant, digest, signature }: SignedGrant,
-): Promise<Facts> {
-  const { assetRegistry, grantBook } = client.deployment.home.contracts
-  const assets = { address: assetRegistry, abi: assetRegistryAbi } as const
-  return askChain(
-    client.chain,
-    `read what the chain says about grant ${digest}`,
-    async (reader) => {
-      const [assetOwner, revoked, uses] = await Promise.all([
-        reader.readContract({ ...assets, functionName: 'ownerOf', args: [grant.asset] }),
-        reader.readContract({
-          ...assets,
-          functionName: 'isRevoked',
-          args: [grant.owner, digest, grant.nonce],
-        }),
-        reader.readContract({
-          address: grantBook,
-          abi: grantBookAbi,
-          functionName: 'usesOf',
-          args: [digest],
-        }),
-      ])
-      // A contract's account says itself what it signed (ERC-1271); a key's signature is recovered here.
-      const signatureValid =
-        sameHex(grant.owner, await signerOf(digest, signature)) ||
-        ((await reader.getCode({ address: grant.owner })) !== undefined &&
-          (await reader.verifyHash({ address: grant.owner, hash: digest, signature })))
-      return { assetOwner, signatureValid, revoked, uses }
-    },
-  )
-}
 
 async function marketFacts(client: Client, order: Order) {
   const { market, ledger, appRegistry } = client.deployment.home.contracts
@@ -224,58 +187,54 @@ function nodeProblems(candidates: readonly Candidate[]): readonly OrderProblem[]
   return [{ code: 'no-eligible-node', detail }]
 }
 
-function requestOf(order: Order, app: App, now: bigint): Request {
-  return { app: order.app, requester: order.requester, outputBytesMax: app.outputBytesMax, now }
+function requestOf(order: Order, app: App, facts: readonly GrantStanding[], now: bigint): Request {
+  const { requester, tees, epsilonMicros, deltaPicos } = order
+  const owners = facts.map(({ assetOwner }) => assetOwner)
+  return {
+    ...{ app: order.app, requester, tees, epsilonMicros, deltaPicos, now },
+    ownersOthers: otherOwners(owners, requester),
+    manifest: app.facts,
+  }
 }
 
-// What the owner's side allows: asked with a node that this grant itself would choose.
+// What the owner's side allows, before there is any node.
 function grantProblems(
   index: number,
   grant: Grant,
-  facts: Facts | undefined,
+  facts: GrantStanding | undefined,
   request: Request,
 ): readonly OrderProblem[] {
   if (facts === undefined) return []
-  const decision = decideGrant(
-    grant,
-    {
-      ...request,
-      asset: grant.asset,
-      operator: grant.operators[0] ?? request.requester,
-      measurement: grant.measurements[0] ?? '0x',
-      tcb: 0,
-      tier: 255,
-      usesBefore: facts.uses,
-    },
-    facts,
-  )
+  const { asset, used } = facts
+  const decision = decideGrant(grant, { ...request, asset, used, node: 'none-yet' }, facts)
   if (decision.kind === 'allowed') return []
   const code = decision.field === 'expiry' ? 'expired' : 'grant-refused'
-  const detail = `grant ${index} (${grant.purpose || grant.asset}) does not cover this: ${decision.field}: ${decision.detail}; ask ${grant.owner} for another`
+  const detail = `grant ${index} (${grant.purpose || asset}) of ${grant.owner} does not cover this: ${decision.field}: ${decision.detail}`
   return [{ code, detail }]
 }
 
-function candidateOf(
-  node: NodeOnChain,
-  { order, grants }: OrderToCheck,
-  facts: readonly Facts[],
-  request: Request,
-): Candidate {
+type Known = {
+  readonly facts: readonly GrantStanding[]
+  readonly approvals: Approvals
+  readonly request: Request
+}
+
+function candidateOf(node: NodeOnChain, given: OrderToCheck, known: Known): Candidate {
+  const { order, grants } = given
   const { record, receiptKey, url, weightWei } = node
   const entry = { ...record, node: receiptKey, weight: weightWei, replaced: false }
   const demand = {
     tierMin: order.tierMin,
     tcbFloor: Math.min(...grants.map(({ grant }) => grant.tcbFloor), 255),
     tags: order.tags,
+    tees: order.tees,
     operatorLists: [],
     measurementLists: [],
     tried: [],
-    now: request.now,
+    now: known.request.now,
   }
   const skipped = skipReason(entry, demand)
-  const refused = grants.flatMap(({ grant }, index) =>
-    nodeRefusal(grant, facts[index], node, request),
-  )
+  const refused = grants.flatMap(({ grant }, index) => nodeRefusal(grant, index, node, known))
   const reasons = [
     ...(weightWei > 0n ? [] : ['too little stake']),
     ...(skipped === undefined ? [] : [skipped]),
@@ -286,23 +245,17 @@ function candidateOf(
 
 function nodeRefusal(
   grant: Grant,
-  facts: Facts | undefined,
+  index: number,
   { record }: NodeOnChain,
-  request: Request,
+  { facts, approvals, request }: Known,
 ): readonly string[] {
-  if (facts === undefined) return []
-  const { operator, measurement, tcb, tier } = record
-  const asked = {
-    ...request,
-    asset: grant.asset,
-    operator,
-    measurement,
-    tcb,
-    tier,
-    usesBefore: facts.uses,
-  }
-  const decision = decideGrant(grant, asked, facts)
-  const isOfNode: readonly string[] = ['operators', 'measurements', 'tcbFloor', 'tierMin']
-  if (decision.kind === 'allowed' || !isOfNode.includes(decision.field)) return []
+  const standing = facts[index]
+  if (standing === undefined) return []
+  const { tee, operator, measurement, tcb, tier } = record
+  const approvedUntil = approvals(grant.releaseKey, measurement)
+  const node = { tee, operator, measurement, approvedUntil, tcb, tier }
+  const { asset, used } = standing
+  const decision = decideGrant(grant, { ...request, asset, used, node }, standing)
+  if (decision.kind === 'allowed' || decision.stage !== 'draw') return []
   return [`${decision.field}: ${decision.detail}`]
 }

@@ -1,16 +1,21 @@
 import {
   assetRegistryAbi,
+  checkKeeperPolicy,
   messageDigest,
   sameHex,
   sharesHash,
+  teeSet,
   zeroHash,
   type KeeperPolicy,
+  type NodeTee,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
 import { sharing, three, type AssetSecrets } from './asset.ts'
 import { askChain, chainTime, revertOf, sendCall } from './chain.ts'
 import { accountOf, type Client } from './client.ts'
+import { runtimesOf } from './grants.ts'
+import { listNodes } from './nodes.ts'
 import { sdkError } from './sdk-error.ts'
 import type { SignedKeeperPolicy } from './shares.ts'
 import { signMessage } from './sign.ts'
@@ -24,8 +29,10 @@ export type Registration = {
 
 /** What an owner chooses about who keeps the shares. */
 export type KeeperRule = {
-  /** Accepted enclaves; what the deployment lists, where nothing else is said. */
-  readonly measurements?: readonly Hex[]
+  /** Accepted enclaves: a list, or what a release key approves. What the deployment lists, where nothing else is said. */
+  readonly runtimes?: readonly Hex[] | { readonly releaseKey: Address }
+  /** The kinds of TEE that may hold a share; those of the operators' certified nodes now, where nothing else is said. */
+  readonly tees?: readonly NodeTee[]
   /** Worst TCB rank accepted; 0 (UpToDate) where nothing else is said. */
   readonly tcbFloor?: number
   readonly tierMin?: number
@@ -46,13 +53,27 @@ export async function signKeeperPolicy(
   const policy: KeeperPolicy = {
     owner: accountOf(client, 'sign a keeper policy').address,
     asset,
-    measurements: rule.measurements ?? client.deployment.measurements,
+    ...runtimesOf(client, rule.runtimes),
     tcbFloor: rule.tcbFloor ?? 0,
     tierMin: rule.tierMin ?? 0,
     operators: three(rule.operators),
     expiry: rule.expiry ?? (await chainTime(client.chain)) + yearSeconds,
+    tees: rule.tees === undefined ? await teesNow(client, rule.operators) : teeSet(rule.tees),
   }
+  const problems = checkKeeperPolicy(policy)
+  if (problems.length > 0)
+    throw sdkError(
+      'keeper-refused',
+      `Cannot sign the keeper policy: ${problems.map(({ field, detail }) => `${field}: ${detail}`).join('; ')}; name keepers whose nodes are certified, or what they run in`,
+    )
   return { policy, signature: await signMessage(client, 'KeeperPolicy', policy) }
+}
+
+async function teesNow(client: Client, operators: readonly Address[]): Promise<number> {
+  const nodes = await listNodes(client)
+  return nodes
+    .filter(({ record }) => operators.some((operator) => sameHex(operator, record.operator)))
+    .reduce((set, { record }) => set | (1 << record.tee), 0)
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   keepersHash,
   marketAbi,
   messageDigest,
+  messageToJson,
   policyForGrants,
   releasesRoot,
   reportData,
@@ -126,6 +127,10 @@ export async function playAttempt(
     checkpoint: checkpointDigest,
     time: checkpoint.blockTime,
     nonce,
+    outputCommitment: sha256(sealed),
+    spentWei: order.feeWei,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const receiptDigest = digest(world, 'Receipt', receipt)
   const receiptSignature = await node.receiptAccount.sign({ hash: receiptDigest })
@@ -135,12 +140,14 @@ export async function playAttempt(
     receiptDigest,
     receiptSignatureHash: keccak256(receiptSignature),
     bundleDigest: sha256(bundleBytes),
+    spentWei: receipt.spentWei,
+    outputCommitment: receipt.outputCommitment,
   }
   const operatorSignature = await sign(node.operator, digest(world, 'Posting', posting))
   node.posted.set(`${task}/${attempt}`, {
-    posting,
+    posting: messageToJson('Posting', posting),
     operatorSignature,
-    receipt: { ...receipt, outputBytes: String(receipt.outputBytes), time: String(receipt.time) },
+    receipt: messageToJson('Receipt', receipt),
     receiptSignature,
     bundleDigest: posting.bundleDigest,
   })
@@ -157,6 +164,7 @@ export async function playAttempt(
         {
           reportData: reportData(world.domain, 'AttemptBinding', binding),
           machineId: node.machineId,
+          approvals: [],
         },
       ),
       now: unixSeconds(Number(postedAt)),
@@ -276,7 +284,7 @@ async function sealOutput(
   const key = crypto.getRandomValues(new Uint8Array(32))
   const info = encodeUtf8('cloister/output/1')
   const envelope = await sealEnvelope(recipientPublicKey, info, place, key)
-  const header = `{"attempt":${attempt},"envelope":"0x${encodeHex(envelope)}","format":"cloister-output/1","task":"${task}"}`
+  const header = `{"attempt":${attempt},"envelope":"0x${encodeHex(envelope)}","format":"cloister-output/2","reviews":[],"task":"${task}"}`
   const index = canonicalJson({
     metrics: { accuracy: 0.97 },
     outputs: [{ name, size: bytes.length }],

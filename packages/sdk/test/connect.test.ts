@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 
 import { canonicalJson, encodeUtf8, MalformedError, parseUtf8, type Bytes } from '@cloister/codec'
 import { encodePartsList, type ReadPart } from '@cloister/seal'
-import { sha256, type Hex } from 'viem'
+import { sha256, zeroAddress, type Hex } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import {
@@ -105,7 +105,13 @@ test.for(hostile)('a node that answers with %s is %s', async ([, code, listener]
   try {
     const url = urlOf(server)
     const asset: Hex = `0x${'5a'.repeat(32)}`
-    const demand = { measurements: world.deployment.measurements, tcbFloor: 0, tierMin: 0 }
+    const demand = {
+      measurements: world.deployment.measurements,
+      releaseKey: zeroAddress,
+      tcbFloor: 0,
+      tierMin: 0,
+      tees: 0b100,
+    }
     const error = await failure(appraiseKeeper(client, url, asset, demand))
     expect(error.code).toBe(code)
     expect(error.message).toContain(url)
@@ -228,8 +234,9 @@ test('docs/sdk.md lists every error code, and no other', () => {
 
 function grantTerms(asset: Hex, app: Hex = `0x${'02'.repeat(32)}`) {
   return {
-    asset,
+    assets: [asset],
     apps: [app],
+    tees: ['tdx'],
     operators: 'any',
     requesters: 'any',
     purpose: 'test',
@@ -237,6 +244,8 @@ function grantTerms(asset: Hex, app: Hex = `0x${'02'.repeat(32)}`) {
     usesMax: 3,
     expiry: 4_000_000_000n,
     outputBytesMax: 2 ** 30,
+    outputFormats: ['bytes'],
+    privacy: 'none',
   } as const
 }
 

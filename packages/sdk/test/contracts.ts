@@ -10,6 +10,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  releaseKeysAbi,
   settlementAbi,
   spokePayoutAbi,
   stakingAbi,
@@ -38,6 +39,7 @@ import {
   ledgerBytecode,
   marketBytecode,
   nodeRegistryBytecode,
+  releaseKeysBytecode,
   settlementBytecode,
   spokePayoutBytecode,
   stakingBytecode,
@@ -133,11 +135,14 @@ export async function deployHome(
       args: [ledger, staking, committee, appRegistry, terms.nodeStakeWei],
     }),
   )
+  const releaseKeys = await put(
+    encodeDeployData({ abi: releaseKeysAbi, bytecode: releaseKeysBytecode, args: [ledger] }),
+  )
   const grantBook = await put(
     encodeDeployData({
       abi: grantBookAbi,
       bytecode: grantBookBytecode,
-      args: [ledger, assetRegistry],
+      args: [ledger, assetRegistry, releaseKeys],
     }),
   )
   const core = [
@@ -190,6 +195,7 @@ export async function deployHome(
     appRegistry,
     assetRegistry,
     nodeRegistry,
+    releaseKeys,
     grantBook,
     market,
     settlement,

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { encodeUtf8, OperationError, parseUtf8 } from '@cloister/codec'
 import { chainCells, slotHex } from '@cloister/protocol'
 import { combineShares, parsePartsList, type ReadPart } from '@cloister/seal'
-import { sha256, toHex, type Hex } from 'viem'
+import { sha256, toHex, zeroAddress, type Hex } from 'viem'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import {
@@ -139,7 +139,13 @@ test('secrets do not show themselves in logs, JSON or texts', async () => {
 
 const asset: Hex = `0x${'5a'.repeat(32)}`
 const operators = () => world.deployment.nodes.map(({ operator }) => operator)
-const demand = () => ({ measurements: world.deployment.measurements, tcbFloor: 0, tierMin: 0 })
+const demand = () => ({
+  measurements: world.deployment.measurements,
+  releaseKey: zeroAddress,
+  tcbFloor: 0,
+  tierMin: 0,
+  tees: 0b100,
+})
 
 test('a keeper of the approved measurement, admitted on chain, is accepted', async () => {
   const node = world.nodes[0]!

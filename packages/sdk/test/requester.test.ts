@@ -70,8 +70,9 @@ const share = (client: Client, text: string) =>
 
 const grantTo = (client: Client, asset: Hex, more: Partial<GrantTerms> = {}) =>
   signGrant(client, {
-    asset,
+    assets: [asset],
     apps: [app.id],
+    tees: ['tdx'],
     operators: 'any',
     requesters: [world.requester.address],
     purpose: 'tumour classifier',
@@ -79,6 +80,8 @@ const grantTo = (client: Client, asset: Hex, more: Partial<GrantTerms> = {}) =>
     usesMax: 1,
     expiry: 4_000_000_000n,
     outputBytesMax: app.outputBytesMax,
+    outputFormats: ['bytes'],
+    privacy: 'none',
     ...more,
   })
 
@@ -254,8 +257,8 @@ const refusals: readonly (readonly [string, Partial<GrantTerms>, string, RegExp]
   ['for a higher tier', { tierMin: 2 }, 'no-eligible-node', /tier/],
   [
     'for another measurement',
-    { measurements: [`0x${'12'.repeat(32)}`] },
-    'no-eligible-node',
+    { runtimes: [`0x${'12'.repeat(32)}`] },
+    'order-refused',
     /measurements/,
   ],
 ]

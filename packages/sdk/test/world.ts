@@ -225,6 +225,7 @@ async function admit(
     bundleDigest: sha256('0x01'),
     appraisalDigest: sha256('0x02'),
     beacon: beacon.hash,
+    tee: 2,
   }
   const hash = messageDigest(domain, 'Admission', admission)
   const signatures = await Promise.all(

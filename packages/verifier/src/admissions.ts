@@ -25,13 +25,14 @@ import {
   reportData,
   sameHex,
   shownEvidenceField,
+  teeNumbers,
   textField,
   type Admission,
   type FieldValue,
   type NodeAppraisal,
   type Problem,
 } from '@cloister/protocol'
-import type { Hex } from 'viem'
+import { zeroAddress, type Hex } from 'viem'
 
 import { heightField, signDigest } from './checkpoints.ts'
 import type { VerifierContext } from './context.ts'
@@ -159,6 +160,7 @@ export class Admissions {
       bundleDigest: digestOf(encodeUtf8(canonicalJson(bundle.encode(given)))),
       appraisalDigest: `0x${encodeHex(await appraisalDigest(appraisal))}` as const,
       beacon: given.beacon,
+      tee: teeNumbers[given.evidence.tee],
     }
     return { admission, problems: [] }
   }
@@ -184,7 +186,8 @@ export class Admissions {
     const { operator, receiptKey } = given
     const { measurements } = manifest
     return appraiseNode(appraise, given, {
-      rules: [{ measurements, tcbFloor: tcbRankAdmitted, tees: allTees }],
+      rules: [{ measurements, releaseKey: zeroAddress, tcbFloor: tcbRankAdmitted, tees: allTees }],
+      approvals: [], // Governance approves runtimes for the network, no release key.
       floor: await home.floor(beacon.number),
       reportData: reportData(domain, 'NodeBinding', {
         registry: home.contracts.nodeRegistry,

@@ -1,24 +1,33 @@
 import { MalformedError, OperationError, type Json } from '@cloister/codec'
-import { integerField, listField, type Deployment } from '@cloister/protocol'
+import {
+  appFactsOf,
+  integerField,
+  listField,
+  type AppFacts,
+  type Deployment,
+} from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 const bytesMax = integerField(1, 2 ** 40)
 
-/** The most bytes that each app of a deployment may put out, by app id. */
+/** What the manifests of a deployment's apps say, by app id. */
 export class Apps {
-  readonly #outputBytesMax: ReadonlyMap<Hex, number>
+  readonly #facts: ReadonlyMap<Hex, AppFacts>
 
   /** @throws {MalformedError} where a manifest does not say what its app puts out. */
   constructor(apps: Deployment['apps']) {
     // The manifest's reader has recomputed each id.
-    this.#outputBytesMax = new Map(
-      apps.map(({ id, manifest, name }) => [id, outputBytes(manifest, `app ${name}`)]),
+    this.#facts = new Map(
+      apps.map(({ id, manifest, name }) => {
+        requireOutputs(manifest, `app ${name}`)
+        return [id, appFactsOf(manifest)]
+      }),
     )
   }
 
   /** @throws {OperationError} `unknown-app`: without its manifest an app's attempts can't be judged. */
-  outputBytesMax(app: Hex): number {
-    const found = this.#outputBytesMax.get(app)
+  factsOf(app: Hex): AppFacts {
+    const found = this.#facts.get(app)
     if (found !== undefined) return found
     throw new OperationError(
       'unknown-app',
@@ -27,11 +36,11 @@ export class Apps {
   }
 }
 
-function outputBytes(manifest: Json, path: string): number {
+function requireOutputs(manifest: Json, path: string): void {
   const outputs = isObject(manifest) ? manifest['outputs'] : undefined
   if (outputs === undefined) throw new MalformedError(`${path}.outputs`, 0, 'missing')
   const sizes = listField({ parse: sizeOf, encode: (size: number) => size }, 64, 1)
-  return sizes.parse(outputs, `${path}.outputs`).reduce((sum, size) => sum + size, 0)
+  sizes.parse(outputs, `${path}.outputs`)
 }
 
 function sizeOf(output: Json, path: string): number {

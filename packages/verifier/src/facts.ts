@@ -1,6 +1,7 @@
 import type { Anchor } from '@cloister/attest'
 import { OperationError, unixSeconds } from '@cloister/codec'
 import {
+  appFactsOf,
   messageDigest,
   sameHex,
   type Bundle,
@@ -62,11 +63,12 @@ export async function readPostingFacts(
       measurement: node.measurement,
       shareKeyHash: node.shareKeyHash,
       tier: node.tier,
+      tee: node.tee,
     },
     assets: isOurs ? await readAssets(home, bundle, at) : [],
     contractSignatures: isOurs ? await readContractSignatures(home, domain, bundle, at) : [],
     ...records,
-    outputBytesMax: isOurs ? apps.outputBytesMax(bundle.order.app) : 0,
+    manifest: isOurs ? apps.factsOf(bundle.order.app) : appFactsOf(undefined),
     floor: await home.floor(at),
     committees: await readCommittees(home, posted.committee, at),
   }

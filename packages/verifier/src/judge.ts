@@ -1,7 +1,6 @@
 import { appraisalDigest, type Anchor, type Appraisal, type Appraiser } from '@cloister/attest'
 import { encodeHex, parseHex, type UnixSeconds } from '@cloister/codec'
 import {
-  allTees,
   appraiseNode,
   checkAttemptChain,
   checkBinding,
@@ -9,29 +8,31 @@ import {
   checkReceipt,
   checkReleases,
   checkReleaseSignatures,
-  decideGrant,
   deploymentOf,
   evidenceDigest,
   keepersHash,
   keyHash,
   messageDigest,
+  provenApprovals,
   reportData,
   sameHex,
   signerOf,
   verifyQuorum,
   zeroHash,
+  type AppFacts,
   type Bundle,
   type CollateralFloor,
   type CommitteeSet,
   type Contracts,
   type Domain,
   type NodeClaims,
-  type NodeFactsShown,
   type Problem,
   type SignedReceipt,
   type Vote,
 } from '@cloister/protocol'
 import { keccak256, type Address, type Hex } from 'viem'
+
+import { grantProblems } from './judge-grants.ts'
 
 /** What the chain says about one posting, all of it as of the block that posted it. */
 export type PostingFacts = {
@@ -56,6 +57,8 @@ export type PostingFacts = {
     readonly measurement: Hex
     readonly shareKeyHash: Hex
     readonly tier: number
+    /** The number of the TEE that it was admitted with. */
+    readonly tee: number
   }
   /** In the order of the order's assets. */
   readonly assets: readonly {
@@ -72,8 +75,8 @@ export type PostingFacts = {
   readonly operatorOf: ReadonlyMap<string, Address>
   /** Those of these keys that have retired. */
   readonly retired: ReadonlySet<string>
-  /** The most bytes that the app may put out under its manifest. */
-  readonly outputBytesMax: number
+  /** What the app's manifest says. */
+  readonly manifest: AppFacts
   readonly floor: CollateralFloor
   /** The sets that may have signed the attempt's checkpoint: in office when it was posted, and the one before. */
   readonly committees: readonly CommitteeSet[]
@@ -235,6 +238,7 @@ function consistencyProblems(
       checkpoint,
       assetRoots: assets.map((asset) => asset.root),
       releases: releases.map(({ release }) => release),
+      privateApp: facts.manifest.private,
     }),
   ]
 }
@@ -269,9 +273,11 @@ async function evidenceProblems(
   bundle: Bundle,
   appraise: Appraiser['appraise'],
 ): Promise<{ readonly appraisal: Appraisal<NodeClaims>; readonly problems: readonly Problem[] }> {
-  const { domain, anchors, floor, node, postedAt } = facts
+  const { domain, anchors, contracts, floor, node, postedAt } = facts
+  const approvals = await provenApprovals(bundle, node.measurement, contracts)
   const judged = await appraiseNode(appraise, bundle, {
-    rules: bundle.grants.map((grant) => ({ ...grant, tees: allTees })),
+    rules: bundle.grants,
+    approvals,
     floor,
     reportData: reportData(domain, 'AttemptBinding', bundle.binding),
     receiptKey: bundle.binding.receiptKey,
@@ -286,7 +292,7 @@ async function evidenceProblems(
     problems: [
       ...same('measurement', judged.shown.measurement, node.measurement),
       ...(await checkpointProblems(facts, bundle)),
-      ...grantProblems(facts, bundle, judged.shown),
+      ...grantProblems(facts, bundle, judged.shown, approvals),
     ],
   }
 }
@@ -300,39 +306,6 @@ async function checkpointProblems(
     return [missing('checkpoint.committee', `epoch ${checkpoint.committee} was not in office`)]
   const quorum = await verifyQuorum(domain, 'Checkpoint', checkpoint, checkpointSignatures, set)
   return quorum.reached ? [] : [missing('checkpointSignatures', quorum.detail)]
-}
-
-function grantProblems(
-  facts: PostingFacts,
-  bundle: Bundle,
-  { measurement, tcb }: NodeFactsShown,
-): readonly Problem[] {
-  return bundle.grants.flatMap((grant, index) => {
-    const asset = facts.assets[index]
-    const id = bundle.order.assets[index]
-    if (asset === undefined || id === undefined)
-      return [missing(`grants[${index}]`, 'there is no such asset')]
-    const decision = decideGrant(
-      grant,
-      {
-        app: bundle.order.app,
-        asset: id,
-        requester: bundle.order.requester,
-        operator: facts.node.operator,
-        measurement,
-        tcb,
-        tier: facts.node.tier,
-        outputBytesMax: facts.outputBytesMax,
-        now: bundle.checkpoint.blockTime,
-        usesBefore: 0, // Counted by the keepers, whose releases are checked.
-      },
-      // Both were checked with the bundle's contradictions.
-      { assetOwner: asset.owner, signatureValid: true, revoked: false },
-    )
-    return decision.kind === 'allowed'
-      ? []
-      : [missing(`grants[${index}].${decision.field}`, decision.detail)]
-  })
 }
 
 async function releaseProblems(facts: PostingFacts, bundle: Bundle): Promise<readonly Problem[]> {

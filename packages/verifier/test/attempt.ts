@@ -34,8 +34,17 @@ import {
   type SignedRelease,
   type SlotPlace,
 } from '@cloister/protocol'
-import { keccak256, type Address, type Hex, type PrivateKeyAccount } from 'viem'
+import {
+  keccak256,
+  zeroAddress,
+  zeroHash,
+  type Address,
+  type Hex,
+  type PrivateKeyAccount,
+} from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+
+import { makeReleases } from './releases.ts'
 
 /** 32 bytes that follow from a name. */
 export function named(name: string): Hex {
@@ -161,12 +170,15 @@ export async function makeOrder(
   input: Omit<AttemptInput, 'prove' | 'contracts'>,
 ): Promise<{ order: Order; grants: Grant[]; grantSignatures: Hex[]; task: Hex; orderDigest: Hex }> {
   const grants = input.assets.map((asset): Grant => ({
+    version: 2,
     owner: asset.owner.address,
-    asset: asset.id,
+    assets: [asset.id],
     apps: [input.app],
     measurements: [measurement],
+    releaseKey: zeroAddress,
     tcbFloor: 1,
     tierMin: 0,
+    tees: 0b100,
     anyNode: true,
     operators: [],
     anyRequester: true,
@@ -174,9 +186,17 @@ export async function makeOrder(
     purpose: 'a test',
     priceWei: 0n,
     usesMax: 10,
+    usesPerDay: 10,
     notBefore: 0n,
     expiry: input.now + 7_200n,
+    ownersMin: 1,
+    recordsMin: 0,
     outputBytesMax: 1_000,
+    outputFormats: 1,
+    privacyRequired: false,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
+    reviewKeyHash: zeroHash,
     nonce: input.nonce,
   }))
   const order: Order = {
@@ -193,6 +213,10 @@ export async function makeOrder(
     attemptsMax: 2,
     expiry: input.now + 3_000n,
     nonce: input.nonce,
+    tees: 0b100,
+    unitWei: 0n,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const orderDigest = messageDigest(input.domain, 'Order', order)
   const grantSignatures = await Promise.all(
@@ -293,6 +317,10 @@ export async function makeAttempt(
     checkpoint: checkpointDigest,
     time: checkpoint.blockTime,
     nonce: binding.nonce,
+    outputCommitment: digestOf(output),
+    spentWei: order.feeWei,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const receipt = wrong.receipt?.(plainReceipt) ?? plainReceipt
   const receiptSignature = await sign(wrong.receiptKey ?? node.key, domain, 'Receipt', receipt)
@@ -319,6 +347,8 @@ export async function makeAttempt(
     receiptDigest: messageDigest(domain, 'Receipt', receipt),
     receiptSignatureHash: keccak256(receiptSignature),
     bundleDigest: digestOf(bundleBytes),
+    spentWei: receipt.spentWei,
+    outputCommitment: receipt.outputCommitment,
   }
   const posting = wrong.posting?.(honestPosting) ?? honestPosting
   const operatorSignature = await sign(node.operator, domain, 'Posting', posting)
@@ -329,48 +359,6 @@ export async function makeAttempt(
     signed: { posting, operatorSignature, receipt, receiptSignature },
     posting: messageDigest(domain, 'Posting', posting),
   }
-}
-
-/** The first two keepers release each asset, the third countersigns. */
-async function makeReleases(
-  input: AttemptInput,
-  ordered: Awaited<ReturnType<typeof makeOrder>>,
-  attempt: number,
-  quoteDigest: Hex,
-  time: bigint,
-): Promise<SignedRelease[]> {
-  const { domain, keepers, assets } = input
-  const releases: SignedRelease[] = []
-  for (const [place, asset] of assets.entries())
-    for (const shareIndex of [0, 1]) {
-      const keeper = keepers.find(
-        ({ operator }) => operator.address === asset.shares.operators[shareIndex],
-      )!
-      const release = {
-        task: ordered.task,
-        attempt,
-        asset: asset.id,
-        grant: ordered.order.grants[place]!,
-        shareIndex,
-        keeper: keeper.key.address,
-        quoteDigest,
-        checkpoint: named('keeper checkpoint'),
-        previous: named('previous'),
-        sequence: BigInt(place),
-        time,
-      }
-      const countersigner = keepers[2]!.key
-      releases.push({
-        release,
-        signature: await sign(keeper.key, domain, 'Release', release),
-        countersignature: await sign(countersigner, domain, 'Countersignature', {
-          release: messageDigest(domain, 'Release', release),
-          countersigner: countersigner.address,
-        }),
-        countersigner: countersigner.address,
-      })
-    }
-  return releases
 }
 
 /** Addresses of accounts, ascending. */

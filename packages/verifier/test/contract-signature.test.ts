@@ -13,6 +13,7 @@ const none = key('nobody').address
 const contracts = {
   ...{ token: none, ledger: none, staking: none, committee: none, appRegistry: none },
   ...{ assetRegistry: none, nodeRegistry: none, grantBook: none, market: none, settlement: none },
+  releaseKeys: none,
 }
 
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 import { appraise } from '@cloister/attest'
 import { canonicalJson, unixSeconds } from '@cloister/codec'
-import { chainCells, messageDigest, type Bundle } from '@cloister/protocol'
+import { appFactsOf, chainCells, messageDigest, type Bundle } from '@cloister/protocol'
 import { concatHex, keccak256, padHex, type Hex } from 'viem'
 import { describe, expect, test } from 'vitest'
 
@@ -13,6 +13,7 @@ import {
   makeAttempt,
   makeNode,
   makeOrder,
+  manifest,
   named,
   sign,
   type Wrong,
@@ -251,7 +252,9 @@ describe('reason 3, the evidence', () => {
   })
 
   test('is refused where a grant does not cover it: more output than granted, another owner', async () => {
-    const facts = factsOf(honest, { outputBytesMax: 1_001 })
+    const facts = factsOf(honest, {
+      manifest: { ...appFactsOf(manifest), outputBytesMax: 1_001 },
+    })
     expect(await verdict(facts, materialOf(honest))).toEqual({
       verdict: 2,
       reason: 3,

@@ -1,6 +1,7 @@
 import { appraise } from '@cloister/attest'
 import { unixSeconds } from '@cloister/codec'
 import {
+  appFactsOf,
   appId,
   assetId,
   chainCells,
@@ -53,13 +54,14 @@ export const assets = ['data', 'parameters'].map((name) => {
 })
 const contractNames = [
   ...(['token', 'ledger', 'staking', 'committee', 'appRegistry', 'assetRegistry'] as const),
-  ...(['nodeRegistry', 'grantBook', 'market', 'settlement'] as const),
+  ...(['nodeRegistry', 'releaseKeys', 'grantBook', 'market', 'settlement'] as const),
 ]
 const contracts: Contracts = {
   ...{ token: owner.address, ledger: owner.address, staking: owner.address },
   ...{ committee: owner.address, appRegistry: owner.address, assetRegistry: owner.address },
   ...{ nodeRegistry: owner.address, grantBook: owner.address, market: owner.address },
   settlement: owner.address,
+  releaseKeys: owner.address,
   ...Object.fromEntries(contractNames.map((name) => [name, key(`contract ${name}`).address])),
 }
 export const input: AttemptInput = {
@@ -106,6 +108,7 @@ export async function headWith(alter?: Alter) {
   for (const node of nodes) {
     const record = chainCells.node(node.key.address)
     put.set(record.operator, BigInt(node.operator.address))
+    put.set(record.tee, 2n)
     put.set(record.expiry, start + 86_400n)
     put.set(record.shareKeyHash, BigInt(shareKeyHash))
     put.set(record.machineId, BigInt(node.machineId))
@@ -145,6 +148,7 @@ export function factsOf(attempt: Attempt, changed: Partial<PostingFacts> = {}): 
       measurement,
       shareKeyHash,
       tier: 0,
+      tee: 2,
     },
     assets: assets.map(({ root, shares }) => ({
       owner: owner.address,
@@ -159,7 +163,7 @@ export function factsOf(attempt: Attempt, changed: Partial<PostingFacts> = {}): 
       nodes.map((node) => [node.key.address.toLowerCase(), node.operator.address]),
     ),
     retired: new Set(),
-    outputBytesMax: 1_000,
+    manifest: appFactsOf(manifest),
     floor: { tcbEvaluationDataNumber: 18, rootCrlNumber: 1n, pckCrlNumber: 1n },
     committees: [{ epoch: 3n, members: addresses(committee) }],
     ...changed,

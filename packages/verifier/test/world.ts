@@ -21,6 +21,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  releaseKeysAbi,
   settlementAbi,
   stakingAbi,
   tokenAbi,
@@ -240,11 +241,18 @@ async function deploy(
       args: [ledger, staking, committee, appRegistry, stakeWei / 2n],
     }),
   )
+  const releaseKeys = await create(
+    encodeDeployData({
+      abi: releaseKeysAbi,
+      bytecode: bytecode.releaseKeysBytecode,
+      args: [ledger],
+    }),
+  )
   const grantBook = await create(
     encodeDeployData({
       abi: grantBookAbi,
       bytecode: bytecode.grantBookBytecode,
-      args: [ledger, assetRegistry],
+      args: [ledger, assetRegistry, releaseKeys],
     }),
   )
   const market = await create(
@@ -285,7 +293,7 @@ async function deploy(
     functionName: 'sealModules',
     args: [{ staking, nodeRegistry, market, settlement }],
   })
-  const registries = { appRegistry, assetRegistry, nodeRegistry }
+  const registries = { appRegistry, assetRegistry, nodeRegistry, releaseKeys }
   return { token, ledger, staking, committee, ...registries, grantBook, market, settlement }
 }
 
@@ -330,6 +338,7 @@ async function admit(
     bundleDigest: named('bundle'),
     appraisalDigest: named('appraisal'),
     beacon: beacon.hash,
+    tee: 2,
   }
   const signatures = await quorumOf(committee, (each) => sign(each, domain, 'Admission', admission))
   await send(

@@ -1,4 +1,5 @@
 import { equalBytes, OperationError, type Bytes } from '@cloister/codec'
+import { outputFormatsOf } from '@cloister/protocol'
 import {
   checkManifest,
   fetchSealed,
@@ -58,8 +59,9 @@ export async function grantOnce(
 ): Promise<SignedGrant> {
   const { app, requester, purpose, priceWei, usesMax } = terms
   return signGrant(client, {
-    asset,
+    assets: [asset],
     apps: [app.id],
+    tees: ['tdx', 'sev-snp', 'aws-nitro'],
     operators: 'any',
     requesters: [requester],
     purpose,
@@ -67,6 +69,8 @@ export async function grantOnce(
     usesMax,
     expiry: BigInt(client.clock() + daySeconds),
     outputBytesMax: app.outputBytesMax,
+    outputFormats: outputFormatsOf(app.facts.outputFormats),
+    privacy: 'none',
   })
 }
 

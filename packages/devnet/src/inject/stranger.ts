@@ -6,6 +6,7 @@ import {
   zeroHash,
   type Posting,
 } from '@cloister/protocol'
+import { readTask } from '@cloister/sdk'
 import { encodeUtf8 } from '@cloister/codec'
 import { keccak256, type Hex } from 'viem'
 
@@ -25,16 +26,21 @@ export const framedNode: Injection = {
     const calls: HostileCall[] = []
     const task = await runTraining(scene, async ({ attempt, node }, { id }) => {
       const stranger = accountOf('stranger')
+      const { feeWei } = await readTask(client, id)
       const receipt = {
         ...{ task: id, attempt, orderDigest: zeroHash, app: zeroHash, binding: zeroHash },
         ...{ inputsRoot: zeroHash, outputDigest: digestOf(encodeUtf8(node)), outputBytes: 20n },
         ...{ releasesRoot: zeroHash, checkpoint: zeroHash, time: 1n, nonce: zeroHash },
+        ...{ outputCommitment: digestOf(encodeUtf8(node)), spentWei: feeWei },
+        ...{ epsilonMicros: 0n, deltaPicos: 0n },
       }
       const receiptDigest = messageDigest(client.domain, 'Receipt', receipt)
       const receiptSignature = await stranger.sign({ hash: receiptDigest })
       const posting: Posting = {
         ...{ task: id, attempt, receiptDigest, bundleDigest: zeroHash },
         receiptSignatureHash: keccak256(receiptSignature),
+        spentWei: receipt.spentWei,
+        outputCommitment: receipt.outputCommitment,
       }
       const signature = await stranger.sign({
         hash: messageDigest(client.domain, 'Posting', posting),

@@ -1,4 +1,4 @@
-import { concatBytes, OperationError, type Bytes } from '@cloister/codec'
+import { OperationError, type Bytes } from '@cloister/codec'
 import type { AppRole } from '@cloister/learn'
 import {
   combineShares,
@@ -10,7 +10,7 @@ import {
 import type { Hex } from 'viem'
 
 import type { EnclaveContext } from '../enclave-context.ts'
-import { readBytes, readObject } from '../object-store.ts'
+import { readBytes, readWhole } from '../object-store.ts'
 import { assetContext } from '../sealed-context.ts'
 import type { AttemptAsset } from './prepare-attempt.ts'
 
@@ -34,7 +34,8 @@ export type SealedInput = {
 const partsKept = 4
 
 /**
- * Gets a sealed asset ready to be read with the key that its shares give. Its parts list is the object that its root names.
+ * Gets a sealed asset ready to be read with the key that its shares give. Its parts list is the object that its root names. `withKey` may
+ * use that key while it is there; it is overwritten afterwards.
  *
  * @throws {OperationError} `object-refused`, `object-too-large`, or of the seal package; no byte of it is in the message.
  */
@@ -42,8 +43,9 @@ export async function openInput(
   { host }: Pick<EnclaveContext, 'host'>,
   { facts, keepers, role, bytesMax }: AttemptAsset,
   shares: readonly Bytes[],
+  withKey: (key: Bytes) => Promise<void> = () => Promise.resolve(),
 ): Promise<SealedInput> {
-  const list = parsePartsList(await collect(readObject(host, facts.root, partsListBytesMax)))
+  const list = parsePartsList(await readWhole(host, facts.root, partsListBytesMax))
   const size = plainSize(list.bytes)
   if (size > bytesMax)
     throw new OperationError(
@@ -52,6 +54,7 @@ export async function openInput(
     )
   const key = await combineShares(shares)
   try {
+    await withKey(key)
     const readPart = ({ digest, bytes }: { digest: string; bytes: number }): Promise<Bytes> =>
       readBytes(host, hexOf(digest), bytes)
     const context = assetContext(facts.owner, keepers.salt)
@@ -75,10 +78,4 @@ export function closeInputs(inputs: readonly SealedInput[]): void {
 
 function hexOf(digest: string): Hex {
   return `0x${digest}`
-}
-
-async function collect(pieces: AsyncIterable<Bytes>): Promise<Bytes> {
-  const parts: Bytes[] = []
-  for await (const piece of pieces) parts.push(piece)
-  return concatBytes(...parts)
 }

@@ -4,6 +4,7 @@ import {
   checkOrder,
   checkOrderGrants,
   messageDigest,
+  releaseKeysOf,
   sameHex,
   signerOf,
   taskOf,
@@ -44,6 +45,8 @@ export type PreparedAttempt = {
   readonly assets: readonly AttemptAsset[]
   /** The smallest output limit of its grants. */
   readonly outputBytesMax: number
+  /** The largest least number of rows that its grants ask for. */
+  readonly recordsMin: number
   /** Seconds from the view to the attempt's deadline. */
   readonly secondsLeft: number
 }
@@ -78,6 +81,9 @@ export async function prepareAttempt(
   await facts.approved(view, order.app, identity.measurement)
   await facts.floor(view)
 
+  // Read for the proof that goes with the evidence, as revocations are below.
+  await facts.approvedUntil(view, releaseKeysOf(grants), identity.measurement)
+
   const roles = rolesOf(manifest, order.assets.length)
   const assets: AttemptAsset[] = []
   for (const [index, asset] of order.assets.entries()) {
@@ -98,6 +104,7 @@ export async function prepareAttempt(
     manifest,
     assets,
     outputBytesMax,
+    recordsMin: Math.max(...grants.map((grant) => grant.recordsMin)),
     secondsLeft: Number(deadline - view.now),
   }
 }

@@ -5,9 +5,11 @@ import type { AppDriverRun, AppResult, AppRun, AppRuntime } from '../drivers/dri
 import { runCode } from '../drivers/run-code.ts'
 import { runEngine } from '../drivers/run-engine.ts'
 import { InputUnreadable } from '../engine/client.ts'
+import type { PrivacySpent } from '../engine/messages.ts'
 import { applyOutputPolicy } from '../outputs/output-policy.ts'
 import { handOutMilliseconds } from '../outputs/hand-out-time.ts'
 import { probeControlGroups } from '../sandbox/control-group.ts'
+import type { PreparedAttempt } from './prepare-attempt.ts'
 
 /** A row for every driver: a driver prepares its bundle, starts a command line in the sandbox and speaks its own protocol with it. */
 const drivers: Readonly<Record<AppManifest['driver'], AppDriverRun | undefined>> = {
@@ -38,6 +40,26 @@ export async function runApp(runtime: AppRuntime, run: AppRun): Promise<AppResul
     const ran = performance.now() - began
     await sleep(handOutMilliseconds(ran) - ran)
   }
+}
+
+/**
+ * What a run spent of the privacy budgets: nothing where the app adds no noise, for then no budget says anything about it.
+ *
+ * @throws {OperationError} `app-failed`, where a private app does not say, or past what the order may spend.
+ */
+export function spentPrivacy(
+  { manifest, order }: Pick<PreparedAttempt, 'manifest' | 'order'>,
+  { spent }: AppResult,
+): PrivacySpent {
+  if (manifest.privacy === 'none') return { epsilonMicros: 0n, deltaPicos: 0n }
+  if (
+    spent === undefined ||
+    spent.epsilonMicros === 0n ||
+    spent.epsilonMicros > order.epsilonMicros ||
+    spent.deltaPicos > order.deltaPicos
+  )
+    throw appFailed()
+  return { epsilonMicros: spent.epsilonMicros, deltaPicos: spent.deltaPicos }
 }
 
 /**

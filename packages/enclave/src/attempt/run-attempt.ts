@@ -20,8 +20,9 @@ import { federatedEngine } from './federated-engine.ts'
 import { Lease } from './lease.ts'
 import { makeEvidence } from './make-evidence.ts'
 import { closeInputs, openInput, type SealedInput } from './open-inputs.ts'
+import { commitmentKey, type CommitmentKey } from './output-commitment.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
-import { requireDriver, runApp } from './run-app.ts'
+import { requireDriver, runApp, spentPrivacy } from './run-app.ts'
 import { runFederated } from './run-federated.ts'
 import { sealOutput } from './seal-output.ts'
 import type { Shown, ShownEvidence } from './shown-evidence.ts'
@@ -44,19 +45,23 @@ export async function runAttempt(
   // Before a key is asked for: a bundle that is not there is no reason to have one released.
   if (code !== undefined) await runtime.bundles.with(code, () => Promise.resolve())
   const lease = new Lease(context, prepared)
-  const { inputs, releases } = await openInputs(context, prepared, evidence, freshKey, lease)
+  const opened = await openInputs(context, prepared, evidence, freshKey, lease)
+  const { inputs, releases, committing } = opened
   host.progress(task, 'opened')
   let output
+  let spent
   try {
     memory.countRun(task, attempt)
     const result = await compute(context, runtime, { shown, inputs, lease })
     host.progress(task, 'ran')
     await lease.require()
-    output = await sealOutput(context, prepared, result)
+    spent = spentPrivacy(prepared, result)
+    output = await sealOutput(context, prepared, result, committing)
   } finally {
     closeInputs(inputs)
   }
-  const outputDigest = await writeObject(host, output)
+  const { sealed, commitment } = output
+  const outputDigest = await writeObject(host, sealed)
   const sorted = sortReleases(
     releases.map(({ release }) => release),
     prepared.order,
@@ -67,7 +72,10 @@ export async function runAttempt(
   const receipt = {
     ...receiptFields(context, prepared, evidence, sorted),
     outputDigest,
-    outputBytes: BigInt(output.length),
+    outputBytes: BigInt(sealed.length),
+    outputCommitment: commitment,
+    spentWei: prepared.order.feeWei / BigInt(prepared.order.replicas),
+    ...spent,
   }
   const receiptSignature = await context.identity.sign('Receipt', receipt)
   memory.forget(task, attempt)
@@ -85,12 +93,13 @@ async function compute(
   },
 ): Promise<AppResult> {
   const { shown, inputs, lease } = given
-  const { manifest } = shown.prepared
-  if (manifest.kind !== 'federated') return runApp(runtime, { manifest, inputs, recordsMin: 0 })
+  const { manifest, recordsMin, order } = shown.prepared
+  if (manifest.kind !== 'federated')
+    return runApp(runtime, { manifest, inputs, recordsMin, budget: order })
   const [plan] = inputs.filter(({ role }) => role === 'parameters')
   if (plan === undefined) throw new RangeError('A federated app has its plan')
   const data = inputs.filter(({ role }) => role === 'data')
-  const engine = federatedEngine(runtime, manifest, data, 0)
+  const engine = federatedEngine(runtime, manifest, data, recordsMin)
   return runFederated(context, shown, { plan: await plan.read(0, plan.size), engine, lease })
 }
 
@@ -124,6 +133,7 @@ async function openInputs(
   )
   context.host.progress(prepared.task, 'released')
   const inputs: SealedInput[] = []
+  let committing: CommitmentKey | undefined
   try {
     for (const [index, shares] of collected.entries()) {
       const asset = requireAsset(prepared, index)
@@ -132,6 +142,10 @@ async function openInputs(
         context,
         asset,
         shares.map(({ share }) => share),
+        async (key) => {
+          // The last asset's counts: the order's parameters or record, which its requester has the key of.
+          committing = await commitmentKey(key, prepared.orderDigest)
+        },
       )
       inputs.push(lease.guard(opened))
     }
@@ -141,7 +155,8 @@ async function openInputs(
   } finally {
     for (const { share } of collected.flat()) share.fill(0)
   }
-  return { inputs, releases: collected.flat().map(({ signed }) => signed) }
+  if (committing === undefined) throw new RangeError('There is no asset')
+  return { inputs, releases: collected.flat().map(({ signed }) => signed), committing }
 }
 
 // Waits for all, so that nothing of a failed run goes on beside the next. A refusal tells more than a failure that may pass.

@@ -34,6 +34,8 @@ export type NodeFacts = {
   readonly operator: Address
   readonly expiry: bigint
   readonly tier: number
+  /** The number of the TEE that it was admitted with. */
+  readonly tee: number
   readonly retired: boolean
   readonly shareKeyHash: Hex
   readonly machineId: Hex
@@ -90,16 +92,41 @@ export class ChainFacts {
     return read(revokedAt) !== 0n || nonce < read(nonceMin)
   }
 
+  /**
+   * Until when each release key approves a measurement, as of the checkpoint's own block: an approval that is withdrawn stops
+   * releases at once.
+   */
+  async approvedUntil(
+    view: ChainView,
+    releaseKeys: readonly Address[],
+    measurement: Hex,
+  ): Promise<readonly { readonly releaseKey: Address; readonly until: bigint }[]> {
+    if (releaseKeys.length === 0) return []
+    const cells = releaseKeys.map((key) => chainCells.approvedUntil(key, measurement))
+    const read = await this.#read(view, 'head', cells)
+    return releaseKeys.map((releaseKey) => ({
+      releaseKey,
+      until: read(chainCells.approvedUntil(releaseKey, measurement)),
+    }))
+  }
+
   /** A node that was admitted under this receipt key; undefined where none was. */
   async node(view: ChainView, receiptKey: Address): Promise<NodeFacts | undefined> {
     const cells = chainCells.node(receiptKey)
-    const { operator, expiry, tier, retired, shareKeyHash, machineId, measurement } = cells
-    const read = await this.#read(view, 'deep', [operator, shareKeyHash, machineId, measurement])
+    const { operator, expiry, tier, tee, retired, shareKeyHash, machineId, measurement } = cells
+    const read = await this.#read(view, 'deep', [
+      operator,
+      tee,
+      shareKeyHash,
+      machineId,
+      measurement,
+    ])
     if (read(operator) === 0n) return undefined
     return {
       operator: address(read(operator)),
       expiry: read(expiry),
       tier: Number(read(tier)),
+      tee: Number(read(tee)),
       retired: read(retired) !== 0n,
       shareKeyHash: word(read(shareKeyHash)),
       machineId: word(read(machineId)),

@@ -2,7 +2,7 @@ import type { AppManifest } from '@cloister/learn'
 
 import type { SealedInput } from '../attempt/open-inputs.ts'
 import type { BundleCache } from '../bundle/bundle-cache.ts'
-import type { EngineOutput } from '../engine/messages.ts'
+import type { EngineOutput, PrivacySpent } from '../engine/messages.ts'
 import type { SandboxLimits } from '../sandbox/limits.ts'
 import type { SandboxProgram } from '../sandbox/program.ts'
 
@@ -25,12 +25,16 @@ export type AppRun = {
   readonly inputs: readonly AppInputSource[]
   /** Fewest rows that all data together must have. */
   readonly recordsMin: number
+  /** The most that a private app may spend; nothing where it is absent. */
+  readonly budget?: PrivacySpent | undefined
 }
 
 /** What an app gave. */
 export type AppResult = {
   readonly outputs: readonly EngineOutput[]
   readonly metrics: Readonly<Record<string, number>>
+  /** What a private app says that it spent. Absent where an app is not private. */
+  readonly spent?: PrivacySpent | undefined
 }
 
 /** A driver runs apps of one kind. What it gives was not held against the output policy yet. */

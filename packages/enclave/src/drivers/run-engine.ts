@@ -18,7 +18,7 @@ export function runEngine(runtime: AppRuntime, run: AppRun): Promise<AppResult> 
 /** The same for one stage of a federated app. @throws {OperationError} likewise. */
 export async function runEngineStage(
   { program, sandbox }: AppRuntime,
-  { manifest, inputs, recordsMin }: AppRun,
+  { manifest, inputs, recordsMin, budget }: AppRun,
   stage: FederatedStage | undefined,
 ): Promise<AppResult> {
   const run = await runSandboxed(program, limitsOf(manifest), sandbox)
@@ -26,6 +26,7 @@ export async function runEngineStage(
     const pipes = { stdin: run.input, stdout: run.output }
     const message = await askEngine(pipes, manifest, inputs, {
       recordsMin,
+      budget,
       ...(stage === undefined ? {} : { stage }),
     })
     if (message.kind === 'result') return message

@@ -10,6 +10,7 @@ import {
   type EngineInput,
   type EngineMessage,
   type EngineRead,
+  type PrivacySpent,
 } from './messages.ts'
 
 /** The pipes of an engine that was started, sandboxed or not. */
@@ -20,8 +21,12 @@ export type EngineAsk = {
   readonly recordsMin?: number
   /** For an app of kind `federated`. */
   readonly stage?: FederatedStage
+  /** The most that a private app may spend; nothing, where nothing is said. */
+  readonly budget?: PrivacySpent | undefined
   readonly onProgress?: (done: number, total: number) => void
 }
+
+const noBudget: PrivacySpent = { epsilonMicros: 0n, deltaPicos: 0n }
 
 /**
  * An input could not be read while the engine ran. Unlike everything else that goes wrong then, this hangs on what the host gave
@@ -44,7 +49,7 @@ export async function askEngine(
   pipes: EnginePipes,
   whole: AppManifest,
   given: readonly EngineInput[],
-  { recordsMin = 0, stage, onProgress = () => {} }: EngineAsk = {},
+  { recordsMin = 0, stage, budget = noBudget, onProgress = () => {} }: EngineAsk = {},
 ): Promise<Exclude<EngineMessage, { kind: 'progress' }>> {
   const app = stage === undefined ? whole : manifestOfStage(whole, stage)
   // A child that dies early breaks the pipe: that shows up as missing output, with a better name.
@@ -53,7 +58,7 @@ export async function askEngine(
   await write(
     pipes.stdin,
     encodeFrame(
-      writeEngineRequest(whole, inputs, recordsMin, stage),
+      writeEngineRequest(whole, inputs, recordsMin, stage, budget),
       ...inputs.flatMap((input) => ('bytes' in input ? [input.bytes] : [])),
     ),
   )

@@ -23,6 +23,9 @@ export type RangedInput = {
 /** One input of an app, opened. */
 export type EngineInput = InlineInput | RangedInput
 
+/** What a private app spends of privacy budgets: 1e-6 and 1e-12. Apps that are not private have nothing of it in their messages. */
+export type PrivacySpent = { readonly epsilonMicros: bigint; readonly deltaPicos: bigint }
+
 /** What the engine is asked to do. */
 export type EngineRequest = {
   /** In a stage of a federated app: as the engine sees it then. */
@@ -31,6 +34,8 @@ export type EngineRequest = {
   readonly stage: FederatedStage | undefined
   /** Fewest rows that all data together must have, or nothing is made of them. */
   readonly recordsMin: number
+  /** The most that a private app may spend. */
+  readonly budget: PrivacySpent | undefined
   readonly inputs: readonly RangedInput[]
 }
 
@@ -63,6 +68,7 @@ export type EngineMessage =
       readonly kind: 'result'
       readonly outputs: readonly EngineOutput[]
       readonly metrics: Readonly<Record<string, number>>
+      readonly spent?: PrivacySpent | undefined
     }
   | {
       readonly kind: 'failed'
@@ -105,6 +111,7 @@ export function readEngineRequest(
   const stage = readStage(fields, whole)
   const app = stage === undefined ? whole : manifestOfStage(whole, stage)
   const recordsMin = fields.whole('recordsMin', 0, 0xffff_ffff)
+  const budget = readPrivacy(fields, 'budget', app)
   const roles = app.inputs.map(({ role }) => role)
   const listed = fields.list('inputs', { min: 1, max: inputsMax }, (item, path) => {
     const input = new JsonFields(item, path)
@@ -124,7 +131,7 @@ export function readEngineRequest(
       bytes?.slice(offset, offset + length) ?? ask({ kind: 'read', input, offset, length })
     return { role, size, read }
   })
-  return { app, stage, recordsMin, inputs }
+  return { app, stage, recordsMin, budget, inputs }
 }
 
 /** The JSON of a request. Its payload is the bytes of the inline inputs in the same order. */
@@ -133,12 +140,14 @@ export function writeEngineRequest(
   inputs: readonly EngineInput[],
   recordsMin: number,
   stage?: FederatedStage,
+  budget: PrivacySpent = { epsilonMicros: 0n, deltaPicos: 0n },
 ): Json {
   return {
     version: engineProtocolVersion,
     app: manifestJson(app),
     stage: stage ?? null,
     recordsMin,
+    ...(countsPrivacy(app) ? { budget: privacyJson(budget) } : {}),
     inputs: inputs.map((input) =>
       'bytes' in input
         ? { role: input.role, size: input.bytes.length, inline: true }
@@ -167,6 +176,7 @@ export function writeEngineMessage(message: EngineMessage): Json {
       kind: message.kind,
       outputs: message.outputs.map(({ name, bytes }) => ({ name, size: bytes.length })),
       metrics: message.metrics,
+      ...(message.spent === undefined ? {} : { spent: privacyJson(message.spent) }),
     }
   const { kind, code, message: text, input } = message
   return input === undefined ? { kind, code, message: text } : { kind, code, message: text, input }
@@ -233,6 +243,7 @@ function readResult(fields: JsonFields, payload: Bytes, app: AppManifest): Engin
   const metrics = new JsonFields(fields.value('metrics'), 'message.metrics')
   const figures = app.metrics.map((name) => [name, metrics.number(name, -1e9, 1e9)] as const)
   metrics.end()
+  const spent = readPrivacy(fields, 'spent', app)
   fields.end()
   const parts = cut(
     payload,
@@ -240,7 +251,35 @@ function readResult(fields: JsonFields, payload: Bytes, app: AppManifest): Engin
     'message',
   )
   const outputs = parts.map((bytes, index) => ({ name: names[index] ?? '', bytes }))
-  return { kind: 'result', outputs, metrics: Object.fromEntries(figures) }
+  return { kind: 'result', outputs, metrics: Object.fromEntries(figures), spent }
+}
+
+function privacyJson({ epsilonMicros, deltaPicos }: PrivacySpent): Json {
+  return { epsilonMicros: String(epsilonMicros), deltaPicos: String(deltaPicos) }
+}
+
+// What the accountant knows: training in one enclave.
+function countsPrivacy({ kind, privacy }: AppManifest): boolean {
+  return kind === 'train' && privacy !== 'none'
+}
+
+function readPrivacy(fields: JsonFields, name: string, app: AppManifest): PrivacySpent | undefined {
+  if (!countsPrivacy(app)) return undefined
+  const counts = new JsonFields(fields.value(name), name)
+  const spent = {
+    epsilonMicros: readCount(counts, 'epsilonMicros'),
+    deltaPicos: readCount(counts, 'deltaPicos'),
+  }
+  counts.end()
+  return spent
+}
+
+// An unsigned 64-bit number, which JSON's own do not hold.
+function readCount(fields: JsonFields, name: string): bigint {
+  const text = fields.text(name, 20)
+  if (!/^(?:0|[1-9]\d*)$/.test(text) || BigInt(text) >= 1n << 64n)
+    throw new MalformedError(name, 0, 'expected a decimal number of at most 64 bits')
+  return BigInt(text)
 }
 
 /** Cuts a payload into parts that use it up to the last byte. */

@@ -1,6 +1,7 @@
 import { encodeUtf8, MalformedError, parseUtf8, type Bytes } from '@cloister/codec'
 import {
   encodeInference,
+  epsilonOf,
   parseCsv,
   parseTrainingPlan,
   predict,
@@ -8,11 +9,12 @@ import {
   train,
   type AppManifest,
   type Runtime,
+  type TrainingPlan,
 } from '@cloister/learn'
 import { EngineFailure } from './failure.ts'
 import { hasHeader, openData, single } from './request-inputs.ts'
 import { runFederatedStage } from './run-federated.ts'
-import type { EngineMessage, EngineRequest } from './messages.ts'
+import type { EngineMessage, EngineRequest, PrivacySpent } from './messages.ts'
 
 /** Called as work goes on, with a share of it in percent. */
 export type OnProgress = (percent: number) => void
@@ -35,7 +37,7 @@ export async function runApp(
 }
 
 async function runTraining(
-  { app, inputs, recordsMin }: EngineRequest,
+  { app, inputs, recordsMin, budget }: EngineRequest,
   runtime: Runtime,
   onProgress: OnProgress,
 ): Promise<EngineMessage> {
@@ -44,6 +46,7 @@ async function runTraining(
     parseTrainingPlan(parseUtf8(parameters.bytes, 'parameters')),
   )
   const source = await openData({ app, inputs, recordsMin }, plan.model)
+  if (budget !== undefined) requireBudget(plan, source.rows, budget)
   const trained = await EngineFailure.guardAsync('bad-parameters', parameters.index, () =>
     train(plan, source, runtime, {
       entropy: (bytes) => crypto.getRandomValues(bytes),
@@ -54,7 +57,22 @@ async function runTraining(
   const metrics = Object.entries(figures)
     .filter(([name]) => app.metrics.includes(name))
     .map(([name, value]) => [name, rounded(value)] as const)
-  return result(app, trained.model, Object.fromEntries(metrics))
+  const { privacy } = trained
+  const spent =
+    budget === undefined || privacy === undefined
+      ? undefined
+      : { epsilonMicros: BigInt(privacy.epsilonMicros), deltaPicos: BigInt(privacy.deltaPicos) }
+  return result(app, trained.model, Object.fromEntries(metrics), spent)
+}
+
+// Before the first step: noise that was drawn and not handed out is spent all the same.
+function requireBudget(plan: TrainingPlan, rows: number, budget: PrivacySpent): void {
+  const wanted = EngineFailure.guard('bad-parameters', 0, () => epsilonOf(plan, rows))
+  if (
+    BigInt(wanted.epsilonMicros) > budget.epsilonMicros ||
+    BigInt(wanted.deltaPicos) > budget.deltaPicos
+  )
+    throw new EngineFailure('bad-parameters', 'This plan spends more privacy than the order may')
 }
 
 /** Private training tells no figures of its rows: an app that promises some can't run such a plan. */
@@ -93,6 +111,7 @@ function result(
   app: AppManifest,
   bytes: Bytes,
   metrics: Readonly<Record<string, number>>,
+  spent?: PrivacySpent,
 ): EngineMessage {
   const [output] = app.outputs
   if (output === undefined) throw new MalformedError('manifest.outputs', 0, 'no output')
@@ -101,7 +120,7 @@ function result(
       'output-too-large',
       `Output ${output.name} is larger than ${output.bytesMax} bytes`,
     )
-  return { kind: 'result', outputs: [{ name: output.name, bytes }], metrics }
+  return { kind: 'result', outputs: [{ name: output.name, bytes }], metrics, spent }
 }
 
 /** A runtime that says of a model that it refuses, and of no more: its own words could hold names from the model. */

@@ -7,6 +7,7 @@ import {
   type Bytes,
 } from '@cloister/codec'
 import {
+  checkKeeperPolicy,
   hexBetween,
   integerField,
   bytes32Field,
@@ -73,7 +74,7 @@ export async function depositShare(
   const signer = await signerOf(policyDigest, deposit.policySignature)
   if (!sameHex(policy.owner, signer)) refuse('the policy is not signed by its owner')
   if (!sameHex(policy.asset, asset)) refuse(`the policy is for asset ${policy.asset}`)
-  requireNamed(policy, identity.measurement)
+  requireNamed(policy, identity)
   const aad = shareAad(config.deployment, asset, shareIndex, identity.receiptKey)
   const envelope = parseHex(deposit.envelope, 'envelope')
   const opened = await openEnvelope(identity.sharePrivateKey, shareInfo, aad, envelope)
@@ -144,8 +145,12 @@ export function shareAad(
   )
 }
 
-function requireNamed(policy: KeeperPolicy, measurement: Hex): void {
-  if (!policy.measurements.some((named) => sameHex(named, measurement)))
+// Whether a release key approves this enclave is asked when the share is used for others; the owner asked before it sealed it.
+function requireNamed(policy: KeeperPolicy, { measurement }: Identity): void {
+  const [problem] = checkKeeperPolicy(policy)
+  if (problem !== undefined) refuse(`${problem.field}: ${problem.detail}`)
+  const byKey = policy.measurements.length === 0
+  if (!byKey && !policy.measurements.some((named) => sameHex(named, measurement)))
     refuse(`the policy does not name this enclave's measurement ${measurement}`)
 }
 

@@ -1,6 +1,6 @@
 import { parseHex } from '@cloister/codec'
 import {
-  allTees,
+  appFactsOf,
   checkBinding,
   checkOrder,
   checkOrderGrants,
@@ -8,16 +8,21 @@ import {
   evidenceDigest,
   keyHash,
   messageDigest,
+  otherOwners,
   refusalReasons,
+  releaseKeysOf,
   reportData,
   sameHex,
   signerOf,
+  teeNumbers,
   type Grant,
+  type GrantNode,
   type RefusalReason,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
 import { requireCommittee } from '../chain/require-committee.ts'
+import { currentApprovals } from '../chain/approvals.ts'
 import type { AssetFacts, NodeFacts } from '../chain/facts.ts'
 import type { ChainView } from '../chain/chain-view.ts'
 import { readAppManifest } from '../app-manifest.ts'
@@ -85,17 +90,14 @@ export async function judgeRequest(
     return refused('evidenceRefused', `measurement ${measurement} is not approved any more`)
 
   const assetFacts = await facts.asset(view, asset)
-  const request = {
-    app: order.app,
-    asset,
-    requester: order.requester,
+  const shown = {
+    tee: teeNumbers[evidence.tee],
     operator: node.operator,
     measurement,
     tcb: evidence.tcb,
     tier: Math.min(evidence.tier, node.tier),
-    now: view.now,
   }
-  const decision = await decide(context, view, { bundle, grant, assetFacts, request })
+  const decision = await decide(context, view, { bundle, asset, grant, assetFacts, shown })
   if (decision.kind === 'refused') return decision
 
   const pin = {
@@ -113,31 +115,34 @@ export async function judgeRequest(
 
 type DecisionInput = {
   readonly bundle: AttemptEvidence
+  readonly asset: Hex
   readonly grant: Grant
   readonly assetFacts: AssetFacts
-  readonly request: {
-    readonly app: Hex
-    readonly asset: Hex
-    readonly requester: Address
-    readonly operator: Address
-    readonly measurement: Hex
-    readonly tcb: number | undefined
-    readonly tier: number
-    readonly now: bigint
-  }
+  readonly shown: Omit<GrantNode, 'approvedUntil'>
 }
 
 async function decide(context: EnclaveContext, view: ChainView, input: DecisionInput) {
-  const { bundle, grant, assetFacts, request } = input
+  const { bundle, asset, grant, assetFacts, shown } = input
+  const { order, binding } = bundle
   const digest = messageDigest(context.config.domain, 'Grant', grant)
-  const { manifest } = await context.host.order(bundle.binding.task)
-  const { outputs } = readAppManifest(bundle.order.app, manifest)
+  const { manifest } = await context.host.order(binding.task)
+  readAppManifest(order.app, manifest)
+  const { app, requester, tees, epsilonMicros, deltaPicos } = order
+  const keys = releaseKeysOf([grant])
+  const [approval] = await context.facts.approvedUntil(view, keys, shown.measurement)
   const decision = decideGrant(
     grant,
     {
-      ...request,
-      outputBytesMax: outputs.reduce((sum, { bytesMax }) => sum + bytesMax, 0),
-      usesBefore: context.state.usesBefore(digest, bundle.binding.task),
+      ...{ app, asset, requester, tees, epsilonMicros, deltaPicos },
+      ownersOthers: otherOwners(await ownersOf(context, view, order.assets), requester),
+      manifest: appFactsOf(manifest),
+      node: { ...shown, approvedUntil: approval?.until ?? 0n },
+      now: view.now,
+      used: {
+        tasks: context.state.usesBefore(digest, binding.task),
+        // The contract counted days and budgets when it took the order; a keeper sees only its own part of them.
+        ...{ tasksToday: 0, epsilonMicros: 0n, deltaPicos: 0n },
+      },
     },
     {
       assetOwner: assetFacts.owner,
@@ -154,15 +159,28 @@ async function decide(context: EnclaveContext, view: ChainView, input: DecisionI
   return { kind: 'allowed', digest } as const
 }
 
+// Of all assets of the order, by the chain: a grant may want so many owners to come together.
+async function ownersOf(
+  { facts }: EnclaveContext,
+  view: ChainView,
+  assets: readonly Hex[],
+): Promise<readonly Address[]> {
+  const owners: Address[] = []
+  for (const asset of assets) owners.push((await facts.asset(view, asset)).owner)
+  return owners
+}
+
 async function requireGrantSignature(
   { config }: EnclaveContext,
-  { grantSignatures }: AttemptEvidence,
+  { grantSignatures, order }: AttemptEvidence,
   place: number,
   grant: Grant,
 ): Promise<void> {
   const digest = messageDigest(config.domain, 'Grant', grant)
   if (!sameHex(grant.owner, await signerOf(digest, grantSignatures[place] ?? '0x')))
-    refuseRequest(`the grant of asset ${grant.asset} is not signed by its owner ${grant.owner}`)
+    refuseRequest(
+      `the grant of asset ${order.assets[place]} is not signed by its owner ${grant.owner}`,
+    )
 }
 
 /**
@@ -191,7 +209,8 @@ export async function judgeAttemptEvidence(
     return unfit('the fresh key is not the one in the binding')
 
   return judgeEvidence(appraiser, config, bundle, {
-    rules: bundle.grants.map((each) => ({ ...each, tees: allTees })),
+    rules: bundle.grants,
+    approvals: await currentApprovals(facts, view, bundle.grants, node.measurement),
     floor: await facts.floor(view),
     reportData: reportData(config.domain, 'AttemptBinding', binding),
     receiptKey: binding.receiptKey,

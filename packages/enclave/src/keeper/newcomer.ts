@@ -1,7 +1,6 @@
 import { parseHex, OperationError, type Bytes } from '@cloister/codec'
 import {
   addressField,
-  allTees,
   bytes32Field,
   hexField,
   integerField,
@@ -24,6 +23,7 @@ import {
 import type { Address } from 'viem'
 
 import type { ChainView } from '../chain/chain-view.ts'
+import { currentApprovals } from '../chain/approvals.ts'
 import type { AssetFacts, NodeFacts } from '../chain/facts.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import { judgeEvidence } from '../evidence.ts'
@@ -113,7 +113,8 @@ export async function requireNewcomer(
     asset: asked.asset,
   }
   const evidence = await judgeEvidence(appraiser, config, asked, {
-    rules: [{ ...policy, tees: allTees }],
+    rules: [policy],
+    approvals: await currentApprovals(facts, view, [policy], node.measurement),
     floor: await facts.floor(view),
     reportData: reportData(config.domain, 'KeepBinding', binding),
     receiptKey: asked.receiptKey,

@@ -27,7 +27,7 @@ export function applyOutputPolicy(manifest: AppManifest, given: AppResult): AppR
       throw unusable(`metric ${name} is missing, or past ${metricMax}`)
     return [name, Number(value.toFixed(metricDecimals))] as const
   })
-  return { outputs, metrics: Object.fromEntries(metrics) }
+  return { outputs, metrics: Object.fromEntries(metrics), spent: given.spent }
 }
 
 /** How many bits all metrics of an app can carry at most. */

@@ -9,11 +9,13 @@ const objects = new ObjectFolder()
 const runtime = runtimeOver(objects, kind)
 afterAll(() => runtime.bundles.close())
 
+const budget = { epsilonMicros: 0n, deltaPicos: 0n }
+
 async function run(script: string, given: Partial<Parameters<typeof codeManifest>[0]> = {}) {
   const bundle = objects.publish(folderOf({ 'main.js': script }), ['main.js', 'a word'])
   const manifest = codeManifest({ driver: 'js', bundle, ...given })
   const inputs = [inputOf('table', 'a,b\n1,2\n3,4\n'), inputOf('table', 'a,b\n5,6\n')]
-  return runApp(runtime, { manifest, inputs, recordsMin: 0 })
+  return runApp(runtime, { manifest, inputs, recordsMin: 0, budget })
 }
 
 const textOf = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes)

@@ -8,6 +8,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  releaseKeysAbi,
   settlementAbi,
   sortAddresses,
   stakingAbi,
@@ -83,7 +84,10 @@ export async function startHomeChain() {
     ...[ledger, staking, committee, appRegistry],
     parseEther('50'),
   ])
-  const grantBook = await create(grantBookAbi, bytecode.grantBookBytecode, [ledger, assetRegistry])
+  const releaseKeys = await create(releaseKeysAbi, bytecode.releaseKeysBytecode, [ledger])
+  const grantBook = await create(grantBookAbi, bytecode.grantBookBytecode, [
+    ...[ledger, assetRegistry, releaseKeys],
+  ])
   const market = await create(marketAbi, bytecode.marketBytecode, [
     ...[ledger, staking, committee, appRegistry, assetRegistry, grantBook, nodeRegistry],
     {
@@ -106,7 +110,7 @@ export async function startHomeChain() {
   ])
   const contracts = {
     ...{ token, ledger, staking, committee, appRegistry, assetRegistry },
-    ...{ nodeRegistry, grantBook, market, settlement },
+    ...{ nodeRegistry, releaseKeys, grantBook, market, settlement },
   }
   const domain: Domain = cloisterDomain(foundry.id, ledger)
 

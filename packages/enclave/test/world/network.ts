@@ -164,7 +164,8 @@ export async function startOn(parts: Parts, guestSocket: string, shownSealed?: B
 
 /** The configuration file of these enclaves. */
 export function configOf({ chain, manufacturer }: Pick<Parts, 'chain' | 'manufacturer'>) {
-  const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee } = chain.contracts
+  const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee, releaseKeys } =
+    chain.contracts
   return {
     format: 'cloister-enclave/2',
     insecureDevnet: true,
@@ -172,13 +173,13 @@ export function configOf({ chain, manufacturer }: Pick<Parts, 'chain' | 'manufac
     evidence: { tee: 'tdx', driver: 'dstack', path: '../guest.sock' },
     chain: {
       chainId: chain.domain.chainId,
-      ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee },
+      ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee, releaseKeys },
     },
     genesis: { epoch: '0', members: chain.genesis },
     anchors: [{ kind: 'insecure-devnet', name: manufacturer.anchorSpkiSha256 }],
     depth,
     checkpointSeconds: 20,
-    storageLayout: 1,
+    storageLayout: 2,
   }
 }
 
@@ -209,6 +210,7 @@ export async function admit({ chain, measured }: Parts, node: TestNode): Promise
     bundleDigest: zeroHash,
     appraisalDigest: zeroHash,
     beacon: beacon.hash,
+    tee: 2,
   }
   const digest = messageDigest(chain.domain, 'Admission', admission)
   const signatures = await sortSignatures(

@@ -23,7 +23,7 @@ import {
   shareX,
   splitKey,
 } from '@cloister/seal'
-import { zeroHash, type Hex } from 'viem'
+import { zeroAddress, zeroHash, type Hex } from 'viem'
 import type { HDAccount } from 'viem/accounts'
 
 import { people } from './home-chain.ts'
@@ -57,10 +57,12 @@ export async function sealAsset(network: Network, owner: HDAccount, plain: Bytes
     owner: owner.address,
     asset,
     measurements: [network.measurement],
+    releaseKey: zeroAddress,
     tcbFloor: 0,
     tierMin: 0,
     operators,
     expiry: 10_000_000_000n,
+    tees: 0b100,
   }
   const policyDigest = messageDigest(chain.domain, 'KeeperPolicy', policy)
   const policySignature = await owner.sign({ hash: policyDigest })
@@ -123,12 +125,15 @@ export async function placeTask(
   world.objects.set(sha256(recipient.publicKey).slice(2), recipient.publicKey)
   const { timestamp } = await chain.client.getBlock()
   const grants: Grant[] = assets.map(({ asset, owner }) => ({
+    version: 2,
     owner: owner.address,
-    asset,
+    assets: [asset],
     apps: [app],
     measurements: [network.measurement],
+    releaseKey: zeroAddress,
     tcbFloor: 0,
     tierMin: 0,
+    tees: 0b100,
     anyNode: true,
     operators: [],
     anyRequester: true,
@@ -136,9 +141,17 @@ export async function placeTask(
     purpose: 'test',
     priceWei: 0n,
     usesMax: 3,
+    usesPerDay: 3,
     notBefore: timestamp - 10n,
     expiry: timestamp + 3000n,
+    ownersMin: 1,
+    recordsMin: 0,
     outputBytesMax: 200_000_000,
+    outputFormats: 1,
+    privacyRequired: false,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
+    reviewKeyHash: zeroHash,
     nonce: nonces++,
     ...changes,
   }))
@@ -160,6 +173,10 @@ export async function placeTask(
     attemptsMax: 3,
     expiry: timestamp + 3000n,
     nonce: nonces++,
+    tees: 0b100,
+    unitWei: 0n,
+    epsilonMicros: 0n,
+    deltaPicos: 0n,
   }
   const orderDigest = messageDigest(chain.domain, 'Order', order)
   const task = taskId(orderDigest)
