@@ -244,7 +244,7 @@ function grantTerms(asset: Hex, app: Hex = `0x${'02'.repeat(32)}`) {
     usesMax: 3,
     expiry: 4_000_000_000n,
     outputBytesMax: 2 ** 30,
-    outputFormats: ['bytes'],
+    outputFormats: ['onnx'],
     privacy: 'none',
   } as const
 }

@@ -80,7 +80,7 @@ const grantTo = (client: Client, asset: Hex, more: Partial<GrantTerms> = {}) =>
     usesMax: 1,
     expiry: 4_000_000_000n,
     outputBytesMax: app.outputBytesMax,
-    outputFormats: ['bytes'],
+    outputFormats: ['onnx'],
     privacy: 'none',
     ...more,
   })

@@ -147,7 +147,7 @@ export async function placeTask(
     ownersMin: 1,
     recordsMin: 0,
     outputBytesMax: 200_000_000,
-    outputFormats: 1,
+    outputFormats: 63,
     privacyRequired: false,
     epsilonMicros: 0n,
     deltaPicos: 0n,
