@@ -88,7 +88,8 @@ export const sealingCommands: readonly CommandSpec[] = [
       { ...stateOption, about: "the state that asset seal kept; it becomes the owner's" },
       {
         flags: '--keeper <OPERATOR>',
-        about: "operators that keep the shares, three; the deployment's first three unless said",
+        about:
+          "operators that keep the shares, three; of as many vendors' TEEs as there are unless said",
         many: true,
       },
       {
@@ -235,7 +236,7 @@ async function runRegister(given: Given, run: Run) {
     )
   const client = await openSession(given, run)
   const options = {
-    keepers: keepersOf(client, given.texts('keeper')),
+    keepers: await keepersOf(client, given.texts('keeper'), begun === undefined ? text : undefined),
     save: (secret: string) => save(path, secret),
   }
   const shared = await (begun === undefined

@@ -2,6 +2,7 @@ import { OperationError } from '@cloister/codec'
 import {
   fetchSealed,
   openAssetStream,
+  chooseKeepers,
   parseShareState,
   shareAsset,
   type Client,
@@ -37,7 +38,8 @@ export const assetCommands: readonly CommandSpec[] = [
       },
       {
         flags: '--keeper <OPERATOR>',
-        about: "operators that keep the shares, three; the deployment's first three unless said",
+        about:
+          "operators that keep the shares, three; of as many vendors' TEEs as there are unless said",
         many: true,
       },
     ],
@@ -51,7 +53,7 @@ export const assetCommands: readonly CommandSpec[] = [
       if (resume !== undefined) run.say(`${state} exists: going on where it stopped`)
       const shared = await shareAsset(client, {
         plaintext,
-        keepers: keepersOf(client, given.texts('keeper')),
+        keepers: await keepersOf(client, given.texts('keeper'), resume),
         stores: client.deployment.nodes.map(({ url }) => url),
         save: (text) => writeOutput(state, text, { what: 'state', force: true }),
         ...(resume === undefined ? {} : { resume }),
@@ -113,15 +115,23 @@ export function readState(path: string): string {
   return readText(path, { what: 'state', bytesMax: stateBytesMax, secret: true })
 }
 
-/** Three keepers: those that were named, or the deployment's first three nodes. @throws {OperationError} `usage`. */
-export function keepersOf(
-  { deployment }: Client,
-  chosen: readonly string[],
-): readonly KeeperAddress[] {
-  const { nodes } = deployment
+/**
+ * Three keepers: those that were named, those that a saved state names, or nodes of as many vendors' TEEs as there are.
+ *
+ * @throws {OperationError} `usage`.
+ */
+export async function keepersOf(
+  client: Client,
+  named: readonly string[],
+  resume?: string,
+): Promise<readonly KeeperAddress[]> {
+  const { nodes } = client.deployment
+  const state = resume === undefined ? undefined : await parseShareState(client, resume)
+  const saved = state?.keeperPolicy.policy.operators ?? []
+  const chosen = named.length === 0 ? saved : named
   const keepers =
     chosen.length === 0
-      ? nodes.slice(0, 3)
+      ? await chooseKeepers(client)
       : chosen.map((operator) => {
           const node = nodes.find((each) => each.operator.toLowerCase() === operator.toLowerCase())
           if (node !== undefined) return node

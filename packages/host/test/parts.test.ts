@@ -257,11 +257,11 @@ test('an SNP report gets AMD’s certificates and list, and a Nitro document nee
   expect(await client.get({ tee: 'aws-nitro', document })).toEqual({})
   await keys.close()
   // Without its service the certificate is kept, and its address named where it is not.
-  const other = new CollateralClient(
+  const unserved = new CollateralClient(
     { ...urls, amd: 'http://127.0.0.1:9' },
     roots.map((root) => insecureDevnetAnchor(root)),
   )
-  await expect(other.get(evidence)).rejects.toMatchObject({ code: 'collateral-unavailable' })
+  await expect(unserved.get(evidence)).rejects.toMatchObject({ code: 'collateral-unavailable' })
 })
 
 const manufacturer = createManufacturer({

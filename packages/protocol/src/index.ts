@@ -97,6 +97,7 @@ export {
   integerField,
   jsonField,
   listField,
+  membersOf,
   objectField,
   oneOf,
   orNull,

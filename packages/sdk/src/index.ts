@@ -1,3 +1,4 @@
+export { chooseKeepers } from './choose-keepers.ts'
 export { appIdOf, checkManifest, isAppListed, type App } from './apps.ts'
 export {
   assetContext,

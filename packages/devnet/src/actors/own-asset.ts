@@ -4,6 +4,7 @@ import {
   checkManifest,
   fetchSealed,
   openAsset,
+  chooseKeepers,
   shareAsset,
   signGrant,
   type App,
@@ -24,7 +25,7 @@ export type OwnAsset = {
 }
 
 /**
- * Seals something, hands a share to each of the first three nodes, and stores the ciphertext. Then fetches it back and opens it: what lies
+ * Seals something, hands a share to each of three nodes of different vendors, and stores the ciphertext. Then fetches it back and opens it: what lies
  * in the stores is what the owner meant.
  */
 export async function shareOwn(
@@ -34,7 +35,7 @@ export async function shareOwn(
   const stores = client.deployment.nodes.map(({ url }) => url)
   const shared = await shareAsset(client, {
     plaintext,
-    keepers: client.deployment.nodes.slice(0, 3),
+    keepers: await chooseKeepers(client),
     stores,
     save: (state) => write(`${name}.state.json`, state),
     ...(metadataHash === undefined ? {} : { metadataHash }),

@@ -141,11 +141,7 @@ export function createSnpPlatform(
     reportedTcb: state.reportedTcb,
     reportBytes: (request) => encodeReport(request, state),
     signReport: (bytes) => signReportBytes(bytes, key),
-    deriveKey: (asked, measurement) =>
-      snpDerivedKey(deriveBytes(seed, `${machine}/secret`, 32), asked, {
-        policy: usualPolicy,
-        measurement,
-      }),
+    deriveKey: keyDeriver(deriveBytes(seed, `${machine}/secret`, 32)),
     report: (request) => signReportBytes(encodeReport(request, state), key),
     certificate,
     vcek: (tcb) => certify({ kind: 'VCEK', tcb }, keyAt('VCEK', tcb)),
@@ -159,6 +155,11 @@ export function createSnpPlatform(
       }
     },
   }
+}
+
+/** Guests of the usual policy: {@link encodeReport} writes it where nothing else is asked for. */
+function keyDeriver(secret: Bytes): SnpPlatform['deriveKey'] {
+  return (asked, measurement) => snpDerivedKey(secret, asked, { policy: usualPolicy, measurement })
 }
 
 function machineState(options: SnpPlatformOptions, chipId: Bytes): SnpMachineState {
