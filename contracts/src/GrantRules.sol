@@ -190,12 +190,16 @@ library GrantRules {
         require(order.tees & grant.tees != 0, IGrantBook.NoTeeLeft(position));
         if (!grant.privacyRequired) return;
         require(order.epsilonMicros > 0, IGrantBook.OrderIsNotPrivate(position));
-        uint64 epsilonLeft = grant.epsilonMicros - facts.epsilonSpentMicros;
-        uint64 deltaLeft = grant.deltaPicos - facts.deltaSpentPicos;
+        uint64 epsilonLeft = _leftOf(grant.epsilonMicros, facts.epsilonSpentMicros);
+        uint64 deltaLeft = _leftOf(grant.deltaPicos, facts.deltaSpentPicos);
         require(
             order.epsilonMicros <= epsilonLeft && order.deltaPicos <= deltaLeft,
             IGrantBook.PrivacyBudgetExceeded(position, epsilonLeft, deltaLeft)
         );
+    }
+
+    function _leftOf(uint64 max, uint64 spent) private pure returns (uint64) {
+        return spent < max ? max - spent : 0;
     }
 
     function _checkList(uint256 position, string memory list, uint256 length, bool any)

@@ -26,6 +26,11 @@ interface Vm {
         external
         pure
         returns (address[] memory);
+    function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
+    function parseJsonBytes(string calldata json, string calldata key)
+        external
+        pure
+        returns (bytes memory);
     function parseJsonBytes32(string calldata json, string calldata key)
         external
         pure
@@ -59,6 +64,7 @@ interface Vm {
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function readFile(string calldata path) external view returns (string memory);
+    function readLine(string calldata path) external view returns (string memory);
     function roll(uint256 blockNumber) external;
     function getBlockNumber() external view returns (uint256);
     function setBlockhash(uint256 blockNumber, bytes32 blockHash) external;
