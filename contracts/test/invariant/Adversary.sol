@@ -69,7 +69,8 @@ contract Handler is TaskHandler {
     }
 
     function timePasses(uint256 seconds_) public counted {
-        _pass(within(seconds_, 1, 3 hours));
+        // Now and then so long that nodes expire.
+        _pass(seconds_ % 150 == 0 ? 31 days : within(seconds_, 1, 3 hours));
     }
 
     function stakeMoves(uint256 who, uint256 amount, uint256 choice) public {

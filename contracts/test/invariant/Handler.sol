@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Identifiers} from "../../src/Identifiers.sol";
 import {IMarket, Task} from "../../src/interfaces/IMarket.sol";
 import {ISettlement} from "../../src/interfaces/ISettlement.sol";
-import {Grant, Messages, Order, Posting, Receipt, Refusal, Vote} from "../../src/Messages.sol";
+import {Messages, Order, Posting, Receipt, Refusal, Vote} from "../../src/Messages.sol";
 import {TaskId, TaskState} from "../../src/Types.sol";
-import {Network} from "../Network.sol";
-import {Vm} from "../Vm.sol";
+import {OrderHandler} from "./Orders.sol";
 
 /// @dev What was posted, and whether the node's key really signed it.
 struct Posted {
@@ -18,39 +18,15 @@ struct Posted {
 
 /// @dev Moves tasks through their lives at random. Honest: operators 0 and 1, the first verifier,
 /// owners, requesters. Dishonest: operator 2. The other verifiers are for sale: they sign what is
-/// true, and sometimes, three of four, what is not. What must never succeed, but did, is written
-/// into `breach`.
-abstract contract TaskHandler is Network {
-    TaskId[] public tasks;
-    string public breach;
-    uint256 public settledCount;
-    uint256 public refundedCount;
-    mapping(string what => uint256) public reached;
-
-    /// @dev How often the Market said that a task is settled or refunded.
-    mapping(TaskId task => uint256) public endings;
+/// true, and sometimes, three of four, what is not. Apps are not always deterministic: now and then
+/// a replica's output differs.
+abstract contract TaskHandler is OrderHandler {
     mapping(address honest => uint256) public honestStakeWei;
     mapping(TaskId task => mapping(uint32 attempt => Posted)) internal posted;
     mapping(TaskId task => mapping(uint32 attempt => bool)) internal keepersSilent;
     mapping(TaskId task => Vote) internal judged;
-    mapping(TaskId task => Order) internal orders;
     mapping(address node => uint256) internal enclaveKeys;
     uint256[3] internal currentKeys;
-
-    /// @dev Reads from the logs what ended, so that no second ending goes unseen.
-    modifier counted() {
-        vm.recordLogs();
-        _;
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        for (uint256 i; i < logs.length; ++i) {
-            if (logs[i].emitter != address(market)) continue;
-            bool isSettled = logs[i].topics[0] == IMarket.Settled.selector;
-            if (!isSettled && logs[i].topics[0] != IMarket.Refunded.selector) continue;
-            ++endings[TaskId.wrap(logs[i].topics[1])];
-            if (isSettled) ++settledCount;
-            else ++refundedCount;
-        }
-    }
 
     constructor() {
         deploy();
@@ -65,33 +41,6 @@ abstract contract TaskHandler is Network {
         honestStakeWei[vm.addr(verifierKeys[0])] = VERIFIER_STAKE;
         bond(vm.addr(OPERATORS + 2), 3 * NODE_STAKE); // Who cheats is drawn most often.
         ledger.openSpoke(31_338, address(1));
-    }
-
-    function requesterPlaces(uint256 who, uint256 fee, uint256 attempts, uint256 prices)
-        public
-        counted
-    {
-        if (tasks.length >= 24) return;
-        Grant[] memory grants = _grants(prices);
-        Order memory order = orderOf(grants);
-        order.requester = vm.addr(REQUESTER + who % 3);
-        order.feeWei = uint128(within(fee, FEE_MIN, 100 ether));
-        order.attemptsMax = uint8(within(attempts, 1, 3));
-        if (ledger.balanceOf(order.requester) < order.feeWei) {
-            ledger.depositFor(order.requester, order.feeWei);
-        }
-        TaskId task;
-        if (attempts >> 8 & 1 == 0) {
-            task = place(order, grants);
-        } else {
-            bytes[] memory signatures = signGrants(grants);
-            bytes memory own = sign(REQUESTER + who % 3, digestOf(Messages.hash(order)));
-            vm.prank(vm.addr(STRANGER));
-            task = market.placeFor(order, grants, signatures, own);
-            ++reached["placed for another"];
-        }
-        tasks.push(task);
-        orders[task] = order;
     }
 
     function taskMoves(uint256 which, uint256 choice) public counted {
@@ -117,21 +66,22 @@ abstract contract TaskHandler is Network {
                 if (task.state == TaskState.Placed) market.refundExpired(id);
                 else if (task.state == TaskState.Running) _timeout(id, task);
                 else if (task.state == TaskState.Posted) settlement.expireJudgement(id);
-                else _settle(id, task);
+                else if (task.replicas == 1) _settle(id, task);
+                else if (!_settleReplicas(task)) break; // Another replica will end it.
             }
         }
     }
 
-    function taskCount() external view returns (uint256) {
-        return tasks.length;
-    }
-
     function _movePlaced(TaskId id, Task memory task) private {
         if (block.timestamp >= task.expiry) {
+            bool drawn;
+            for (uint256 i; i < task.replicas; ++i) {
+                drawn = drawn || market.taskOf(Identifiers.replica(_first(task), i)).attempt > 0;
+            }
             uint256 uses = grantBook.usesOf(orders[id].grants[0]);
             market.refundExpired(id);
             uint256 returned = uses - grantBook.usesOf(orders[id].grants[0]);
-            if (returned != (task.attempt == 0 ? 1 : 0)) breach = "a use is not where it belongs";
+            if (returned != (drawn ? 0 : 1)) breach = "a use is not where it belongs";
             return;
         }
         vm.roll(vm.getBlockNumber() + 3);
@@ -147,7 +97,7 @@ abstract contract TaskHandler is Network {
             }
             _timeout(id, task);
         } else if (choice % 7 == 1) {
-            _keepersRefuse(id, task, uint8(within(choice >> 8, 1, 8)));
+            _keepersRefuse(id, task, choice >> 8 & 1 == 0 ? 4 : uint8(within(choice >> 9, 1, 8)));
         } else if (choice % 7 == 2 || keepersSilent[id][task.attempt]) {
             vm.prank(operator);
             market.giveUp(id);
@@ -164,15 +114,13 @@ abstract contract TaskHandler is Network {
     /// @dev Silence must not pay the requester: what it has and what is in its escrow stay the
     /// same. An honest node may pay for silent keepers, and for nothing else.
     function _timeout(TaskId id, Task memory task) private {
-        uint256 requesterWei = ledger.balanceOf(task.requester) + ledger.escrowOf(id);
+        uint256 requesterWei = _requesterWei(task);
         uint256 treasuryWei = ledger.treasury();
         address operator = nodes.operatorOf(task.node);
         uint256 stakeWei = staking.slashableOf(operator);
         market.timeout(id);
         uint256 takenWei = stakeWei - staking.slashableOf(operator);
-        if (ledger.balanceOf(task.requester) + ledger.escrowOf(id) != requesterWei) {
-            breach = "a timeout paid the requester";
-        }
+        if (_requesterWei(task) != requesterWei) breach = "a timeout paid the requester";
         if (ledger.treasury() != treasuryWei + takenWei * 3 / 10) {
             breach = "a timeout did not pay the treasury its part";
         }
@@ -219,7 +167,9 @@ abstract contract TaskHandler is Network {
                 settlement.join(vote, _signed(digest, 0, count));
                 ++reached["joined"];
             }
-        } else if (task.keepersHash != _keepersHash() && choice % 8 != 1) {
+        } else if (task.replicas > 1) {
+            _settleReplicas(task);
+        } else if (task.keepersHash != _keepersHash() && choice % 2 != 1) {
             _mustFail(
                 address(settlement),
                 abi.encodeCall(settlement.settle, (id, keepers())),
@@ -258,6 +208,50 @@ abstract contract TaskHandler is Network {
         ++reached["refunded unsettled"];
     }
 
+    /// @dev All replicas of an order are paid or refunded together, when all are accepted. Returns
+    /// whether they were.
+    function _settleReplicas(Task memory task) private returns (bool) {
+        TaskId first = _first(task);
+        address[][] memory lists = new address[][](task.replicas);
+        bytes memory call_ = abi.encodeCall(settlement.settleReplicas, (first, lists));
+        (uint256 until, bool equal_, bool listed) = (0, true, true);
+        for (uint256 i; i < task.replicas; ++i) {
+            Task memory each = market.taskOf(Identifiers.replica(first, i));
+            if (each.state != TaskState.Accepted) {
+                _mustFail(address(settlement), call_, ISettlement.NotAccepted.selector);
+                return false;
+            }
+            if (each.judgedAt + CHALLENGE_SECONDS > until) {
+                until = each.judgedAt + CHALLENGE_SECONDS;
+            }
+            equal_ = equal_ && each.outputCommitment == task.outputCommitment;
+            listed = listed && each.keepersHash == _keepersHash();
+            lists[i] = keepers();
+        }
+        call_ = abi.encodeCall(settlement.settleReplicas, (first, lists));
+        if (block.timestamp <= until) {
+            _mustFail(address(settlement), call_, ISettlement.ChallengeNotOver.selector);
+            _pass(until + 1 - block.timestamp);
+        }
+        if (equal_ && !listed) {
+            _mustFail(address(settlement), call_, ISettlement.KeepersMismatch.selector);
+            _pass(30 days);
+            settlement.refundUnsettled(first);
+            return true;
+        }
+        settlement.settleReplicas(first, lists);
+        ++reached[equal_ ? "replicas settled" : "replicas differ"];
+        return true;
+    }
+
+    /// @dev What a requester has, and what is in escrow for its order.
+    function _requesterWei(Task memory task) private view returns (uint256 sumWei) {
+        sumWei = ledger.balanceOf(task.requester);
+        for (uint256 i; i < task.replicas; ++i) {
+            sumWei += ledger.escrowOf(Identifiers.replica(_first(task), i));
+        }
+    }
+
     /// @dev A task that ended must not end again.
     function _tryAgain(TaskId id) private {
         address target = address(settlement);
@@ -276,6 +270,10 @@ abstract contract TaskHandler is Network {
 
     function _post(TaskId id, Task memory task, bool genuine) internal {
         Posted storage post_ = posted[id][task.attempt];
+        bytes32 word = keccak256(abi.encode(id, task.attempt));
+        commitment = uint256(word) % 4 == 0 ? word : task.orderDigest;
+        spentWei = uint128(within(uint256(word) >> 8, 0, task.feeWei));
+        if (task.metered) ++reached["metered"];
         post_.receipt = receiptOf(id);
         uint256 signer = genuine ? enclaveKeys[task.node] : STRANGER;
         post_.signature = sign(signer, digestOf(Messages.hash(post_.receipt)));
@@ -348,21 +346,8 @@ abstract contract TaskHandler is Network {
         }
     }
 
-    /// @dev Tries as a stranger what must fail, and for which reason.
-    function _mustFail(address target, bytes memory data, bytes4 reason) internal {
-        vm.prank(vm.addr(STRANGER));
-        (bool done, bytes memory answer) = target.call(data);
-        if (done) breach = "an attack succeeded";
-        else if (bytes4(answer) != reason) breach = "an attack failed for another reason";
-        else ++reached["attacks refused"];
-    }
-
-    function _grants(uint256 prices) internal view returns (Grant[] memory grants) {
-        grants = grantsOf();
-        for (uint256 i; i < 2; ++i) {
-            grants[i].priceWei = uint128(within(prices >> (64 * i), 0, 300));
-            grants[i].nonce = 7 + assets.nonceMinOf(grants[i].owner);
-        }
+    function _first(Task memory task) private pure returns (TaskId) {
+        return Identifiers.task(task.orderDigest);
     }
 
     function _keepersHash() private pure returns (bytes32) {

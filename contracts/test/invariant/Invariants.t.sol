@@ -109,7 +109,11 @@ contract InvariantsTest is Test {
         equal(nodes.totalAt(uint48(vm.getBlockNumber())), sum, "total");
     }
 
-    string[23] private ways = [
+    function invariant_no_grant_is_overspent() public view {
+        isTrue(handler.budgetsHold(), "budgets");
+    }
+
+    string[29] private ways = [
         "attacks refused",
         "placed for another",
         "given up",
@@ -132,9 +136,15 @@ contract InvariantsTest is Test {
         "equivocations",
         "false votes",
         "forgeries proven",
-        "proofs after settlement"
+        "proofs after settlement",
+        "private",
+        "budget or day used up",
+        "charged again",
+        "metered",
+        "replicas settled",
+        "replicas differ"
     ];
-    uint256[23] private waysSeen;
+    uint256[29] private waysSeen;
     uint256 private settled;
     uint256 private refunded;
 
@@ -156,7 +166,7 @@ contract InvariantsTest is Test {
     /// @dev The random calls above would prove little if they reached little: some long runs of
     /// them reach everything.
     function test_random_calls_reach_every_ending_and_every_attack() public {
-        for (uint256 round; round < 6; ++round) {
+        for (uint256 round; round < 16; ++round) {
             if (round > 0) setUp();
             for (uint256 i; i < 500; ++i) {
                 act(i, uint256(keccak256(abi.encode(round, i))));
@@ -188,5 +198,6 @@ contract InvariantsTest is Test {
         equal(escrows, 0, "no money is left in escrow");
         invariant_the_ledgers_tokens_are_the_sum_of_its_buckets();
         invariant_an_honest_account_is_slashed_for_its_keepers_silence_alone();
+        invariant_no_grant_is_overspent();
     }
 }
