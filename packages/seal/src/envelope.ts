@@ -44,8 +44,12 @@ export const envelopePlaintextBytesMax: number = 1 << 20
 /** The longest `info`, and the longest `aad`. */
 export const envelopeContextBytesMax = 65_536
 
-// Spec: RFC 9180, mode base; KEM 0x647a of draft-ietf-hpke-pq, KDF 0x0001, AEAD 0x0002.
-const suite = new CipherSuite(KEM_MLKEM768_X25519, KDF_HKDF_SHA256, AEAD_AES_256_GCM)
+/** What this package seals to public keys with. Spec: RFC 9180; KEM 0x647a of draft-ietf-hpke-pq, KDF 0x0001, AEAD 0x0002. */
+export const suite: CipherSuite = new CipherSuite(
+  KEM_MLKEM768_X25519,
+  KDF_HKDF_SHA256,
+  AEAD_AES_256_GCM,
+)
 
 /**
  * Draws a fresh key pair.
@@ -167,7 +171,8 @@ async function serialized(pair: {
   return { publicKey, privateKey: pair.privateKey }
 }
 
-async function supported<T>(act: () => Promise<T>): Promise<T> {
+/** Does what needs this suite's algorithms. @throws {MalformedError} on bytes that are no key. @throws {OperationError} `unsupported`. */
+export async function supported<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (cause) {

@@ -58,6 +58,23 @@ export { createSealer, seal, type Sealer } from './seal-object.ts'
 export { type SealingErrorCode } from './sealing-error.ts'
 export { commitShare, verifyShare, type PlacedShare } from './share-commitment.ts'
 export {
+  createSessionReceiver,
+  createSessionSender,
+  sealedRequestBytesMax,
+  sessionPskBytes,
+  type OpenedRequest,
+  type SealedRequest,
+  type SessionReceiver,
+  type SessionSender,
+} from './session-channel.ts'
+export {
+  frameContentBytesMax,
+  sealedFrameBytesMax,
+  type AnswerFrame,
+  type AnswerOpener,
+  type AnswerSealer,
+} from './session-frames.ts'
+export {
   finishRecoveryPart,
   recoverShare,
   startRecovery,

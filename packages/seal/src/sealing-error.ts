@@ -6,8 +6,9 @@ import { OperationError } from '@cloister/codec'
  * `wrong-key`: the key commitment does not match, so key, context or header is another. `tampered`: a chunk's tag
  * does not match, so it was changed, moved or cut. `truncated`: bytes are missing at the end. `too-large`: beyond
  * the format's limit or ours. `out-of-range`: a range outside the object. `envelope-refused`: key, info, added data or
- * envelope do not belong together. `not-extractable`: the private key must not leave. `unsupported`: the runtime
- * lacks an algorithm. `part-refused`: a store gave other bytes than the part that was asked for. `closed`: its reader was closed.
+ * envelope do not belong together. `request-refused`: a sealed request is not from the session's requester.
+ * `not-extractable`: the private key must not leave. `unsupported`: the runtime lacks an algorithm. `part-refused`: a
+ * store gave other bytes than the part that was asked for. `closed`: its reader was closed.
  */
 export type SealingErrorCode =
   | 'wrong-key'
@@ -16,6 +17,7 @@ export type SealingErrorCode =
   | 'too-large'
   | 'out-of-range'
   | 'envelope-refused'
+  | 'request-refused'
   | 'not-extractable'
   | 'unsupported'
   | 'part-refused'
