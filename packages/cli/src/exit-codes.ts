@@ -61,6 +61,7 @@ const ofSealing: Readonly<Record<SealingErrorCode, ExitCode>> = {
   'envelope-refused': refused,
   'part-refused': refused,
   closed: failure,
+  'request-refused': refused,
   'not-extractable': failure,
   unsupported: failure,
 }

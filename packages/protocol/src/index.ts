@@ -305,6 +305,36 @@ export {
   teesOf,
   type NodeTee,
 } from './tees.ts'
+export {
+  encodeAnswerEnd,
+  encodeAnswerHead,
+  encodeSessionRequest,
+  encodeSessionSummary,
+  parseAnswerEnd,
+  parseAnswerHead,
+  parseSessionRequest,
+  sessionContext,
+  sessionHeaders,
+  sessionLimits,
+  sessionOfferBytes,
+  sessionOfferContext,
+  sessionStatusField,
+  sessionSummaryField,
+  type SessionAnswerEnd,
+  type SessionAnswerHead,
+  type SessionEnding,
+  type SessionRequestHead,
+  type SessionStatus,
+} from './session.ts'
+export {
+  answerDigest,
+  costOf,
+  emptyTranscript,
+  nextAnswerDigest,
+  nextTranscript,
+  unitsPlausible,
+  type Exchange,
+} from './session-transcript.ts'
 export { tcbRank, tcbRankMax, tcbStatusesUpTo, type TcbStatus } from './tcb.ts'
 export { signerOf } from './signatures.ts'
 export { feeParts, ownersPartDown, splitFee, type Split, type SplitInput } from './split.ts'

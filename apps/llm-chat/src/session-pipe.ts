@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import type { Readable, Writable } from 'node:stream'
+
+import type { Bytes } from '@cloister/codec'
+
+import {
+  encodeFrame,
+  FrameDecoder,
+  frameLimits,
+} from '../../../packages/enclave/src/engine/frame.ts'
+import {
+  appMessageLimits,
+  readToApp,
+  writeFromApp,
+  type AppInputSize,
+  type FromApp,
+} from '../../../packages/enclave/src/session/app-messages.ts'
+import type { AppAnswer, AppRequest } from './routes.ts'
+
+/** What an app does with a session: prepares itself with its inputs, then answers requests; gives the units that each used. */
+export type SessionApp = {
+  readonly start: (
+    inputs: readonly { readonly role: string; readonly bytes: Bytes }[],
+  ) => Promise<void>
+  readonly answer: (request: AppRequest, answer: AppAnswer) => Promise<number>
+}
+
+/** Serves a session over a pair of pipes until the input ends. @throws where the session does not keep to the protocol. */
+export async function serveSession(
+  input: Readable,
+  output: Writable,
+  app: SessionApp,
+): Promise<void> {
+  const decoder = new FrameDecoder(frameLimits.payloadBytesMax)
+  const cancelled = new Set<number>()
+  const open = new Set<number>()
+  const write = async (message: FromApp, payload?: Bytes): Promise<void> => {
+    let room = true
+    for (const part of encodeFrame(writeFromApp(message), ...(payload ? [payload] : [])))
+      room = output.write(part)
+    if (!room) await once(output, 'drain')
+  }
+  const answerOne = async (id: number, request: Omit<AppRequest, 'cancelled'>): Promise<void> => {
+    open.add(id)
+    const units = await app.answer(
+      { ...request, cancelled: () => cancelled.has(id) },
+      {
+        head: (status, headers) => void write({ kind: 'head', id, status, headers }),
+        data: async (bytes) => {
+          for (let at = 0; at < bytes.length; at += appMessageLimits.dataBytesMax) {
+            const body = bytes.subarray(at, at + appMessageLimits.dataBytesMax)
+            await write({ kind: 'data', id, body }, body)
+          }
+        },
+      },
+    )
+    open.delete(id)
+    cancelled.delete(id)
+    await write({ kind: 'end', id, units })
+  }
+  for await (const piece of input) {
+    if (!(piece instanceof Uint8Array)) throw new TypeError('Cannot read anything but bytes')
+    for (const frame of decoder.push(piece)) {
+      const message = readToApp(frame)
+      if (message.kind === 'start') {
+        await app.start(cut(message.inputs, frame.payload))
+        await write({ kind: 'ready' })
+      } else if (message.kind === 'cancel') {
+        if (open.has(message.id)) cancelled.add(message.id)
+      } else {
+        const { id, method, path, unitsMax } = message
+        // Side by side with the next one: a model list need not wait for an answer that streams.
+        answerOne(id, { method, path, unitsMax, body: frame.payload }).catch(() => process.exit(1))
+      }
+    }
+  }
+}
+
+function cut(inputs: readonly AppInputSize[], payload: Bytes) {
+  let offset = 0
+  return inputs.map(({ role, size }) => ({
+    role,
+    bytes: payload.subarray(offset, (offset += size)),
+  }))
+}
