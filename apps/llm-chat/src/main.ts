@@ -1,5 +1,5 @@
 // The app that runs inside the sandbox: a language model behind OpenAI's interface, requests on stdin, answers on stdout.
-import { writeFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -14,10 +14,10 @@ const name = 'cloister-llm'
 let served: Served | undefined
 
 await serveSession(process.stdin, process.stdout, {
-  start: async (inputs) => {
-    const model = inputs.find(({ role }) => role === 'model')
-    if (model === undefined) throw new TypeError('There is no input of role model')
-    writeFileSync(modelPath, model.bytes)
+  part: (role, bytes) => {
+    if (role === 'model') appendFileSync(modelPath, bytes)
+  },
+  ready: async () => {
     const addon = await loadLlama(dirname(fileURLToPath(import.meta.url)))
     const created = Math.floor(Date.now() / 1000)
     served = { model: await LlamaModel.open(addon, modelPath), name, created }

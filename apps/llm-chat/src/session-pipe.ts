@@ -17,11 +17,10 @@ import {
 } from '../../../packages/enclave/src/session/app-messages.ts'
 import type { AppAnswer, AppRequest } from './routes.ts'
 
-/** What an app does with a session: prepares itself with its inputs, then answers requests; gives the units that each used. */
+/** What an app does with a session: takes its inputs piece by piece, prepares itself, then answers requests; gives the units that each used. */
 export type SessionApp = {
-  readonly start: (
-    inputs: readonly { readonly role: string; readonly bytes: Bytes }[],
-  ) => Promise<void>
+  readonly part: (role: string, bytes: Bytes) => void
+  readonly ready: () => Promise<void>
   readonly answer: (request: AppRequest, answer: AppAnswer) => Promise<number>
 }
 
@@ -58,13 +57,24 @@ export async function serveSession(
     cancelled.delete(id)
     await write({ kind: 'end', id, units })
   }
+  const becomeReady = async (): Promise<void> => {
+    await app.ready()
+    await write({ kind: 'ready' })
+  }
+  let inputs: readonly AppInputSize[] = []
+  let missing = 0
   for await (const piece of input) {
     if (!(piece instanceof Uint8Array)) throw new TypeError('Cannot read anything but bytes')
     for (const frame of decoder.push(piece)) {
       const message = readToApp(frame)
       if (message.kind === 'start') {
-        await app.start(cut(message.inputs, frame.payload))
-        await write({ kind: 'ready' })
+        inputs = message.inputs
+        missing = inputs.reduce((sum, { size }) => sum + size, 0)
+        if (missing === 0) await becomeReady()
+      } else if (message.kind === 'part') {
+        app.part(inputs[message.input]?.role ?? '', frame.payload)
+        missing -= frame.payload.length
+        if (missing === 0) await becomeReady()
       } else if (message.kind === 'cancel') {
         if (open.has(message.id)) cancelled.add(message.id)
       } else {
@@ -74,12 +84,4 @@ export async function serveSession(
       }
     }
   }
-}
-
-function cut(inputs: readonly AppInputSize[], payload: Bytes) {
-  let offset = 0
-  return inputs.map(({ role, size }) => ({
-    role,
-    bytes: payload.subarray(offset, (offset += size)),
-  }))
 }

@@ -3,9 +3,13 @@ import { JsonFields } from '@cloister/learn'
 
 import type { Frame } from '../engine/frame.ts'
 
-/** What a session says to its app. A start comes first; its payload is the inputs, one after the other. A request's payload is its body. */
+/**
+ * What a session says to its app. A start comes first; then the inputs' bytes in `part` messages, one input after the other; then requests,
+ * each with its body as payload.
+ */
 export type ToApp =
   | { readonly kind: 'start'; readonly inputs: readonly AppInputSize[] }
+  | { readonly kind: 'part'; readonly input: number }
   | {
       readonly kind: 'request'
       readonly id: number
@@ -36,6 +40,7 @@ export type FromApp =
 /** What one message may hold. */
 export const appMessageLimits = {
   dataBytesMax: 65_000,
+  partBytesMax: 4 * 1024 * 1024,
   pathCharactersMax: 1024,
   headersMax: 8,
   headerCharactersMax: 1024,
@@ -53,18 +58,23 @@ export type SessionMethod = (typeof methods)[number]
 export function writeToApp(message: ToApp): Json {
   if (message.kind === 'start')
     return { kind: 'start', inputs: message.inputs.map((input) => ({ ...input })) }
-  if (message.kind === 'cancel') return { ...message }
+  if (message.kind !== 'request') return { ...message }
   return { ...message, headers: { ...message.headers } }
 }
 
 /** Reads what a session says: the app's side. @throws {MalformedError} */
 export function readToApp({ json }: Frame): ToApp {
   const fields = new JsonFields(json, 'message')
-  const kind = fields.choice('kind', ['start', 'request', 'cancel'])
+  const kind = fields.choice('kind', ['start', 'part', 'request', 'cancel'])
   if (kind === 'start') {
     const inputs = fields.list('inputs', { min: 0, max: appMessageLimits.inputsMax }, readSize)
     fields.end()
     return { kind, inputs }
+  }
+  if (kind === 'part') {
+    const input = fields.whole('input', 0, appMessageLimits.inputsMax - 1)
+    fields.end()
+    return { kind, input }
   }
   const id = fields.whole('id', 0, idMax)
   if (kind === 'cancel') {

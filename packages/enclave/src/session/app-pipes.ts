@@ -1,8 +1,9 @@
+import { once } from 'node:events'
+
 import { MalformedError, OperationError, type Bytes } from '@cloister/codec'
 
 import type { EnginePipes } from '../engine/client.ts'
 import { encodeFrame, FrameDecoder, type Frame } from '../engine/frame.ts'
-import type { EngineInput } from '../engine/messages.ts'
 import {
   appMessageLimits,
   readFromApp,
@@ -25,6 +26,13 @@ export type AppExchange = {
 /** What one request asks of an app. */
 export type AppRequest = Omit<Extract<ToApp, { readonly kind: 'request' }>, 'kind' | 'id'> & {
   readonly body: Bytes
+}
+
+/** An input that an app is started with, read piece by piece. Who reads wipes what it got. */
+export type AppInputSource = {
+  readonly role: string
+  readonly size: number
+  readonly read: (offset: number, length: number) => Promise<Bytes>
 }
 
 type Open = {
@@ -59,14 +67,31 @@ export class AppPipes {
     return this.#ended.promise
   }
 
-  /** Hands the app its inputs and waits until it is ready. @throws {OperationError} `app-ended`. */
-  async start(inputs: readonly EngineInput[]): Promise<void> {
-    const sizes = inputs.map(({ role, bytes }) => ({ role, size: bytes.length }))
-    this.#write(
-      { kind: 'start', inputs: sizes },
-      inputs.map(({ bytes }) => bytes),
-    )
+  /**
+   * Hands the app its inputs, piece by piece as it takes them, and waits until it is ready.
+   *
+   * @throws {OperationError} `app-ended`, or why an input does not open.
+   */
+  async start(inputs: readonly AppInputSource[]): Promise<void> {
+    this.#write({ kind: 'start', inputs: inputs.map(({ role, size }) => ({ role, size })) }, [])
+    for (const [index, { size, read }] of inputs.entries())
+      for (let at = 0; at < size && !this.#over; at += appMessageLimits.partBytesMax) {
+        const part = await read(at, Math.min(appMessageLimits.partBytesMax, size - at))
+        const room = this.#write({ kind: 'part', input: index }, [part])
+        // Also where there was room: only what the pipe has taken may be wiped.
+        if (!room) await Promise.race([once(this.#pipes.stdin, 'drain'), this.ended])
+        await this.#written()
+        part.fill(0)
+      }
     await this.#ready.promise
+  }
+
+  #written(): Promise<void> {
+    const empty = new Uint8Array(0)
+    const written = new Promise<void>((resolve) => {
+      this.#pipes.stdin.write(empty, () => resolve())
+    })
+    return Promise.race([written, this.ended])
   }
 
   /** Hands the app a request. */
@@ -100,8 +125,11 @@ export class AppPipes {
     }
   }
 
-  #write(message: ToApp, payload: readonly Bytes[]): void {
-    for (const part of encodeFrame(writeToApp(message), ...payload)) this.#pipes.stdin.write(part)
+  #write(message: ToApp, payload: readonly Bytes[]): boolean {
+    let room = true
+    for (const part of encodeFrame(writeToApp(message), ...payload))
+      room = this.#pipes.stdin.write(part)
+    return room
   }
 
   async #listen(): Promise<void> {

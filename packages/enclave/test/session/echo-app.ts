@@ -37,12 +37,18 @@ export function startEchoApp(answering: Answering = echo) {
   }
   const decoder = new FrameDecoder(frameLimits.payloadBytesMax)
   const cancelled = new Set<number>()
+  let missing = 0
   stdin.on('data', (piece: Buffer) => {
     for (const frame of decoder.push(new Uint8Array(piece))) {
       const message = readToApp(frame)
-      if (message.kind === 'start') say({ kind: 'ready' })
-      else if (message.kind === 'cancel') cancelled.add(message.id)
-      else void answering(message, frame.payload, say, () => cancelled.has(message.id))
+      if (message.kind === 'start') {
+        missing = message.inputs.reduce((sum, { size }) => sum + size, 0)
+        if (missing === 0) say({ kind: 'ready' })
+      } else if (message.kind === 'cancel') cancelled.add(message.id)
+      else if (message.kind === 'part') {
+        missing -= frame.payload.length
+        if (missing === 0) say({ kind: 'ready' })
+      } else void answering(message, frame.payload, say, () => cancelled.has(message.id))
     }
   })
   return { stdin, stdout, die: () => stdout.end(), say, text: encodeUtf8 }

@@ -146,6 +146,19 @@ test('requests are answered, counted, and signed for; the transcript is what bot
   }
 })
 
+test('an app gets its inputs in pieces, and is ready after the last', async () => {
+  const app = startEchoApp()
+  const pipes = new AppPipes(app)
+  const size = 9 * 1024 * 1024 + 5
+  const reads: [number, number][] = []
+  const read = async (offset: number, length: number) => {
+    reads.push([offset, length])
+    return new Uint8Array(length)
+  }
+  await pipes.start([{ role: 'model', size, read }])
+  expect(reads.map(([, length]) => length)).toEqual([4_194_304, 4_194_304, 1_048_581])
+})
+
 test('a request is heard once, whatever its host repeats', async () => {
   const opened = await open()
   const { sealed } = await ask(opened, contentOf(1, 'once'))
@@ -259,7 +272,8 @@ test('a request that nobody waits for any more is stopped, and what was done is 
   const opened = await open({
     answering: async ({ id, path }, body, say, cancelled) => {
       say({ kind: 'head', id, status: 200, headers: {} })
-      while (path === '/slow' && !cancelled())
+      const isSlow = path === '/slow'
+      for (let wait = 0; isSlow && wait < 1000 && !cancelled(); wait++)
         await new Promise((resolve) => setTimeout(resolve, 5))
       say({ kind: 'end', id, units: body.length })
     },
