@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { MalformedError, OperationError, type Json } from '@cloister/codec'
+import { MalformedError, OperationError, type Bytes, type Json } from '@cloister/codec'
 import {
   addressField,
   bytes32Field,
@@ -110,6 +110,15 @@ export class EnclaveLink {
   async ask(method: string, params: Json, timeoutMilliseconds: number = answerMs): Promise<Json> {
     const { result } = await this.#peer.request(method, params, { timeoutMilliseconds })
     return result
+  }
+
+  /** Asks with bytes, and gives the bytes of the answer too. @throws as {@link ask}. */
+  async exchange(
+    method: string,
+    params: Json,
+    bytes: Bytes,
+  ): Promise<{ readonly result: Json; readonly bytes: Bytes }> {
+    return this.#peer.request(method, params, { bytes, timeoutMilliseconds: answerMs })
   }
 
   /** Evidence over what makes this enclave `operator`'s node. */

@@ -21,6 +21,7 @@ import type { NodeChain } from './node-chain.ts'
 import { addObjectRoutes, type ObjectRoutesContext } from './object-routes.ts'
 import { keeperRoutes } from './peers.ts'
 import type { SealedStates } from './sealed-states.ts'
+import { addSessionRoutes, sessionStatuses } from './session-routes.ts'
 import type { FederationMail } from './federation-mail.ts'
 
 /** What the routes of a node lean on. */
@@ -53,10 +54,12 @@ export function createRoutes(context: RoutesContext): Hono {
     'enclave-gone': 503,
     closed: 503,
     timeout: 503,
+    ...sessionStatuses,
   })
   addStatusRoutes(app, context)
   addKeeperRoutes(app, context)
   addObjectRoutes(app, context)
+  addSessionRoutes(app, context)
   addFederationRoutes(app, context)
   return app
 }

@@ -83,6 +83,23 @@ export {
   type Review,
   type ReviewedOutput,
 } from './review.ts'
+export { createOpenAiProxy, type ProxyOptions, type ProxyRecord } from './proxy/openai-proxy.ts'
+export {
+  findSession,
+  placeOfSession,
+  type FindSessionOptions,
+  type SessionPlace,
+} from './session/find-session.ts'
+export { openSession, orderSession, type OpenSessionOptions } from './session/open-session.ts'
+export { InferenceSession, type SessionAnswer, type SessionRequest } from './session/session.ts'
+export { UsageBook, type SeenExchange, type UsageTerms } from './session/usage-book.ts'
+export {
+  isVerifiedSession,
+  verifySession,
+  type SessionAttestation,
+  type SessionDemand,
+  type VerifiedSession,
+} from './session/verify-session.ts'
 export { sdkErrorCodes, type SdkErrorCode } from './sdk-error.ts'
 export { SecretBytes } from './secret-bytes.ts'
 export {

@@ -128,7 +128,8 @@ export async function appraiseKeeper(
 
 type RecordFacts = Awaited<ReturnType<typeof readRecord>>
 
-async function readRecord(client: Client, receiptKey: Address) {
+/** What the chain has of a node, and the least collateral numbers it accepts. @throws {OperationError} `chain-down`. */
+export async function readRecord(client: Client, receiptKey: Address) {
   const address = client.deployment.home.contracts.nodeRegistry
   const call = { address, abi: nodeRegistryAbi } as const
   return askChain(client.chain, `read the record of node ${receiptKey}`, async (reader) => {
@@ -148,8 +149,8 @@ async function approvalsOf(client: Client, { releaseKey }: KeeperDemand, measure
   return isListed && until > BigInt(client.clock()) ? [{ releaseKey, measurement }] : []
 }
 
-// The manifest's numbers and the chain's: whichever asks for more.
-function strictest(client: Client, floor: RecordFacts['floor']): CollateralFloor {
+/** The manifest's numbers and the chain's: whichever asks for more. */
+export function strictest(client: Client, floor: RecordFacts['floor']): CollateralFloor {
   const { policy } = client.deployment
   return {
     tcbEvaluationDataNumber: Math.max(
@@ -165,7 +166,8 @@ function larger(a: bigint, b: bigint): bigint {
   return a > b ? a : b
 }
 
-async function measurementApproved(
+/** Whether the chain approves what evidence shows to run. @throws {OperationError} `chain-down`. */
+export async function measurementApproved(
   client: Client,
   shown: NodeFactsShown | undefined,
 ): Promise<boolean> {
@@ -180,7 +182,8 @@ async function measurementApproved(
   )
 }
 
-function evidenceProblems({ appraisal, problems }: NodeAppraisal): readonly string[] {
+/** Everything that speaks against evidence, in words. */
+export function evidenceProblems({ appraisal, problems }: NodeAppraisal): readonly string[] {
   if (appraisal.authentic === false)
     return [`its evidence is not authentic: ${appraisal.reject} (${appraisal.where})`]
   return problems.map(({ detail }) => detail)
