@@ -3,10 +3,10 @@ import { appendFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { serveSession } from '../../../packages/enclave/src/session/serve-app.ts'
 import { loadLlama } from './llama-addon.ts'
 import { LlamaModel } from './llama-model.ts'
 import { answerRequest, type Served } from './routes.ts'
-import { serveSession } from './session-pipe.ts'
 
 const modelPath = '/tmp/model.gguf'
 const name = 'cloister-llm'

@@ -1,31 +1,16 @@
-import { encodeBase64, encodeUtf8, type Bytes } from '@cloister/codec'
+import { encodeBase64, encodeUtf8 } from '@cloister/codec'
 
+import type { AppCall, AppReply } from '../../../packages/enclave/src/session/serve-app.ts'
 import { ApiError } from './api-error.ts'
 import { readChatRequest, type ChatRequest } from './chat-request.ts'
 import { writePrompt, type Prompt } from './chat-template.ts'
 import { readEmbeddingsRequest } from './embeddings-request.ts'
 import type { LlamaModel } from './llama-model.ts'
 
-/** One request, as a session hands it over. */
-export type AppRequest = {
-  readonly method: string
-  readonly path: string
-  readonly body: Bytes
-  /** The most tokens that there is money for. */
-  readonly unitsMax: number
-  readonly cancelled: () => boolean
-}
-
-/** Where the answer goes, piece by piece. `data` may ask to wait. */
-export type AppAnswer = {
-  readonly head: (status: number, headers: Readonly<Record<string, string>>) => void
-  readonly data: (bytes: Bytes) => Promise<void>
-}
-
 /** What is served: a model, and the name that requests know it by. */
 export type Served = { readonly model: LlamaModel; readonly name: string; readonly created: number }
 
-type Route = (served: Served, request: AppRequest, answer: AppAnswer) => Promise<number>
+type Route = (served: Served, request: AppCall, answer: AppReply) => Promise<number>
 
 const json = { 'content-type': 'application/json' }
 const eventStream = { 'content-type': 'text/event-stream; charset=utf-8' }
@@ -39,8 +24,8 @@ const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
 /** Answers one request; gives the tokens that it used, which are paid for. What is not served is answered in the form of OpenAI's errors. */
 export async function answerRequest(
   served: Served,
-  request: AppRequest,
-  answer: AppAnswer,
+  request: AppCall,
+  answer: AppReply,
 ): Promise<number> {
   try {
     return await routeOf(served, request)(served, request, answer)
@@ -56,7 +41,7 @@ export async function answerRequest(
   }
 }
 
-function routeOf({ name }: Served, { method, path }: AppRequest): Route {
+function routeOf({ name }: Served, { method, path }: AppCall): Route {
   if (path === `/v1/models/${name}` && method === 'GET') return showModel
   const methods = routes[path]
   const route = methods?.[method]
@@ -70,17 +55,17 @@ function routeOf({ name }: Served, { method, path }: AppRequest): Route {
   )
 }
 
-async function listModels(served: Served, _: AppRequest, answer: AppAnswer): Promise<number> {
+async function listModels(served: Served, _: AppCall, answer: AppReply): Promise<number> {
   await reply(answer, { object: 'list', data: [describe(served)] })
   return 0
 }
 
-async function showModel(served: Served, _: AppRequest, answer: AppAnswer): Promise<number> {
+async function showModel(served: Served, _: AppCall, answer: AppReply): Promise<number> {
   await reply(answer, describe(served))
   return 0
 }
 
-async function embed({ model, name }: Served, request: AppRequest, answer: AppAnswer) {
+async function embed({ model, name }: Served, request: AppCall, answer: AppReply) {
   const asked = readEmbeddingsRequest(request.body)
   requireModel(name, asked.model)
   const inputs = asked.inputs.map((input) =>
@@ -108,7 +93,7 @@ async function embed({ model, name }: Served, request: AppRequest, answer: AppAn
   return tokens
 }
 
-async function completeChat({ model, name }: Served, request: AppRequest, answer: AppAnswer) {
+async function completeChat({ model, name }: Served, request: AppCall, answer: AppReply) {
   const asked = readChatRequest(request.body)
   requireModel(name, asked.model)
   const prompt = writePrompt(model, asked.messages)
@@ -142,7 +127,7 @@ async function whole(
   _: ChatRequest,
   prompt: Prompt,
   generated: Generated,
-  answer: AppAnswer,
+  answer: AppReply,
 ): Promise<number> {
   let content = ''
   let end = { reason: 'length', tokens: 0 }
@@ -162,7 +147,7 @@ async function streamed(
   asked: ChatRequest,
   prompt: Prompt,
   generated: Generated,
-  answer: AppAnswer,
+  answer: AppReply,
 ): Promise<number> {
   const send = (value: object) => answer.data(encodeUtf8(`data: ${JSON.stringify(value)}\n\n`))
   const usage = asked.includeUsage ? { usage: null } : {}
@@ -206,7 +191,7 @@ function describe({ name, created }: Served) {
   return { id: name, object: 'model', created, owned_by: 'cloister' }
 }
 
-async function reply(answer: AppAnswer, value: object): Promise<void> {
+async function reply(answer: AppReply, value: object): Promise<void> {
   answer.head(200, json)
   await answer.data(encodeUtf8(JSON.stringify(value)))
 }
@@ -221,7 +206,7 @@ function requireModel(name: string, asked: string): void {
   )
 }
 
-function requireMoney({ unitsMax }: AppRequest, tokens: number): void {
+function requireMoney({ unitsMax }: AppCall, tokens: number): void {
   if (tokens <= unitsMax) return
   throw new ApiError(
     402,

@@ -79,11 +79,13 @@ function isInside(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
 }
 
-function checkInputs({ kind, driver, inputs }: AppManifest): void {
+function checkInputs({ kind, driver, inputs, session }: AppManifest): void {
   const given = inputs.map((input) => input.role)
   if (new Set(given).size !== given.length) refuse('inputs', 'a role comes twice')
   const roles = rolesOf[kind]
-  const missing = roles?.needed.find((role) => !given.includes(role))
+  // A session's requests bring the records.
+  const needed = roles?.needed.filter((role) => role !== 'record' || session === undefined) ?? []
+  const missing = needed.find((role) => !given.includes(role))
   if (missing !== undefined) refuse('inputs', `role ${missing} is missing`)
   for (const [index, input] of inputs.entries()) {
     const isTable = driver === 'onnx' && (input.role === 'data' || input.role === 'record')
@@ -91,7 +93,7 @@ function checkInputs({ kind, driver, inputs }: AppManifest): void {
       refuse(`inputs[${index}].role`, `expected ${roles.known.join(' or ')}`)
     if (isTable !== (input.header !== undefined))
       refuse(`inputs[${index}].header`, isTable ? 'missing' : 'only a table of an onnx app has one')
-    if (roles !== undefined) checkCount(input, roles.needed.includes(input.role))
+    if (roles !== undefined) checkCount(input, needed.includes(input.role))
   }
 }
 

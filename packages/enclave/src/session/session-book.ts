@@ -59,10 +59,8 @@ export class SessionBook {
       'session.read': async (params) => {
         const { answer, ...asked } = answerParams.parse(params, '')
         const { session } = this.#find(asked)
-        let cancel: () => void = () => undefined
-        const expired = new Promise<void>((resolve) => {
-          cancel = this.#after(readMilliseconds, resolve)
-        })
+        const { promise: expired, resolve } = Promise.withResolvers<void>()
+        const cancel = this.#after(readMilliseconds, resolve)
         try {
           const { bytes, done } = await session.read(answer, expired)
           return { result: { done }, bytes }

@@ -3,25 +3,36 @@ import type { Readable, Writable } from 'node:stream'
 
 import type { Bytes } from '@cloister/codec'
 
-import {
-  encodeFrame,
-  FrameDecoder,
-  frameLimits,
-} from '../../../packages/enclave/src/engine/frame.ts'
+import { encodeFrame, FrameDecoder, frameLimits } from '../engine/frame.ts'
 import {
   appMessageLimits,
   readToApp,
   writeFromApp,
   type AppInputSize,
   type FromApp,
-} from '../../../packages/enclave/src/session/app-messages.ts'
-import type { AppAnswer, AppRequest } from './routes.ts'
+} from './app-messages.ts'
+
+/** One request, as a session hands it to its app. */
+export type AppCall = {
+  readonly method: string
+  readonly path: string
+  readonly body: Bytes
+  /** The most units that there is money for. */
+  readonly unitsMax: number
+  readonly cancelled: () => boolean
+}
+
+/** Where an app's answer goes, piece by piece. `data` may ask to wait. */
+export type AppReply = {
+  readonly head: (status: number, headers: Readonly<Record<string, string>>) => void
+  readonly data: (bytes: Bytes) => Promise<void>
+}
 
 /** What an app does with a session: takes its inputs piece by piece, prepares itself, then answers requests; gives the units that each used. */
 export type SessionApp = {
   readonly part: (role: string, bytes: Bytes) => void
   readonly ready: () => Promise<void>
-  readonly answer: (request: AppRequest, answer: AppAnswer) => Promise<number>
+  readonly answer: (call: AppCall, reply: AppReply) => Promise<number>
 }
 
 /** Serves a session over a pair of pipes until the input ends. @throws where the session does not keep to the protocol. */
@@ -39,7 +50,7 @@ export async function serveSession(
       room = output.write(part)
     if (!room) await once(output, 'drain')
   }
-  const answerOne = async (id: number, request: Omit<AppRequest, 'cancelled'>): Promise<void> => {
+  const answerOne = async (id: number, request: Omit<AppCall, 'cancelled'>): Promise<void> => {
     open.add(id)
     const units = await app.answer(
       { ...request, cancelled: () => cancelled.has(id) },
