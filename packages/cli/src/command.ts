@@ -61,13 +61,21 @@ export function addNoun(
   onExit: (exit: number) => void,
 ): void {
   const parent = program.command(noun).description(about)
-  for (const spec of specs) {
-    const command = parent.command(spec.usage).description(spec.about).allowExcessArguments(false)
-    for (const option of [...(spec.options ?? []), jsonOption]) command.addOption(toOption(option))
-    command.action(async () => {
-      onExit(await runner(spec, new Given(command)))
-    })
-  }
+  for (const spec of specs) addCommand(parent, spec, runner, onExit)
+}
+
+/** Adds one command below `parent`. */
+export function addCommand(
+  parent: Command,
+  spec: CommandSpec,
+  runner: Runner,
+  onExit: (exit: number) => void,
+): void {
+  const command = parent.command(spec.usage).description(spec.about).allowExcessArguments(false)
+  for (const option of [...(spec.options ?? []), jsonOption]) command.addOption(toOption(option))
+  command.action(async () => {
+    onExit(await runner(spec, new Given(command)))
+  })
 }
 
 const jsonOption: OptionSpec = { flags: '--json', about: 'print JSON: one line, or one per event' }

@@ -36,7 +36,7 @@ export const orderCommands: readonly CommandSpec[] = [
     options: shared,
     run: async (given, run) => {
       const client = await openSession(given, run)
-      const order = await prepare(client, given)
+      const order = await prepare(client, given, given.argument(0))
       return describe(order, await preflightOrder(client, order))
     },
   },
@@ -56,7 +56,7 @@ export const orderCommands: readonly CommandSpec[] = [
     ],
     run: async (given, run) => {
       const client = await openSession(given, run)
-      const prepared = await prepareOnce(client, given, run)
+      const prepared = await prepareOnce(client, given, run, given.argument(0))
       const placed = await placeOrder(client, prepared, { depositMissing: given.flag('deposit') })
       if (placed.transaction === undefined)
         run.say(
@@ -68,9 +68,9 @@ export const orderCommands: readonly CommandSpec[] = [
   },
 ]
 
-function prepare(client: Client, given: Given): Promise<PreparedOrder> {
+function prepare(client: Client, given: Given, file: string): Promise<PreparedOrder> {
   const { publicKey } = readRecipientKey(given.needed('recipientKey'))
-  const wish = readOrderFile(client, given.argument(0))
+  const wish = readOrderFile(client, file)
   return prepareOrder(client, { ...wish, recipientPublicKey: publicKey })
 }
 
@@ -79,10 +79,15 @@ const saved = objectField({
   order: messageField('Order'),
 })
 
-// The order is written down before it is placed: after a failure the same one is placed, which makes the same task.
-async function prepareOnce(client: Client, given: Given, run: Run): Promise<PreparedOrder> {
-  const fresh = await prepare(client, given)
-  const path = `${given.argument(0)}.prepared`
+/** The order is written down before it is placed: after a failure the same one is placed, which makes the same task. */
+export async function prepareOnce(
+  client: Client,
+  given: Given,
+  run: Run,
+  file: string,
+): Promise<PreparedOrder> {
+  const fresh = await prepare(client, given, file)
+  const path = `${file}.prepared`
   if (existsSync(path) && !given.flag('again')) {
     run.say(`${path} exists: placing that order`)
     return continueWith(client, fresh, path)

@@ -8,7 +8,14 @@ import { sealingCommands } from './asset-sealing.ts'
 import { showCommands } from './asset-show.ts'
 import { usesCommands } from './asset-uses.ts'
 import { assetCommands } from './asset.ts'
-import { addNoun, toJsonLine, type Answer, type CommandSpec, type Runner } from './command.ts'
+import {
+  addCommand,
+  addNoun,
+  toJsonLine,
+  type Answer,
+  type CommandSpec,
+  type Runner,
+} from './command.ts'
 import { dataCommands } from './data.ts'
 import { devnetCommands } from './devnet.ts'
 import { evidenceCommands } from './evidence.ts'
@@ -18,8 +25,10 @@ import { keyCommands } from './key.ts'
 import { orderCommands } from './order.ts'
 import { outputCommands } from './output.ts'
 import { nodeCommands, verifierCommands } from './peers.ts'
+import { proxyCommand } from './proxy.ts'
 import { receiptCommands } from './receipt.ts'
 import { reviewCommands } from './review.ts'
+import { sessionCommands } from './session-commands.ts'
 import { taskCommands } from './task.ts'
 
 const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
@@ -44,6 +53,7 @@ const nouns: readonly (readonly [string, string, readonly CommandSpec[]])[] = [
   ['grant', 'Permissions that owners sign', grantCommands],
   ['order', 'Work that a requester pays for', orderCommands],
   ['task', 'Orders that stand on chain', taskCommands],
+  ['session', 'Inference by the unit, with one attested enclave', sessionCommands],
   ['output', 'Sealed results', outputCommands],
   ['review', 'Results that owners look at before anybody else', reviewCommands],
   ['receipt', 'Proof of what was done, checkable offline', receiptCommands],
@@ -111,6 +121,7 @@ function makeProgram(
       writeErr: (text) => (text.startsWith('error:') ? undefined : talk(text.trimEnd())),
     })
   for (const [noun, about, specs] of nouns) addNoun(program, noun, about, specs, runner, onExit)
+  addCommand(program, proxyCommand, runner, onExit)
   return program
 }
 

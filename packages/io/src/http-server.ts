@@ -117,6 +117,13 @@ export function createHttpApp(
   return app
 }
 
+/** An app that hands every request to `answer`, and lets no web page in by itself: that is for `answer` to decide. */
+export function createPlainHttpApp(answer: (request: Request) => Promise<Response>): Hono {
+  const app = new Hono()
+  app.all('*', (c) => answer(c.req.raw))
+  return app
+}
+
 /** Serves an app. @throws {OperationError} `port-taken`, `port-refused`. */
 export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
   const limits = options.limits ?? defaultServerLimits

@@ -27,6 +27,7 @@ export {
 export {
   bodyParts,
   createHttpApp,
+  createPlainHttpApp,
   defaultServerLimits,
   readJsonBody,
   serveHttp,
