@@ -294,7 +294,8 @@ async function sealOutput(
   return concatBytes(u32be(header.length), encodeUtf8(header), await seal(key, context, plaintext))
 }
 
-async function checkpointOf(world: World): Promise<Checkpoint> {
+/** The newest block, as a committee would sign it. */
+export async function checkpointOf(world: World): Promise<Checkpoint> {
   const block = await world.home.client.getBlock()
   return {
     chainId: BigInt(world.domain.chainId),

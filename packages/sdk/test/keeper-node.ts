@@ -35,6 +35,12 @@ export type Tamper = {
   readonly object?: (bytes: Bytes) => Bytes
 }
 
+/** A session of a node: what it shows, and how it answers sealed bytes. */
+export type TestSession = {
+  readonly status: () => unknown
+  readonly answer: (sealed: Bytes) => Promise<Bytes>
+}
+
 /** A node: real keys, an emulated machine, and the routes of a host over HTTP. */
 export type TestNode = {
   readonly url: string
@@ -50,6 +56,8 @@ export type TestNode = {
   readonly shares: Map<string, Bytes>
   readonly objects: Map<string, Bytes>
   readonly posted: Map<string, unknown>
+  /** Sessions that run here, by task and attempt. */
+  readonly sessions: Map<string, TestSession>
   tamper: Tamper
   readonly quote: (reportData: Bytes) => Hex
   readonly close: () => Promise<void>
@@ -94,6 +102,7 @@ export async function startNode(
     shares: new Map(),
     objects: new Map(),
     posted: new Map(),
+    sessions: new Map(),
     tamper: {},
     quote: (data) => {
       const request = { ...approvedRegisters, reportData: data }
@@ -104,12 +113,27 @@ export async function startNode(
   }
   addObjectRoutes(app, node)
   addKeeperRoutes(app, node, domain)
+  addSessionRoutes(app, node)
   app.get('/v1/tasks/:task/:attempt', (c) => {
     const found = node.posted.get(`${c.req.param('task')}/${c.req.param('attempt')}`)
     return found === undefined ? c.notFound() : c.json(JSON.parse(JSON.stringify(found)))
   })
   state.server = await serveHttp({ app, port: 0 })
   return node
+}
+
+function addSessionRoutes(app: Hono, node: TestNode): void {
+  const absent = { error: { code: 'session-absent', message: 'none here' } }
+  app.get('/v1/sessions/:task/:attempt', (c) => {
+    const found = node.sessions.get(`${c.req.param('task')}/${c.req.param('attempt')}`)
+    if (found === undefined) return c.json(absent, 404)
+    return c.body(JSON.stringify(found.status()), 200, { 'content-type': 'application/json' })
+  })
+  app.post('/v1/sessions/:task/:attempt/requests', async (c) => {
+    const found = node.sessions.get(`${c.req.param('task')}/${c.req.param('attempt')}`)
+    if (found === undefined) return c.json(absent, 404)
+    return c.body(await found.answer(new Uint8Array(await c.req.arrayBuffer())))
+  })
 }
 
 function addKeeperRoutes(app: Hono, node: TestNode, domain: () => Domain): void {
