@@ -1,11 +1,14 @@
 // Assembles the language model app: its script in one file, and llama.cpp as node-llama-cpp builds it. Equal sources give equal bytes.
+import { readFileSync } from 'node:fs'
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-import { OperationError } from '@cloister/codec'
+import { OperationError, parseJson, type Bytes, type Json } from '@cloister/codec'
 import { rolldown } from 'rolldown'
+
+import { scanFolder } from '../packages/enclave/src/bundle/scan-folder.ts'
 
 /** The version of the addon that the app is written for: its interface is internal to node-llama-cpp. */
 const addonVersion = '3.22.1'
@@ -17,7 +20,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
  *
  * @throws {OperationError} `not-installed`, `wrong-version`, or `not-empty` where the folder holds something else.
  */
-export async function buildLlmChat(outDir: string): Promise<readonly string[]> {
+export async function buildLlmChat(outDir: string): Promise<void> {
   const from = llamaFolder()
   const native = (await readdir(from)).filter((name) => /\.(?:node|so)$/.test(name)).toSorted()
   const files = ['main.js', ...native]
@@ -38,7 +41,28 @@ export async function buildLlmChat(outDir: string): Promise<readonly string[]> {
   })
   await bundle.close()
   for (const name of native) await copyFile(join(from, name), join(outDir, name))
-  return files
+}
+
+/** A bundle as objects to store: its list, which its digest names, and its parts. */
+export type LlmChatBundle = { readonly manifest: Json; readonly objects: readonly Bytes[] }
+
+/** The app's manifest with the bundle in `folder` filled in, and what is to be stored for its nodes. */
+export function describeLlmChat(folder: string): LlmChatBundle {
+  const parts: Bytes[] = []
+  const { text, digest, bytes } = scanFolder(folder, (part) => parts.push(part.slice()))
+  const file = readFileSync(join(root, 'apps/llm-chat/manifest.json'), 'utf8')
+  const manifest = parseJson(file, 'manifest', { charactersMax: 65_536, depthMax: 8 })
+  const bundle = { digest, bytes, entry: ['main.js'] }
+  return { manifest: { ...membersOf(manifest), bundle }, objects: [text, ...parts] }
+}
+
+function membersOf(value: Json): { readonly [name: string]: Json } {
+  if (typeof value === 'object' && value !== null && !isList(value)) return value
+  throw new OperationError('malformed', 'Cannot read the manifest of llm-chat: it is no object')
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value)
 }
 
 /** Where llama.cpp lies, built for the CPU. @throws {OperationError} `not-installed` or `wrong-version`. */
@@ -73,5 +97,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   if (outDir === undefined) {
     console.error('Usage: node scripts/build-llm-chat.ts FOLDER')
     process.exitCode = 2
-  } else for (const name of await buildLlmChat(outDir)) console.log(name)
+  } else {
+    await buildLlmChat(outDir)
+    console.log(JSON.stringify(describeLlmChat(outDir).manifest))
+  }
 }

@@ -1,7 +1,9 @@
 // The app that runs inside the sandbox: a language model behind OpenAI's interface, requests on stdin, answers on stdout.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+import { ggufLimits, scanGguf } from '@cloister/learn'
 
 import { serveSession } from '../../../packages/enclave/src/session/serve-app.ts'
 import { loadLlama } from './llama-addon.ts'
@@ -18,6 +20,7 @@ await serveSession(process.stdin, process.stdout, {
     if (role === 'model') appendFileSync(modelPath, bytes)
   },
   ready: async () => {
+    scanFile(modelPath)
     const addon = await loadLlama(dirname(fileURLToPath(import.meta.url)))
     const created = Math.floor(Date.now() / 1000)
     served = { model: await LlamaModel.open(addon, modelPath), name, created }
@@ -27,3 +30,16 @@ await serveSession(process.stdin, process.stdout, {
     return answerRequest(served, request, answer)
   },
 })
+
+// A native parser gets the file next: it is looked through by one of ours before.
+function scanFile(path: string): void {
+  const { size } = statSync(path)
+  const header = new Uint8Array(Math.min(size, ggufLimits.headerBytesMax))
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, header, 0, header.length, 0)
+  } finally {
+    closeSync(file)
+  }
+  scanGguf(header, size)
+}

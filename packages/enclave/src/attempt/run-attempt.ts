@@ -110,13 +110,14 @@ async function show(
   task: Hex,
   attempt: number,
 ): Promise<Shown> {
+  const since = performance.now()
   const prepared = await prepareAttempt(context, task, attempt)
   requireDriver(runtime, prepared.manifest)
   context.host.progress(task, 'checked')
   const fresh = await generateEnvelopeKeyPair({ extractable: false })
   const evidence = await makeEvidence(context, prepared, fresh.publicKey)
   context.host.progress(task, 'attested')
-  const shown = { prepared, evidence, freshKey: fresh.privateKey }
+  const shown = { prepared, evidence, freshKey: fresh.privateKey, since }
   memory.keep(shown)
   return shown
 }

@@ -10,6 +10,8 @@ export type Shown = {
   readonly prepared: PreparedAttempt
   readonly evidence: AttemptEvidence
   readonly freshKey: EnvelopePrivateKey
+  /** When it was prepared, in milliseconds of this process: its seconds left are counted from then on. */
+  readonly since: number
 }
 
 /** Calls back after so many milliseconds, unless the returned function is called first. */

@@ -9,7 +9,7 @@ import {
 } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
-import type { Session } from './session.ts'
+import type { Session, SessionEnd } from './session.ts'
 
 /** Calls back after so many milliseconds, unless the returned function is called first. */
 type After = (milliseconds: number, callback: () => void) => () => void
@@ -31,6 +31,8 @@ const keptMilliseconds = 120_000
 export class SessionBook {
   readonly #after: After
   readonly #entries = new Map<string, Entry>()
+  /** How sessions ended whose receipt is not signed yet. */
+  readonly #ends = new Map<string, SessionEnd>()
 
   constructor(after: After) {
     this.#after = after
@@ -41,11 +43,22 @@ export class SessionBook {
     const { task, attempt } = entry.status.evidence.binding
     const key = keyOf(task, attempt)
     this.#entries.set(key, entry)
-    void entry.session.ended.then(() =>
+    void entry.session.ended.then((end) => {
+      this.#ends.set(key, end)
       this.#after(keptMilliseconds, () => {
         if (this.#entries.get(key) === entry) this.#entries.delete(key)
-      }),
-    )
+      })
+    })
+  }
+
+  /** How a session ended, where it did and its receipt is not signed yet: it is not run a second time. */
+  endOf(task: Hex, attempt: number): SessionEnd | undefined {
+    return this.#ends.get(keyOf(task, attempt))
+  }
+
+  /** Says that a session's receipt is signed. */
+  forget(task: Hex, attempt: number): void {
+    this.#ends.delete(keyOf(task, attempt))
   }
 
   /** What this enclave answers its host about sessions. Spec: docs/inference.md. */

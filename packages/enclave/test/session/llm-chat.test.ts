@@ -3,14 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { concatBytes, encodeUtf8, OperationError } from '@cloister/codec'
+import { readManifest } from '@cloister/learn'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { buildLlmChat, llamaFolder } from '../../../../scripts/build-llm-chat.ts'
+import { buildLlmChat, describeLlmChat, llamaFolder } from '../../../../scripts/build-llm-chat.ts'
 import { nodeBinary } from '../../../../scripts/build-enclave.ts'
 import { noiseModel } from '../../../../scripts/noise-model.ts'
 import { probeSandbox } from '../../src/sandbox/bubblewrap.ts'
 import { runSandboxed, type Sandboxed } from '../../src/sandbox/run-sandboxed.ts'
+import { nodeProgram } from '../../src/sandbox/program.ts'
 import { AppPipes } from '../../src/session/app-pipes.ts'
+import {
+  sessionLimitsOf,
+  withSessionProgram,
+  type SessionRuntime,
+} from '../../src/session/session-program.ts'
 
 const missing = whatIsMissing()
 if (missing !== undefined) console.warn(`SKIPPED: the language model app, ${missing}`)
@@ -21,21 +28,20 @@ let pipes: AppPipes
 
 beforeAll(async () => {
   if (missing !== undefined) return
-  const files = await buildLlmChat(folder)
-  const program = {
-    node: nodeBinary(),
-    files: files.map((name) => ({ from: join(folder, name), to: `/app/bundle/${name}` })),
-    entry: '/app/bundle/main.js',
-  }
-  const limits = {
-    memoryBytes: 2 ** 30,
-    cpus: 1,
-    processesMax: 64,
-    wallSeconds: 60,
-    cpuSeconds: 60,
-    tmpBytes: 2 ** 24,
-  }
-  sandboxed = await runSandboxed(program, limits, 'bubblewrap')
+  await buildLlmChat(folder)
+  const manifest = readManifest(describeLlmChat(folder).manifest)
+  // Unpacking is tested with bundles: here it lies in its folder already.
+  const bundles: SessionRuntime['bundles'] = { with: (_, use) => use(folder) }
+  const node = nodeBinary()
+  const runtime = { node, bundles, program: nodeProgram({ node, files: [], entry: '' }) }
+  const started = Promise.withResolvers<Sandboxed>()
+  const over = withSessionProgram(runtime, manifest, async (program) => {
+    const run = await runSandboxed(program, sessionLimitsOf(manifest, 60), 'bubblewrap')
+    started.resolve(run)
+    await run.ended
+  })
+  over.catch((error: unknown) => started.reject(error))
+  sandboxed = await started.promise
   pipes = new AppPipes({ stdin: sandboxed.input, stdout: sandboxed.output })
   const model = noiseModel()
   const read = async (offset: number, length: number) => model.slice(offset, offset + length)
