@@ -25,6 +25,7 @@ const floors = {
 }
 const workers = lastLine('packages/attest/test/worker-bench.ts')
 const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
+const session = lastLine('packages/enclave/test/session-bench.ts')
 const devnet = lastLine('scripts/devnet-bench.ts')
 const demo = lastLine('packages/devnet/src/demo.ts', '--json')
 
@@ -63,6 +64,11 @@ const figures: readonly Figure[] = [
     'training step inside the sandbox: ratio to the same step outside',
     1.05,
     number(sandbox, 'sandboxOfPlain'),
+  ),
+  atLeast(
+    'small inferences in a minute through one session, sealed and signed for, one after the other',
+    1000,
+    number(session, 'inferencesPerMinute'),
   ),
   atMost('devnet up, seconds', 15, number(devnet, 'seconds')),
   atMost('demo after install, seconds, all that it compiles included', 60, number(demo, 'seconds')),
