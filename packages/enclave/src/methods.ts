@@ -34,6 +34,7 @@ import { bearWitness, openState, witnessRequestField } from './keeper/restore-st
 import { Lane } from './lane.ts'
 import { confirmOwnMachine } from './own-machine.ts'
 import { recoverOwnShare, recoveryRequestField } from './keeper/start-recovery.ts'
+import { SessionBook } from './session/session-book.ts'
 
 const nodeEvidenceParams = objectField({ operator: addressField, beacon: bytes32Field })
 const keepEvidenceParams = objectField({ asset: bytes32Field, ownerNonce: bytes32Field })
@@ -56,13 +57,15 @@ export function enclaveMethods(
   runtime: AppRuntime,
 ): Readonly<Record<string, Handler>> {
   const sessions = new RecoverySessions()
-  const running = new Set<string>()
-  const shown = new ShownEvidence((milliseconds, callback) => {
+  const running = new Map<string, Promise<Json>>()
+  const after = (milliseconds: number, callback: () => void): (() => void) => {
     const timer = setTimeout(callback, milliseconds).unref()
     return () => clearTimeout(timer)
-  })
+  }
+  const memory = { shown: new ShownEvidence(after), book: new SessionBook(after) }
   const lanes = strangersLanes()
   return {
+    ...memory.book.methods(),
     'node.evidence': method(nodeEvidenceParams, ({ operator, beacon }) => {
       // From now on this enclave knows what it has seen of the chain: attempts that are drawn later are all news to it.
       if (context.chain.firstTime === undefined) context.chain.fresh().catch(() => undefined)
@@ -86,7 +89,7 @@ export function enclaveMethods(
     ),
     'attempt.run': method(attemptParams, (asked) =>
       oneAtATime(running, `${asked.task} ${asked.attempt}`, () =>
-        runAttempt(context, runtime, shown, asked),
+        runAttempt(context, runtime, memory, asked),
       ),
     ),
     'share.erase': method(erasureField, (erasure) =>
@@ -110,23 +113,23 @@ function method<T>(field: Field<T>, answer: (params: T) => Promise<Json>): Handl
   return async (params) => ({ result: await answer(field.parse(params, '')) })
 }
 
-// A second run of one attempt would make second evidence, which keepers refuse and charge to this node.
+// A second run of one attempt would make second evidence, which keepers refuse and charge to this node: a host that asks again, for it was
+// restarted while a session goes on, waits for the first.
 async function oneAtATime(
-  running: Set<string>,
+  running: Map<string, Promise<Json>>,
   key: string,
   run: () => Promise<Json>,
 ): Promise<Json> {
-  if (running.size >= attemptsMax || running.has(key))
-    throw new OperationError(
-      'attempt-busy',
-      'Cannot run this attempt: it, or too many others, run',
-      {
-        retryable: true,
-      },
-    )
-  running.add(key)
+  const first = running.get(key)
+  if (first !== undefined) return first
+  if (running.size >= attemptsMax)
+    throw new OperationError('attempt-busy', 'Cannot run this attempt: too many others run', {
+      retryable: true,
+    })
+  const own = run()
+  running.set(key, own)
   try {
-    return await run()
+    return await own
   } finally {
     running.delete(key)
   }

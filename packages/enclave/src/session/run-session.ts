@@ -1,4 +1,4 @@
-import { encodeUtf8, OperationError } from '@cloister/codec'
+import { assert, encodeUtf8, OperationError } from '@cloister/codec'
 import {
   encodeSessionSummary,
   keyHash,
@@ -19,7 +19,7 @@ import { readBytes } from '../object-store.ts'
 import { runSandboxed } from '../sandbox/run-sandboxed.ts'
 import { AppPipes } from './app-pipes.ts'
 import type { SessionBook } from './session-book.ts'
-import { sessionLimitsOf, withSessionProgram } from './session-program.ts'
+import { sessionLimitsOf, sessionOutput, withSessionProgram } from './session-program.ts'
 import { Session, type SessionEnd } from './session.ts'
 
 /** What a session came to: its summary as the app's output, and what it cost. */
@@ -30,7 +30,6 @@ const closingSeconds = 45
 const timerSecondsMax = 2 ** 21 // A longer timer than 2^31 ms would end at once.
 
 const offerInfo = encodeUtf8('cloister/session-offer/1')
-const outputName = 'session.json'
 
 /**
  * Runs an attempt's app for as long as its session lasts. It runs once: what came to an end is not begun again, however often the host asks.
@@ -74,11 +73,7 @@ async function openSession(
   const { task, attempt, order, manifest } = prepared
   const { identity } = context
   const terms = manifest.session
-  if (terms === undefined || manifest.outputs[0]?.name !== outputName)
-    throw new OperationError(
-      'attempt-refused',
-      `Cannot run a session of ${manifest.name}: its manifest has no session, or another output than ${outputName}`,
-    )
+  assert(terms !== undefined, 'other apps were refused before')
   const psk = crypto.getRandomValues(new Uint8Array(sessionPskBytes))
   const offer = await sealOffer(context, order.recipientKeyHash, { task, attempt, psk, evidence })
   const now = clockOf(prepared.view.now)
@@ -147,7 +142,7 @@ function summaryOf({ ending, used }: SessionEnd) {
     transcript,
     ending,
   })
-  return { name: outputName, bytes }
+  return { name: sessionOutput, bytes }
 }
 
 function secondsLeft({ prepared, since }: Shown): number {

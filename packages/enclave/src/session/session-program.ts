@@ -1,5 +1,6 @@
 import { assert, OperationError } from '@cloister/codec'
 import type { AppManifest } from '@cloister/learn'
+import type { Order } from '@cloister/protocol'
 
 import { limitsOf, type AppRuntime } from '../drivers/driver.ts'
 import type { SandboxLimits } from '../sandbox/limits.ts'
@@ -27,12 +28,7 @@ export async function withSessionProgram<T>(
   const { driver, bundle } = manifest
   if (driver === 'onnx')
     return use({ ...runtime.program, command: [...runtime.program.command, 'session'] })
-  if (driver !== 'llm')
-    throw new OperationError(
-      'attempt-refused',
-      `Cannot run a session of ${manifest.name}: apps of driver ${driver} answer no requests yet`,
-    )
-  assert(bundle !== undefined, 'an app with code has a bundle')
+  assert(driver === 'llm' && bundle !== undefined, 'other apps were refused before')
   const [script = '', ...words] = bundle.entry
   return runtime.bundles.with(bundle, (folder) =>
     use({
@@ -45,6 +41,29 @@ export async function withSessionProgram<T>(
       outBytes: undefined,
     }),
   )
+}
+
+/**
+ * Asserts that an order by the unit is of an app that answers requests, and the other way round, before anybody releases a key for it.
+ *
+ * @throws {OperationError} `attempt-refused`.
+ */
+export function requireSession({ unitWei }: Pick<Order, 'unitWei'>, app: AppManifest): void {
+  if (app.session === undefined && unitWei > 0n)
+    refuse(`the order pays by the unit, and ${app.name} answers no requests`)
+  if (app.session !== undefined && unitWei === 0n)
+    refuse(`${app.name} answers requests, and the order has no unitWei`)
+  if (app.session !== undefined && app.outputs[0]?.name !== sessionOutput)
+    refuse(`the first output of ${app.name} is not ${sessionOutput}`)
+  if (app.session !== undefined && app.driver !== 'onnx' && app.driver !== 'llm')
+    refuse(`apps of driver ${app.driver} answer no requests yet`)
+}
+
+/** The output in which a session's summary stands. */
+export const sessionOutput = 'session.json'
+
+function refuse(detail: string): never {
+  throw new OperationError('attempt-refused', `Cannot run this session: ${detail}`)
 }
 
 /** The limits of a session: the manifest's, and no longer than the attempt has. */
