@@ -9,4 +9,4 @@ export {
 export type { Folders } from './folders.ts'
 export type { DevnetNode } from './node.ts'
 export { devnetTees, readNodes } from './vendors.ts'
-export { startDevnet, type Devnet, type DevnetOptions } from './up.ts'
+export { startDevnet, type Devnet, type DevnetApp, type DevnetOptions } from './up.ts'

@@ -37,6 +37,9 @@ import { devnetDepth, runtimeImage, type RuntimeImage } from './runtime-image.ts
 import { anchorOf, createVendors, devnetTees, serveVendors, type Vendors } from './vendors.ts'
 import { startVerifier, verifierRoles } from './verifiers.ts'
 
+/** An app that a devnet lists, under a name of its own. */
+export type DevnetApp = { readonly name: string; readonly manifest: Json }
+
 /** How a devnet is started. */
 export type DevnetOptions = {
   /** Absent: a temporary folder, removed at the end. */
@@ -49,6 +52,8 @@ export type DevnetOptions = {
   readonly evidenceFrom?: NodeOptions['evidenceFrom']
   /** Faults of each verifier, in order. */
   readonly verifierFaults?: readonly (readonly string[])[]
+  /** Apps to list besides the project's own that need no building. */
+  readonly apps?: readonly DevnetApp[]
   /** Told of each phase as it begins. */
   readonly onPhase?: (phase: string) => void
 }
@@ -71,7 +76,7 @@ export type Devnet = {
 const homeChainId = 31337
 const spokeChainId = 31338
 /** Apps that a devnet lists, by their folder below `apps/`. */
-const appNames = ['tabular-train', 'tabular-infer'] as const
+const appNames = ['tabular-train', 'tabular-infer', 'tabular-serve'] as const
 const admittedSecondsMax = 30
 const nodesMax = 4
 
@@ -106,7 +111,7 @@ async function start(
   const phase = options.onPhase ?? (() => undefined)
   const tees = options.nodes ?? devnetTees
   phase('chains, contracts and the enclave')
-  const ground = await layGround(folders, closers, tees)
+  const ground = await layGround(folders, closers, tees, options.apps ?? [])
   const { home, spoke, contracts, vendors, imageOf, deployment } = ground
 
   phase('verifiers and nodes')
@@ -160,7 +165,12 @@ async function whole<T>(parts: readonly Promise<T>[]): Promise<T[]> {
 }
 
 /** Chains, contracts, the measured images and the manifest: what every process of the network then starts from. */
-async function layGround(folders: Folders, closers: Closers, tees: readonly GuestTee[]) {
+async function layGround(
+  folders: Folders,
+  closers: Closers,
+  tees: readonly GuestTee[],
+  more: readonly DevnetApp[],
+) {
   const building = buildEnclave(folders.build)
   building.catch(() => undefined) // Judged where it is awaited, which may be later than it fails.
   const { home, spoke } = await startChains(folders, closers)
@@ -182,7 +192,8 @@ async function layGround(folders: Folders, closers: Closers, tees: readonly Gues
     fundAccounts(home, contracts, { chainId: spokeChainId, ...spokeContracts }),
   ])
   closers.push(() => collateral.close())
-  const manifests = appNames.map(readManifest)
+  const apps = [...appNames.map((name) => ({ name, manifest: readManifest(name) })), ...more]
+  const manifests = apps.map(({ manifest }) => manifest)
   await approve(home, contracts, measurements, manifests)
   const verifiers = verifierRoles.map((role, index) => ({
     address: accountOf(role).address,
@@ -197,7 +208,7 @@ async function layGround(folders: Folders, closers: Closers, tees: readonly Gues
     genesis,
     anchors,
     measurements,
-    manifests,
+    apps,
   }
   const deployment = describe({ ...known, verifiers, nodePorts: nodePorts.slice(0, tees.length) })
   writeFileSync(folders.deploymentFile, encodeDeployment(deployment))
@@ -300,11 +311,11 @@ function describe(known: {
   readonly genesis: CommitteeSet
   readonly anchors: readonly DevnetAnchor[]
   readonly measurements: readonly Hex[]
-  readonly manifests: readonly Json[]
+  readonly apps: readonly DevnetApp[]
   readonly verifiers: Deployment['verifiers']
   readonly nodePorts: readonly number[]
 }): Deployment {
-  const { home, spoke, contracts, spokeContracts, manifests, nodePorts } = known
+  const { home, spoke, contracts, spokeContracts, apps, nodePorts } = known
   return {
     format: 'cloister-deployment/1',
     home: { chainId: homeChainId, rpcUrl: home.url, contracts },
@@ -312,11 +323,7 @@ function describe(known: {
     genesisCommittee: known.genesis,
     anchors: known.anchors,
     measurements: known.measurements,
-    apps: manifests.map((manifest, index) => ({
-      name: appNames[index] ?? '',
-      id: appId(manifest),
-      manifest,
-    })),
+    apps: apps.map(({ name, manifest }) => ({ name, id: appId(manifest), manifest })),
     verifiers: known.verifiers,
     nodes: nodePorts.map((port, index) => ({
       operator: accountOf(operatorRole(index + 1)).address,
