@@ -1,13 +1,14 @@
 import { appraise } from '@cloister/attest'
 import { parseHex } from '@cloister/codec'
 import {
-  anyTee,
+  allTees,
   appraiseNode,
   checkBinding,
   keyHash,
   reportData,
   sameHex,
-  teeNames,
+  sayTees,
+  teeSet,
   type Order,
   type Problem,
   type SessionStatus,
@@ -86,9 +87,9 @@ export async function verifySession(
       {
         measurements: demand.measurements ?? client.deployment.measurements,
         tcbFloor: demand.tcbFloor ?? 0,
-        tees: demand.tees ?? anyTee,
+        tees: demand.tees ?? allTees,
       },
-      { measurements: client.deployment.measurements, tcbFloor: 5, tees: anyTee },
+      { measurements: client.deployment.measurements, tcbFloor: 5, tees: allTees },
     ],
     floor: strictest(client, floor),
     reportData: reportData(client.domain, 'AttemptBinding', binding),
@@ -124,7 +125,7 @@ export async function verifySession(
     status,
     freshKeyHash: binding.freshKeyHash,
     attestation: {
-      tee: teeNames[shown.tee],
+      tee: sayTees(teeSet([shown.tee])),
       measurement: shown.measurement,
       tier: record.tier,
       operator: place.operator,
