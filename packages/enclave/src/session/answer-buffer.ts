@@ -3,30 +3,66 @@ import { concatBytes, OperationError, type Bytes } from '@cloister/codec'
 /** Some of an answer's sealed bytes, and whether they are the last. */
 export type AnswerRead = { readonly bytes: Bytes; readonly done: boolean }
 
+/** Calls back after so many milliseconds, unless the returned function is called first. */
+type After = (milliseconds: number, callback: () => void) => () => void
+
 const readBytesMax = 1 << 20
+const waitingBytesMax = 1 << 20
+const stalledMilliseconds = 60_000
 
-/** Sealed bytes that wait for the host to fetch them. What an app may answer bounds what can wait here. */
+/** Sealed bytes that wait for the host to fetch them. Where it is slow the app is made to wait; where it does not come back they are dropped. */
 export class AnswerBuffer {
+  readonly #after: After
   #waiting: Bytes[] = []
+  #bytes = 0
   #done = false
-  #wake: () => void = () => undefined
+  #dropped = false
+  #wakeReader: () => void = () => undefined
+  #wakeWriter: () => void = () => undefined
 
-  push(bytes: Bytes): void {
+  constructor(after: After) {
+    this.#after = after
+  }
+
+  /** Whether nobody will read this any more. */
+  get dropped(): boolean {
+    return this.#dropped
+  }
+
+  /** Adds bytes, and waits while more wait than a slow reader should cost. */
+  async push(bytes: Bytes): Promise<void> {
+    if (this.#dropped) return
     this.#waiting.push(bytes)
-    this.#wake()
+    this.#bytes += bytes.length
+    this.#wakeReader()
+    if (this.#bytes <= waitingBytesMax) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#wakeWriter = resolve
+    const cancel = this.#after(stalledMilliseconds, () => this.drop())
+    await promise
+    cancel()
   }
 
   /** Says that nothing more comes. */
   end(): void {
     this.#done = true
-    this.#wake()
+    this.#wakeReader()
+  }
+
+  /** Forgets what waits, and takes nothing more. */
+  drop(): void {
+    this.#dropped = true
+    this.#waiting = []
+    this.#bytes = 0
+    this.end()
+    this.#wakeWriter()
   }
 
   /** What waits, or nothing where nothing comes until `expired` settles. */
   async read(expired: Promise<void>): Promise<AnswerRead> {
     if (this.#waiting.length === 0 && !this.#done) {
       const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
+      this.#wakeReader = resolve
       await Promise.race([promise, expired])
     }
     const parts: Bytes[] = []
@@ -37,6 +73,8 @@ export class AnswerBuffer {
       parts.push(part)
       size += part.length
     }
+    this.#bytes -= size
+    if (this.#bytes <= waitingBytesMax) this.#wakeWriter()
     return { bytes: concatBytes(...parts), done: this.#done && this.#waiting.length === 0 }
   }
 }

@@ -35,6 +35,9 @@ export type AppInputSource = {
   readonly read: (offset: number, length: number) => Promise<Bytes>
 }
 
+/** What all requests together may have waiting. */
+const queuedBytesMax = 1 << 20
+
 type Open = {
   readonly pieces: AppPiece[]
   wake: () => void
@@ -50,6 +53,9 @@ export class AppPipes {
   #isReady = false
   #over = false
   #nextId = 0
+  /** Bytes of data that were said and not taken yet. */
+  #queuedBytes = 0
+  #wakeListener: () => void = () => undefined
 
   constructor(pipes: EnginePipes) {
     this.#pipes = pipes
@@ -118,6 +124,8 @@ export class AppPipes {
         })
         continue
       }
+      if (piece.kind === 'data') this.#queuedBytes -= piece.body.length
+      if (this.#queuedBytes <= queuedBytesMax) this.#wakeListener()
       yield piece
       if (piece.kind !== 'end') continue
       this.#open.delete(id)
@@ -137,6 +145,11 @@ export class AppPipes {
     for await (const piece of this.#pipes.stdout) {
       if (!(piece instanceof Uint8Array)) continue
       for (const frame of decoder.push(piece)) this.#take(frame)
+      // Who asked is slow: the app finds its pipe full.
+      if (this.#queuedBytes > queuedBytesMax)
+        await new Promise<void>((resolve) => {
+          this.#wakeListener = resolve
+        })
     }
   }
 
@@ -156,6 +169,7 @@ export class AppPipes {
       throw new MalformedError('message', 0, 'one head comes, and comes first')
     open.headSeen = true
     open.pieces.push(message)
+    if (message.kind === 'data') this.#queuedBytes += message.body.length
     open.wake()
   }
 

@@ -113,15 +113,15 @@ export class Session {
       throw new OperationError('replayed', 'Cannot take the request: its sequence was used before')
     const id = this.#nextAnswer++
     const running: Running = {
-      buffer: new AnswerBuffer(),
+      buffer: new AnswerBuffer(this.#options.after),
       cancel: () => undefined,
       cancelled: false,
     }
     this.#answers.set(id, running)
-    this.#options.after(unreadMilliseconds + this.#options.lifeMilliseconds, () =>
-      this.#answers.delete(id),
+    void this.#serve({ head, body, content }, opened, running).then(() =>
+      // A host that was restarted does not come back for it.
+      this.#options.after(unreadMilliseconds, () => this.cancel(id)),
     )
-    void this.#serve({ head, body, content }, opened, running)
     return id
   }
 
@@ -140,6 +140,7 @@ export class Session {
     if (running === undefined) return
     this.#answers.delete(id)
     running.cancelled = true
+    running.buffer.drop()
     running.cancel()
   }
 
@@ -225,14 +226,15 @@ export class Session {
       else if (piece.kind === 'head') {
         status = piece.status
         await answer.head(status, piece.headers['content-type'])
-      } else if (answer.bytes + piece.body.length <= terms.responseBytesMax)
+      } else if (running.buffer.dropped) exchange.cancel() // Read on to its end, which says what was used.
+      else if (answer.bytes + piece.body.length <= terms.responseBytesMax)
         await answer.data(piece.body)
       else {
         answer.brokenOff = true
         exchange.cancel()
       }
     }
-    if (running.cancelled) answer.brokenOff = true
+    if (running.cancelled || running.buffer.dropped) answer.brokenOff = true
     const units = this.#unitsOf(status, reported, unitsMax, body.length + answer.bytes)
     const previous = this.#meter.used.transcript
     const counted = this.#meter.count({
@@ -333,7 +335,7 @@ class SealedAnswer {
 
   async #send(kind: AnswerFrame['kind'], content: Bytes): Promise<void> {
     if (kind !== 'end') this.digest = nextAnswerDigest(this.digest, content)
-    this.#buffer.push(await this.#opened.answer.seal({ kind, content }))
+    await this.#buffer.push(await this.#opened.answer.seal({ kind, content }))
   }
 }
 

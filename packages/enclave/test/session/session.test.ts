@@ -235,6 +235,34 @@ test('it idles out, and runs out of time, also while the app works', async () =>
   })
 })
 
+test('a host that does not fetch makes the app wait, and what it says is not piled up', async () => {
+  let said = 0
+  const opened = await open({
+    terms: { responseBytesMax: 2 ** 30 },
+    feeWei: 10n ** 12n,
+    answering: async ({ id }, _, say, cancelled) => {
+      say({ kind: 'head', id, status: 200, headers: {} })
+      for (let round = 0; round < 20_000 && !cancelled(); round++) {
+        if (opened.app.stdout.writableNeedDrain)
+          await new Promise((resolve) => setTimeout(resolve, 5))
+        else {
+          say({ kind: 'data', id, body: new Uint8Array(50_000) })
+          said += 50_000
+        }
+      }
+      say({ kind: 'end', id, units: 9 })
+    },
+  })
+  const asked = await opened.sender.seal(contentOf(1, 'a lot, please'))
+  const id = await opened.session.request(asked.sealed)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(said).toBeLessThan(8_000_000)
+  opened.session.cancel(id)
+  const next = await ask(opened, contentOf(2, '', { kind: 'close' }))
+  expect(next.end.ending).toBe('closed')
+  await expect(opened.session.ended).resolves.toMatchObject({ used: { units: 9n } })
+})
+
 test('where the app ends, so does the session, and what was used before stands', async () => {
   let asked = 0
   const opened = await open({
