@@ -86,7 +86,10 @@ async function placed(name: string): Promise<{ readonly task: Hex; readonly key:
   expect((await cli(['key', 'recipient', key])).code).toBe(0)
   const app = checkManifest(llm.manifest)
   const grant = await signGrant(owner, {
-    asset: asset.asset,
+    assets: [asset.asset],
+    tees: ['tdx', 'sev-snp', 'aws-nitro'],
+    outputFormats: ['json'],
+    privacy: 'none',
     apps: [app.id],
     operators: 'any',
     requesters: 'any',

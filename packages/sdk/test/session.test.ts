@@ -49,7 +49,10 @@ beforeEach(() => {
 async function start(tamper: SessionTamper = {}, before: () => void = () => undefined) {
   const recipient = await generateEnvelopeKeyPair()
   const grant = await signGrant(owner, {
-    asset: data.asset,
+    assets: [data.asset],
+    tees: ['tdx', 'sev-snp', 'aws-nitro'],
+    outputFormats: ['onnx'],
+    privacy: 'none',
     apps: [app.id],
     operators: 'any',
     requesters: [world.requester.address],
