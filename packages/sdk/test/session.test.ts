@@ -147,7 +147,9 @@ test('wrong evidence: not one byte is sent', async () => {
     ['a key that is not bound', shown(() => ({ freshPublicKey: key })), {}],
     [
       'another order',
-      shown(({ evidence }) => ({ order: { ...evidence.order, feeWei: evidence.order.feeWei + 1n } })),
+      shown(({ evidence }) => ({
+        order: { ...evidence.order, feeWei: evidence.order.feeWei + 1n },
+      })),
       {},
     ],
     [
@@ -186,7 +188,9 @@ test('a session that was not verified is not opened, whatever it looks like', as
 
 test('frames that are swapped, dropped, repeated, changed or from another answer end the session', async () => {
   const flipped = (bytes: Bytes | undefined) =>
-    (bytes ?? new Uint8Array()).map((byte, index, all) => (index === all.length - 1 ? byte ^ 1 : byte))
+    (bytes ?? new Uint8Array()).map((byte, index, all) =>
+      index === all.length - 1 ? byte ^ 1 : byte,
+    )
   const cases: Readonly<
     Record<string, (own: readonly Bytes[], before: readonly Bytes[]) => readonly Bytes[]>
   > = {
@@ -206,7 +210,10 @@ test('frames that are swapped, dropped, repeated, changed or from another answer
     const code = await codeOf(ask(session, 'the next').then(read))
     expect([name, code]).toEqual([name, 'session-broken'])
     const { length } = played.arrived
-    expect([name, await codeOf(ask(session, 'and on').then(read))]).toEqual([name, 'session-broken'])
+    expect([name, await codeOf(ask(session, 'and on').then(read))]).toEqual([
+      name,
+      'session-broken',
+    ])
     expect([name, played.arrived.length]).toEqual([name, length])
   }
 })

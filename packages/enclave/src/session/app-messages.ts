@@ -51,9 +51,6 @@ export const appMessageLimits = {
 const idMax = Number.MAX_SAFE_INTEGER
 const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'] as const
 
-/** Methods that a request may have. */
-export type SessionMethod = (typeof methods)[number]
-
 /** The JSON of a message to an app. */
 export function writeToApp(message: ToApp): Json {
   if (message.kind === 'start')
