@@ -11,10 +11,12 @@ import {
 import { generateEnvelopeKeyPair, type EnvelopePrivateKey } from '@cloister/seal'
 import type { Hex } from 'viem'
 
-import type { AppResult, AppRuntime } from '../drivers/driver.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { writeObject } from '../object-store.ts'
+import { runSession, type SessionResult } from '../session/run-session.ts'
+import type { SessionBook } from '../session/session-book.ts'
+import { requireSession } from '../session/session-program.ts'
 import { collectShares } from './collect-shares.ts'
 import { federatedEngine } from './federated-engine.ts'
 import { Lease } from './lease.ts'
@@ -27,6 +29,9 @@ import { runFederated } from './run-federated.ts'
 import { sealOutput } from './seal-output.ts'
 import type { Shown, ShownEvidence } from './shown-evidence.ts'
 
+/** What an enclave remembers of attempts that have not come to a receipt yet. */
+export type AttemptMemory = { readonly shown: ShownEvidence; readonly book: SessionBook }
+
 /**
  * Runs one attempt from the chain's word that it is this node's to the signed receipt.
  *
@@ -35,11 +40,12 @@ import type { Shown, ShownEvidence } from './shown-evidence.ts'
 export async function runAttempt(
   context: EnclaveContext,
   runtime: AppRuntime,
-  memory: ShownEvidence,
+  memory: AttemptMemory,
   { task, attempt }: { readonly task: Hex; readonly attempt: number },
 ): Promise<Json> {
   const { host } = context
-  const shown = memory.find(task, attempt) ?? (await show(context, runtime, memory, task, attempt))
+  const shown =
+    memory.shown.find(task, attempt) ?? (await show(context, runtime, memory.shown, task, attempt))
   const { prepared, evidence, freshKey } = shown
   const code = prepared.manifest.bundle
   // Before a key is asked for: a bundle that is not there is no reason to have one released.
@@ -50,9 +56,12 @@ export async function runAttempt(
   host.progress(task, 'opened')
   let output
   let spent
+  let spentWei
   try {
-    memory.countRun(task, attempt)
-    const result = await compute(context, runtime, { shown, inputs, lease })
+    if (memory.book.endOf(task, attempt) === undefined) memory.shown.countRun(task, attempt)
+    const computed = await compute(context, runtime, { shown, inputs, lease, book: memory.book })
+    const { result } = computed
+    spentWei = computed.spentWei
     host.progress(task, 'ran')
     await lease.require()
     spent = spentPrivacy(prepared, result)
@@ -74,11 +83,12 @@ export async function runAttempt(
     outputDigest,
     outputBytes: BigInt(sealed.length),
     outputCommitment: commitment,
-    spentWei: prepared.order.feeWei / BigInt(prepared.order.replicas),
+    spentWei,
     ...spent,
   }
   const receiptSignature = await context.identity.sign('Receipt', receipt)
-  memory.forget(task, attempt)
+  memory.shown.forget(task, attempt)
+  memory.book.forget(task, attempt)
   host.progress(task, 'signed')
   return { receipt: messageToJson('Receipt', receipt), receiptSignature, bundleDigest }
 }
@@ -90,17 +100,23 @@ async function compute(
     readonly shown: Shown
     readonly inputs: readonly SealedInput[]
     readonly lease: Lease
+    readonly book: SessionBook
   },
-): Promise<AppResult> {
-  const { shown, inputs, lease } = given
+): Promise<SessionResult> {
+  const { shown, inputs, lease, book } = given
   const { manifest, recordsMin, order } = shown.prepared
-  if (manifest.kind !== 'federated')
-    return runApp(runtime, { manifest, inputs, recordsMin, budget: order })
+  if (manifest.session !== undefined) return runSession(context, runtime, book, shown, inputs)
+  const spentWei = order.feeWei / BigInt(order.replicas)
+  if (manifest.kind !== 'federated') {
+    const run = { manifest, inputs, recordsMin, budget: order }
+    return { result: await runApp(runtime, run), spentWei }
+  }
   const [plan] = inputs.filter(({ role }) => role === 'parameters')
   if (plan === undefined) throw new RangeError('A federated app has its plan')
   const data = inputs.filter(({ role }) => role === 'data')
   const engine = federatedEngine(runtime, manifest, data, recordsMin)
-  return runFederated(context, shown, { plan: await plan.read(0, plan.size), engine, lease })
+  const rounds = { plan: await plan.read(0, plan.size), engine, lease }
+  return { result: await runFederated(context, shown, rounds), spentWei }
 }
 
 async function show(
@@ -113,6 +129,7 @@ async function show(
   const since = performance.now()
   const prepared = await prepareAttempt(context, task, attempt)
   requireDriver(runtime, prepared.manifest)
+  requireSession(prepared.order, prepared.manifest)
   context.host.progress(task, 'checked')
   const fresh = await generateEnvelopeKeyPair({ extractable: false })
   const evidence = await makeEvidence(context, prepared, fresh.publicKey)

@@ -13,7 +13,7 @@ import {
   type Problem,
   type SessionStatus,
 } from '@cloister/protocol'
-import type { Address, Hex } from 'viem'
+import { zeroAddress, type Address, type Hex } from 'viem'
 
 import type { Client } from '../client.ts'
 import { evidenceProblems, measurementApproved, readRecord, strictest } from '../keeper.ts'
@@ -81,16 +81,20 @@ export async function verifySession(
   const { binding, order } = bundle
   const facts = await readRecord(client, place.node)
   const { record, certified, floor } = facts
+  const listed = client.deployment.measurements
   const tierMin = Math.max(order.tierMin, demand.tierMin ?? 0)
   const judged = await appraiseNode(appraise, bundle, {
     rules: [
       {
-        measurements: demand.measurements ?? client.deployment.measurements,
+        measurements: (demand.measurements ?? listed).filter((each) =>
+          listed.some((other) => sameHex(other, each)),
+        ),
+        releaseKey: zeroAddress, // What a release key approves is an owner's business: this is the requester's.
         tcbFloor: demand.tcbFloor ?? 0,
-        tees: demand.tees ?? allTees,
+        tees: order.tees & (demand.tees ?? allTees),
       },
-      { measurements: client.deployment.measurements, tcbFloor: 5, tees: allTees },
     ],
+    approvals: [],
     floor: strictest(client, floor),
     reportData: reportData(client.domain, 'AttemptBinding', binding),
     receiptKey: place.node,
