@@ -22,3 +22,28 @@ export const trainManifest: Json = {
   limits: { memoryMiB: 512, cpuSeconds: 30, wallSeconds: 60, processes: 16, tmpMiB: 16 },
   egress: 'none',
 }
+
+/** An app that answers requests about one model. */
+export const serveManifest: Json = {
+  format: 'cloister-app/2',
+  name: 'tabular-serve',
+  version: '1.0.0',
+  description: 'Classifies rows as they are asked for.',
+  driver: 'onnx',
+  kind: 'infer',
+  engine: 'onnxruntime-1.27.0',
+  bundle: null,
+  inputs: [{ role: 'model', countMin: 1, countMax: 1, bytesMax: 1048576 }],
+  outputs: [{ name: 'session.json', bytesMax: 4096, format: 'json' }],
+  metrics: [],
+  privacy: 'none',
+  session: {
+    meter: 'token',
+    requestBytesMax: 10000,
+    responseBytesMax: 100000,
+    idleSeconds: 60,
+  },
+  accelerator: 'none',
+  limits: { memoryMiB: 512, cpuSeconds: 30, wallSeconds: 60, processes: 16, tmpMiB: 16 },
+  egress: 'none',
+}

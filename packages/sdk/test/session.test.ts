@@ -18,16 +18,17 @@ import {
 } from '../src/index.ts'
 import { drawNode } from './attempt.ts'
 import { registers } from './keeper-node.ts'
-import { trainManifest } from './manifest.ts'
+import { serveManifest } from './manifest.ts'
 import { playSession, type SessionTamper } from './session-node.ts'
 import { startWorld, type World } from './world.ts'
 
-const app = checkManifest(trainManifest)
+const app = checkManifest(serveManifest)
 const unitWei = parseEther('0.01')
 let world: World
 let owner: Client
 let requester: Client
 let data: SharedAsset
+let ordered: Awaited<ReturnType<typeof order>>
 
 beforeAll(async () => {
   world = await startWorld()
@@ -39,19 +40,20 @@ beforeAll(async () => {
     stores: world.nodes.map((node) => node.url),
     save: () => undefined,
   })
+  ordered = await order()
 }, 120_000)
 afterAll(async () => world?.close())
 beforeEach(() => {
   for (const node of world.nodes) node.tamper = {}
 })
 
-/** Places an order by the unit; its node plays a session as `tamper` says. */
-async function start(tamper: SessionTamper = {}, before: () => void = () => undefined) {
+/** An order by the unit, and the node that was drawn for it. */
+async function order() {
   const recipient = await generateEnvelopeKeyPair()
   const grant = await signGrant(owner, {
     assets: [data.asset],
     tees: ['tdx', 'sev-snp', 'aws-nitro'],
-    outputFormats: ['onnx'],
+    outputFormats: ['json'],
     privacy: 'none',
     apps: [app.id],
     operators: 'any',
@@ -70,13 +72,20 @@ async function start(tamper: SessionTamper = {}, before: () => void = () => unde
     feeWei: parseEther('1'),
   })
   const { task } = await placeOrder(requester, prepared, { depositMissing: true })
-  const node = await drawNode(world, task)
-  before()
+  return { task, prepared, recipient, node: await drawNode(world, task) }
+}
+
+/** A session of the order, anew, that its node plays as `tamper` says. */
+async function start(tamper: SessionTamper = {}, nodeTamper: TestNodeTamper = {}) {
+  const { task, prepared, recipient, node } = ordered
+  node.tamper = nodeTamper
   const played = await playSession(world, prepared, node, tamper)
   const open = () =>
     openSession(requester, task, recipient.privateKey, { timeoutMs: 2_000, pollMs: 50 })
   return { task, node, played, recipient, open }
 }
+
+type TestNodeTamper = World['nodes'][number]['tamper']
 
 const ask = (session: InferenceSession, text: string) =>
   session.request({ method: 'POST', path: '/v1/x', body: encodeUtf8(text) })
@@ -159,16 +168,11 @@ test('wrong evidence: not one byte is sent', async () => {
     ],
   ]
   for (const [name, tamper, nodeTamper] of cases) {
-    const { open, played } = await start(tamper, () => {
-      for (const node of world.nodes) node.tamper = nodeTamper
-    })
+    const { open, played } = await start(tamper, nodeTamper)
     expect([name, await codeOf(open())]).toEqual([name, 'session-refused'])
     expect([name, played.arrived]).toEqual([name, []])
-    for (const node of world.nodes) node.tamper = {}
   }
 })
-
-type TestNodeTamper = World['nodes'][number]['tamper']
 
 test('only who has the order’s recipient key can speak', async () => {
   const { task, played } = await start()

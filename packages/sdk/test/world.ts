@@ -18,7 +18,7 @@ import {
 import { insecureDevnetAnchor } from '@cloister/attest'
 import { parseEther, sha256, type Abi, type Address, type Hex, type LocalAccount } from 'viem'
 
-import { checkManifest, connect, type Client, type ConnectOptions } from '../src/index.ts'
+import { checkManifest, connect, type App, type Client, type ConnectOptions } from '../src/index.ts'
 import {
   deployHome,
   deploySpoke,
@@ -29,7 +29,7 @@ import {
 } from './contracts.ts'
 import { approvedRegisters, measurementOf, startNode, type TestNode } from './keeper-node.ts'
 import { startVerifier, type TestVerifier } from './verifier-node.ts'
-import { trainManifest } from './manifest.ts'
+import { serveManifest, trainManifest } from './manifest.ts'
 
 /** A deployment on real chains, with nodes and verifiers that answer over HTTP. */
 export type World = {
@@ -80,7 +80,7 @@ export async function startWorld(): Promise<World> {
       startVerifier(account, { home, domain, spokeDomain, contracts, spokeChainId }),
     ),
   )
-  const app = checkManifest(trainManifest)
+  const apps = [trainManifest, serveManifest].map(checkManifest)
   const deployment: Deployment = {
     format: 'cloister-deployment/1',
     home: { chainId: homeChainId, rpcUrl: home.url, contracts },
@@ -88,7 +88,10 @@ export async function startWorld(): Promise<World> {
     genesisCommittee: { epoch: 0n, members: genesis },
     anchors: [insecureDevnetAnchor(manufacturer.anchorSpkiSha256)],
     measurements: [measurementOf(approvedRegisters)],
-    apps: [{ name: 'tabular-train', id: app.id, manifest: trainManifest }],
+    apps: [trainManifest, serveManifest].map((manifest) => {
+      const { id, manifest: read } = checkManifest(manifest)
+      return { name: read.name, id, manifest }
+    }),
     verifiers: verifiers.map(({ account, url }) => ({ address: account.address, url })),
     nodes: nodes.map(({ operator, url }) => ({ operator: operator.address, url })),
     policy: {
@@ -106,7 +109,7 @@ export async function startWorld(): Promise<World> {
     if (receipt.status !== 'success') throw new Error(`${call.functionName} was reverted`)
     return hash
   }
-  await govern(send, contracts, app.id, spokeContracts.spokePayout)
+  await govern(send, contracts, apps, spokeContracts.spokePayout)
   for (const account of [...verifierAccounts, ...nodes.map((node) => node.operator)])
     await send(account, {
       address: contracts.staking,
@@ -156,7 +159,7 @@ export async function startWorld(): Promise<World> {
 async function govern(
   send: World['send'],
   contracts: Contracts,
-  app: Hex,
+  apps: readonly App[],
   spokePayout: Address,
 ): Promise<void> {
   const { token, ledger, appRegistry } = contracts
@@ -188,12 +191,13 @@ async function govern(
     functionName: 'openSpoke',
     args: [BigInt(spokeChainId), spokePayout],
   })
-  await send(governance, {
-    address: appRegistry,
-    abi: appRegistryAbi,
-    functionName: 'setApp',
-    args: [app, 1],
-  })
+  for (const { id } of apps)
+    await send(governance, {
+      address: appRegistry,
+      abi: appRegistryAbi,
+      functionName: 'setApp',
+      args: [id, 1],
+    })
   const measurement = measurementOf(approvedRegisters)
   await send(governance, {
     address: appRegistry,

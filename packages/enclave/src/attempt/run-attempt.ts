@@ -11,6 +11,7 @@ import {
 import { generateEnvelopeKeyPair, type EnvelopePrivateKey } from '@cloister/seal'
 import type { Hex } from 'viem'
 
+import type { AppRuntime } from '../drivers/driver.ts'
 import type { EnclaveContext } from '../enclave-context.ts'
 import type { AttemptEvidence } from '../keeper/attempt-request.ts'
 import { writeObject } from '../object-store.ts'

@@ -106,6 +106,7 @@ export async function verifySession(
   const approved = await measurementApproved(client, shown)
   const problems = [
     ...bindingProblems(client, place, status, demand.app ?? order.app).map(say),
+    ...differs('machine', binding.machineId, record.machineId).map(say),
     ...evidenceProblems(judged),
     ...(approved ? [] : ['the chain does not approve its measurement']),
     ...(certified ? [] : ['the chain has no live record of its receipt key']),
