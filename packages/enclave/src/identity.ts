@@ -33,8 +33,8 @@ export async function createIdentity(
   domain: Domain,
   source: EvidenceSource,
   anchors: readonly Anchor[],
-  // Read once, to look at our own evidence: a wrong clock makes the start fail and nothing else.
-  startSeconds: number,
+  // In seconds, to look at our own evidence: a wrong clock makes the start fail and nothing else.
+  clock: () => number,
 ): Promise<Identity> {
   const account = privateKeyToAccount(generatePrivateKey())
   const share = await generateEnvelopeKeyPair({ extractable: false })
@@ -43,7 +43,7 @@ export async function createIdentity(
     sharePublicKey: share.publicKey,
     shareKeyHash: keyHash(share.publicKey),
     sharePrivateKey: share.privateKey,
-    ...(await readOwnMachine(source, account.address, anchors, startSeconds)),
+    ...(await readOwnMachine(source, account.address, anchors, clock)),
     sign: (name, message) => account.sign({ hash: messageDigest(domain, name, message) }),
     signDigest: (hash) => account.sign({ hash }),
   }

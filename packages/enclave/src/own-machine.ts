@@ -31,17 +31,18 @@ const anything = strictPolicy({ measurements: 'any', reportData: 'any', machineI
  * Reads from evidence of this machine's own which one it is. There is no host yet: signatures are looked at as far as the
  * evidence carries its chain; {@link confirmOwnMachine} looks at the others before anybody is shown anything.
  *
- * @param nowSeconds Read from this machine's clock, to look at our own evidence: a wrong one makes this fail and nothing else.
+ * @param clock This machine's, in seconds, read once the evidence is here (its certificates may be as young as it): a wrong one makes
+ * this fail and nothing else.
  * @throws {OperationError} `own-evidence-refused`.
  */
 export async function readOwnMachine(
   source: EvidenceSource,
   receiptKey: Address,
   anchors: readonly Anchor[],
-  nowSeconds: number,
+  clock: () => number,
 ): Promise<OwnMachine> {
   const { evidence, collateral } = await source.collect(new Uint8Array(64))
-  const appraisal = await appraiseOwn(evidence, collateral ?? 'none', anchors, nowSeconds)
+  const appraisal = await appraiseOwn(evidence, collateral ?? 'none', anchors, clock())
   if (appraisal.authentic !== false) return machineOf(appraisal.claims, receiptKey)
   const unsigned =
     appraisal.reject === 'COLLATERAL_MISSING' ? await readUnsigned(evidence) : undefined

@@ -50,8 +50,8 @@ const waitingMax = 1024
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
   const { config, source, socketPath } = options
-  const start = Math.floor(Date.now() / 1000)
-  const identity = await createIdentity(config.domain, source, config.anchors, start)
+  const clock = (): number => Math.floor(Date.now() / 1000)
+  const identity = await createIdentity(config.domain, source, config.anchors, clock)
   const current: { peer: Peer | undefined } = { peer: undefined }
   const wire = new Lane('request to the host', limits.requestsOpenMax - 1, waitingMax)
   const ask = async (...asked: Parameters<Peer['request']>) => {
