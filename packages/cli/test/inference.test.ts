@@ -83,7 +83,7 @@ afterAll(async () => {
 /** A session's task, placed and paid for; its recipient key lies in a file. */
 async function placed(name: string): Promise<{ readonly task: Hex; readonly key: string }> {
   const key = place(`${name}.recipient`)
-  expect((await cli(['key', 'recipient', key])).code).toBe(0)
+  expect((await cli(['key', 'recipient', '--out', key])).code).toBe(0)
   const app = checkManifest(llm.manifest)
   const grant = await signGrant(owner, {
     assets: [asset.asset],
@@ -218,7 +218,7 @@ run(
   async () => {
     const { task, key } = await placed('own')
     const other = place('other.recipient')
-    await cli(['key', 'recipient', other])
+    await cli(['key', 'recipient', '--out', other])
     const common = ['--deployment', devnet.folders.deploymentFile, '--json']
     const secret = await parseEnvelopePrivateKey(readRecipientKey(key).secretKey)
     const session = await openSession(company, task, secret)
