@@ -100,6 +100,18 @@ function identifiers(): object {
       orderDigest: word('order'),
       id: abiHash(['bytes32', 'bytes32'], [word('cloister/task/1'), word('order')]),
     },
+    replicas: {
+      task: word('task'),
+      ids: [
+        word('task'),
+        ...[1n, 2n].map((position) =>
+          abiHash(
+            ['bytes32', 'bytes32', 'uint256'],
+            [word('cloister/replica/1'), word('task'), position],
+          ),
+        ),
+      ],
+    },
     members: { list: members, hash: abiHash(['address[]'], [members]) },
     keepers: {
       list: members,

@@ -24,6 +24,11 @@ contract IdentifiersTest is Test {
         equal(AssetId.unwrap(asset), word(".asset.id"), "asset");
         TaskId task = Identifiers.task(word(".task.orderDigest"));
         equal(TaskId.unwrap(task), word(".task.id"), "task");
+        bytes32[] memory ids = vm.parseJsonBytes32Array(json, ".replicas.ids");
+        task = TaskId.wrap(word(".replicas.task"));
+        for (uint256 i; i < 3; ++i) {
+            equal(TaskId.unwrap(Identifiers.replica(task, i)), ids[i], "replica");
+        }
     }
 
     function test_lists_are_hashed_as_in_the_vectors() public view {

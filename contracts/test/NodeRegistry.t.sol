@@ -260,6 +260,30 @@ contract NodeRegistryTest is Network {
         isTrue(nodes.fits(admission.receiptKey, Needs(1, 3, Tees.ALL, 1, later)), "better");
     }
 
+    function test_a_node_is_admitted_on_a_tee_with_a_number_and_fits_sets_that_have_it() public {
+        bond(vm.addr(OPERATORS), NODE_STAKE);
+        for (uint8 tee; tee <= 6; tee += 6) {
+            Admission memory bad = admissionOf(OPERATORS, NEW_ENCLAVE, bytes32(uint256(9)));
+            bad.tee = tee;
+            bytes[] memory signed = quorum(digestOf(Messages.hash(bad)), 3);
+            uint256 block_ = vm.getBlockNumber() - 1;
+            vm.prank(bad.operator);
+            vm.expectRevert(abi.encodeWithSelector(INodeRegistry.TeeUnknown.selector, tee));
+            nodes.admit(bad, "", block_, signed, "");
+        }
+        Admission memory admission = admissionOf(OPERATORS, NEW_ENCLAVE, bytes32(uint256(9)));
+        admission.tee = 5;
+        bytes[] memory signatures = quorum(digestOf(Messages.hash(admission)), 3);
+        uint256 beaconBlock = vm.getBlockNumber() - 1;
+        vm.prank(admission.operator);
+        nodes.admit(admission, "", beaconBlock, signatures, "");
+        equal(nodes.teeOf(admission.receiptKey), 5, "tee");
+        uint64 later = uint64(vm.getBlockNumber() + 1);
+        isTrue(nodes.fits(admission.receiptKey, Needs(1, 5, 0x20, 1, later)), "in the set");
+        isTrue(!nodes.fits(admission.receiptKey, Needs(1, 5, 0x1e, 1, later)), "all others");
+        isTrue(!nodes.fits(admission.receiptKey, Needs(1, 5, 0, 1, later)), "none");
+    }
+
     function test_an_operator_has_at_most_eight_nodes() public {
         bond(vm.addr(OPERATORS), 8 * NODE_STAKE);
         for (uint256 i = 1; i < 8; ++i) {
