@@ -1,23 +1,22 @@
-import type { NodeTee } from '@cloister/protocol'
 import { expect, test } from 'vitest'
 
 import { ofDifferentTees } from '../src/choose-keepers.ts'
 
-test.for<[readonly (NodeTee | undefined)[], readonly number[]]>([
+test.for<[readonly (number | undefined)[], readonly number[]]>([
   [
-    ['tdx', 'tdx', 'sev-snp', 'aws-nitro'],
+    [2, 2, 3, 4],
     [0, 2, 3],
   ],
   [
-    ['tdx', 'sev-snp', 'tdx', 'sev-snp'],
+    [2, 3, 2, 3],
     [0, 1, 2],
   ],
   [
-    ['tdx', 'tdx', 'tdx', 'tdx'],
+    [2, 2, 2, 2],
     [0, 1, 2],
   ],
   [
-    ['aws-nitro', undefined, undefined, 'tdx'],
+    [4, undefined, undefined, 2],
     [0, 3, 1],
   ],
   [
@@ -25,7 +24,7 @@ test.for<[readonly (NodeTee | undefined)[], readonly number[]]>([
     [0, 1, 2],
   ],
   [
-    ['tdx', 'sev-snp'],
+    [2, 3],
     [0, 1],
   ],
 ])('of %j the keepers are %j', ([tees, places]) => {
