@@ -9,7 +9,7 @@ import {
 } from '@cloister/learn'
 import { checkManifest, type App } from '@cloister/sdk'
 
-import { findApp } from './app.ts'
+import { findApp } from './app/commands.ts'
 import type { CommandSpec, Given } from './command.ts'
 import { readInput, readText } from './files.ts'
 import { optionalDeploymentOption, readDeployment } from './session.ts'

@@ -93,6 +93,8 @@ const ofOthers: Readonly<Record<string, ExitCode>> = {
   'key-file-open': usage,
   'key-file-unusable': usage,
   'app-unknown': notFound,
+  'bundle-unusable': usage,
+  'not-built': usage,
   'account-unknown': notFound,
   'child-silent': timeout,
   'not-admitted': timeout,

@@ -8,7 +8,7 @@ import {
   type SignedGrant,
 } from '@cloister/sdk'
 
-import { findApp } from './app.ts'
+import { findApp } from './app/commands.ts'
 import type { Answer, CommandSpec, Given } from './command.ts'
 import { exitCodes } from './exit-codes.ts'
 import { readTee } from './grant-terms.ts'

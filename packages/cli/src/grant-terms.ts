@@ -17,7 +17,7 @@ import {
 import type { App, GrantTerms } from '@cloister/sdk'
 import type { Address, Hex } from 'viem'
 
-import { findApp } from './app.ts'
+import { findApp } from './app/commands.ts'
 import { readAs, type Given, type OptionSpec } from './command.ts'
 import { readText } from './files.ts'
 import { readReviewKey } from './recipient-key.ts'

@@ -15,7 +15,7 @@ import {
 } from '@cloister/protocol'
 import type { Client, OrderTerms } from '@cloister/sdk'
 
-import { findApp } from './app.ts'
+import { findApp } from './app/commands.ts'
 import { readAs } from './command.ts'
 import { readText } from './files.ts'
 import { readTee } from './grant-terms.ts'

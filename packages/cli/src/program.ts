@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 
 import { accountCommands } from './account.ts'
-import { appCommands } from './app.ts'
+import { appCommands } from './app/commands.ts'
 import { provenanceCommands } from './asset-provenance.ts'
 import { eraseCommands } from './asset-erase.ts'
 import { sealingCommands } from './asset-sealing.ts'

@@ -5,6 +5,10 @@ export {
   type EnclaveConfigFile,
   type EvidenceConfig,
 } from './config.ts'
+export { BundleCache } from './bundle/bundle-cache.ts'
+export { scanFolder, type ScannedBundle } from './bundle/scan-folder.ts'
+export type { AppInputSource, AppResult, AppRuntime } from './drivers/driver.ts'
+export { runLocally, type LocalRun } from './drivers/drivers.ts'
 export { askEngine, type EnginePipes } from './engine/client.ts'
 export type { EngineInput, EngineMessage } from './engine/messages.ts'
 export {

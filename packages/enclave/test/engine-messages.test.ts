@@ -40,6 +40,19 @@ test('an input that is not in the request is asked for by range', async () => {
   expect(asked).toEqual([{ kind: 'read', input: 0, offset: 4_000_000, length: 1 }])
 })
 
+test('more than one message may carry is asked for in pieces', async () => {
+  const far = { role: 'data', size: 40_000_000, read: () => Promise.reject(new Error('unused')) }
+  const json = writeEngineRequest(app, [far, ...inputs.slice(1)], 0)
+  const asked: [number, number][] = []
+  const read = readEngineRequest({ json, payload: encodeUtf8('{}') }, async (range) => {
+    asked.push([range.offset, range.length])
+    return new Uint8Array(range.length).fill(asked.length)
+  })
+  const whole = await read.inputs[0]?.read(1, 39_000_000)
+  expect(asked).toEqual([[1, 16_777_216], [16_777_217, 16_777_216], [33_554_433, 5_445_568]]) // prettier-ignore
+  expect([whole?.[0], whole?.[16_777_216], whole?.[38_999_999]]).toEqual([1, 2, 3])
+})
+
 const nobody = () => Promise.reject(new Error('nothing is asked for'))
 
 /** A copy of the request with one change, as JSON from outside would come. */

@@ -1,9 +1,9 @@
 import { canonicalJson, encodeUtf8, type Bytes, type Json } from '@cloister/codec'
 import { manifestJson, parseManifest, readManifest, type AppManifest } from '@cloister/learn'
 import { appFactsOf, appId, appRegistryAbi, digestOf, type AppFacts } from '@cloister/protocol'
-import type { Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 
-import { askChain } from './chain.ts'
+import { askChain, sendCall } from './chain.ts'
 import type { Client } from './client.ts'
 
 /** An app as orders and grants name it. */
@@ -56,4 +56,31 @@ export async function isAppListed(client: Client, app: Hex): Promise<boolean> {
     }),
   )
   return status === listed
+}
+
+/**
+ * Lists an app, so that orders may name it. Who owns the registry does this: on a devnet its governance account.
+ *
+ * @throws {OperationError} `no-account`, `chain-down` or `reverted`.
+ */
+export async function listApp(client: Client, app: Hex): Promise<Hex> {
+  const listed = 1
+  const receipt = await sendCall(client.chain, `list app ${app}`, {
+    address: client.deployment.home.contracts.appRegistry,
+    abi: appRegistryAbi,
+    functionName: 'setApp',
+    args: [app, listed],
+  })
+  return receipt.transactionHash
+}
+
+/** Who lists apps. @throws {OperationError} `chain-down`. */
+export function appGovernance(client: Client): Promise<Address> {
+  return askChain(client.chain, 'ask who lists apps', (reader) =>
+    reader.readContract({
+      address: client.deployment.home.contracts.appRegistry,
+      abi: appRegistryAbi,
+      functionName: 'owner',
+    }),
+  )
 }

@@ -1,5 +1,5 @@
 export { chooseKeepers } from './choose-keepers.ts'
-export { appIdOf, checkManifest, isAppListed, type App } from './apps.ts'
+export { appGovernance, appIdOf, checkManifest, isAppListed, listApp, type App } from './apps.ts'
 export {
   assetContext,
   openAsset,

@@ -10,30 +10,40 @@ import type { Hex } from 'viem'
 
 const bytesMax = integerField(1, 2 ** 40)
 
-/** What the manifests of a deployment's apps say, by app id. */
+/** What the manifests of a deployment's apps say, by app id. An app that came later is looked for again. */
 export class Apps {
-  readonly #facts: ReadonlyMap<Hex, AppFacts>
+  readonly #read: () => Deployment['apps']
+  #facts: ReadonlyMap<Hex, AppFacts>
 
-  /** @throws {MalformedError} where a manifest does not say what its app puts out. */
-  constructor(apps: Deployment['apps']) {
-    // The manifest's reader has recomputed each id.
-    this.#facts = new Map(
-      apps.map(({ id, manifest, name }) => {
-        requireOutputs(manifest, `app ${name}`)
-        return [id, appFactsOf(manifest)]
-      }),
-    )
+  /**
+   * `read` gives the apps of the deployment's file as it stands; their ids were recomputed when it was read.
+   *
+   * @throws {MalformedError} where a manifest does not say what its app puts out.
+   */
+  constructor(read: () => Deployment['apps']) {
+    this.#read = read
+    this.#facts = factsOf(read())
   }
 
   /** @throws {OperationError} `unknown-app`: without its manifest an app's attempts can't be judged. */
   factsOf(app: Hex): AppFacts {
+    if (!this.#facts.has(app)) this.#facts = factsOf(this.#read())
     const found = this.#facts.get(app)
     if (found !== undefined) return found
     throw new OperationError(
       'unknown-app',
-      `Cannot judge app ${app}: it is not in the deployment manifest; add it there and restart`,
+      `Cannot judge app ${app}: it is not in the deployment manifest; add it there`,
     )
   }
+}
+
+function factsOf(apps: Deployment['apps']): ReadonlyMap<Hex, AppFacts> {
+  return new Map(
+    apps.map(({ id, manifest, name }) => {
+      requireOutputs(manifest, `app ${name}`)
+      return [id, appFactsOf(manifest)]
+    }),
+  )
 }
 
 function requireOutputs(manifest: Json, path: string): void {

@@ -115,7 +115,7 @@ async function openContext(
     },
     peers: new Peers(home, account.address, manifest.verifiers),
     anchors: manifest.anchors,
-    apps: new Apps(manifest.apps),
+    apps: new Apps(() => readDeployment(config).apps),
     appraise: createAppraiser().appraise,
     ...{ faults, log, now },
   }

@@ -1,23 +1,14 @@
 import { OperationError } from '@cloister/codec'
 import type { AppManifest } from '@cloister/learn'
 
-import type { AppDriverRun, AppResult, AppRun, AppRuntime } from '../drivers/driver.ts'
-import { runCode } from '../drivers/run-code.ts'
-import { runEngine } from '../drivers/run-engine.ts'
+import type { AppResult, AppRun, AppRuntime } from '../drivers/driver.ts'
+import { drivers } from '../drivers/drivers.ts'
 import { InputUnreadable } from '../engine/client.ts'
 import type { PrivacySpent } from '../engine/messages.ts'
 import { applyOutputPolicy } from '../outputs/output-policy.ts'
 import { handOutMilliseconds } from '../outputs/hand-out-time.ts'
 import { probeControlGroups } from '../sandbox/control-group.ts'
 import type { PreparedAttempt } from './prepare-attempt.ts'
-
-/** A row for every driver: a driver prepares its bundle, starts a command line in the sandbox and speaks its own protocol with it. */
-const drivers: Readonly<Record<AppManifest['driver'], AppDriverRun | undefined>> = {
-  onnx: runEngine,
-  js: runCode,
-  rootfs: runCode,
-  llm: undefined, // Answers requests while its task runs, and is not run here.
-}
 
 /**
  * Runs an app over sealed inputs inside the sandbox, within its manifest's limits, and holds what it gives against the output policy. How

@@ -14,6 +14,8 @@ export type AppRuntime = {
   readonly node: string
   readonly sandbox: 'bubblewrap' | 'none'
   readonly bundles: BundleCache
+  /** Lets an app's author see what the app prints. No enclave sets it. */
+  readonly tells?: true
 }
 
 /** An input as a driver gets it: of a known size, opened where it is read. */

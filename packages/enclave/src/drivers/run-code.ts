@@ -5,6 +5,7 @@ import { assert, OperationError } from '@cloister/codec'
 import type { AppManifest } from '@cloister/learn'
 
 import { outputFolder } from '../sandbox/bubblewrap.ts'
+import type { SandboxEnd } from '../sandbox/limits.ts'
 import { nodeFiles, nodeInside, type SandboxProgram } from '../sandbox/program.ts'
 import { runSandboxed } from '../sandbox/run-sandboxed.ts'
 import { limitsOf, type AppResult, type AppRun, type AppRuntime } from './driver.ts'
@@ -35,7 +36,7 @@ export async function runCode(runtime: AppRuntime, run: AppRun): Promise<AppResu
         started.output.resume() // What it says there is nobody's.
         const end = await started.ended
         if (end.kind !== 'exited' || end.status !== 0)
-          throw new OperationError('app-ended', `The app ended badly: ${JSON.stringify(end)}`)
+          throw new OperationError('app-ended', `The app ended badly: ${sayEnd(end)}`)
         return readOutputs(started.outputFolder, manifest)
       } finally {
         started.kill()
@@ -46,15 +47,20 @@ export async function runCode(runtime: AppRuntime, run: AppRun): Promise<AppResu
   )
 }
 
+function sayEnd(end: SandboxEnd): string {
+  return end.kind === 'exited' ? `exit code ${end.status}` : `killed by ${end.by}`
+}
+
 /** What of an app with code is confined, and how it is started. */
 export function programOf(
-  { node }: Pick<AppRuntime, 'node'>,
+  { node, tells }: Pick<AppRuntime, 'node' | 'tells'>,
   manifest: AppManifest,
   bundle: string,
   inputs: string,
 ): SandboxProgram {
   const common = {
     links: [],
+    tells: tells === true,
     channel: 'descriptor',
     outBytes: outputFolderBytes(manifest),
   } as const
@@ -95,6 +101,7 @@ function nodeCommand({ bundle, limits }: AppManifest): readonly string[] {
     ...[outputFolder, '/tmp'].map((path) => `--allow-fs-write=${path}`),
     '--no-addons',
     '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
     `--max-old-space-size=${Math.floor(limits.memoryMiB * 0.75)}`,
     `${bundleFolder}/${script}`,
     ...words,

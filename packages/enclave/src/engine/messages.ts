@@ -128,10 +128,26 @@ export function readEngineRequest(
   const inputs = listed.map(({ role, size, inline }, input): RangedInput => {
     const bytes = inline ? parts[input] : undefined
     const read = async (offset: number, length: number) =>
-      bytes?.slice(offset, offset + length) ?? ask({ kind: 'read', input, offset, length })
+      bytes?.slice(offset, offset + length) ?? askInPieces(ask, input, offset, length)
     return { role, size, read }
   })
   return { app, stage, recordsMin, budget, inputs }
+}
+
+async function askInPieces(
+  ask: (read: EngineRead) => Promise<Bytes>,
+  input: number,
+  offset: number,
+  length: number,
+): Promise<Bytes> {
+  const { readBytesMax } = engineLimits
+  if (length <= readBytesMax) return ask({ kind: 'read', input, offset, length })
+  const whole = new Uint8Array(length)
+  for (let at = 0; at < length; at += readBytesMax) {
+    const piece = { offset: offset + at, length: Math.min(readBytesMax, length - at) }
+    whole.set(await ask({ kind: 'read', input, ...piece }), at)
+  }
+  return whole
 }
 
 /** The JSON of a request. Its payload is the bytes of the inline inputs in the same order. */

@@ -15,6 +15,8 @@ export type SandboxProgram = {
   readonly channel: 'stdio' | 'descriptor'
   /** Size of `/out`, where outputs are written. Undefined: there is none. */
   readonly outBytes: number | undefined
+  /** Whether what it prints goes to this process's standard error. Otherwise it is dropped: nothing of the data reaches a log. */
+  readonly tells?: boolean
 }
 
 /** Where the confined program finds the Node binary. */

@@ -62,11 +62,12 @@ export async function startConfined(
 }
 
 // What this process was itself left with by its parent is replaced by nothing.
-function stdioOf({ channel }: SandboxProgram): StdioOptions {
+function stdioOf({ channel, tells }: SandboxProgram): StdioOptions {
+  const told = tells === true ? 2 : 'ignore'
   const own: ('pipe' | 'ignore' | number)[] =
     channel === 'stdio'
       ? ['pipe', 'pipe', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe']
-      : ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']
+      : ['ignore', told, told, 'pipe', 'pipe', 'pipe', 'pipe', 'pipe']
   const inherited = inheritedDescriptors()
   const last = Math.max(own.length - 1, ...inherited)
   return Array.from({ length: last + 1 }, (_, index) => {

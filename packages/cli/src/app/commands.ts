@@ -2,12 +2,14 @@ import { OperationError } from '@cloister/codec'
 import { checkManifest, type App } from '@cloister/sdk'
 import type { Deployment } from '@cloister/protocol'
 
-import type { CommandSpec } from './command.ts'
-import { readText } from './files.ts'
-import { deploymentOption, readDeployment } from './session.ts'
+import type { CommandSpec } from '../command.ts'
+import { readText } from '../files.ts'
+import { deploymentOption, readDeployment } from '../session.ts'
+import { projectCommands } from './project-commands.ts'
 
 /** `cloister app`. */
 export const appCommands: readonly CommandSpec[] = [
+  ...projectCommands,
   {
     usage: 'id <MANIFEST>',
     about: 'check a manifest, and say what identifies the app',
