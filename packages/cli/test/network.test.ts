@@ -272,7 +272,7 @@ test.skipIf(!canUnshare())(
     ]
     const ended = await cli(args, { under: ['unshare', '-n'] })
     expect([ended.code, ended.stderr]).toEqual([0, ''])
-    expect(ended.stdout).toMatch(/All 23 facts are proved\.$/m)
+    expect(ended.stdout).toMatch(/All 24 facts are proved\.$/m)
     expect(ended.stdout).not.toContain('NOT PROVED')
   },
 )
