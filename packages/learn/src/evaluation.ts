@@ -35,7 +35,7 @@ export async function evaluate(
   if (source.rows < 1) throw new MalformedError('data', 0, 'no rows')
   const batch = batchOf(network, source)
   const values = parameters.map(({ name, shape, values: own }): readonly [string, TensorData] => [
-    name,
+    `in.${name}`,
     { type: 'float32', shape, values: own },
   ])
   const session = await runtime.load(evaluationGraph(network, batch))
@@ -79,7 +79,7 @@ function evaluationGraph(network: Network, batch: number): Uint8Array<ArrayBuffe
   const tensors = new Map(
     [...network.parameters, ...network.averages].map(({ name, shape }) => [
       name,
-      input(name, 'float32', shape),
+      input(`in.${name}`, 'float32', shape),
     ]),
   )
   const x = input('x', network.x.element, [batch, ...network.x.shape])

@@ -1,4 +1,4 @@
-import { assert, type Bytes } from '@cloister/codec'
+import { assert, MalformedError, type Bytes } from '@cloister/codec'
 import { Tape } from './autodiff/tape.ts'
 import { sizeOf, type Shape, type Tensor } from './autodiff/tensor.ts'
 import type { Network, Pass, PrivateLayer } from './network.ts'
@@ -22,7 +22,7 @@ export type TrainingRecipe = {
 /** A training graph, and what it wants to be told in each step. */
 export type TrainingGraph = {
   readonly bytes: Bytes
-  /** Parameters, running averages, optimizer state: inputs, and outputs as `next.` and the name. */
+  /** Parameters, running averages, optimizer state: inputs as `in.` and the name, outputs as `next.` and the name. */
   readonly carried: readonly string[]
   /** Shapes of the masks that dropout takes in each batch: inputs `mask0`, `mask1`, ... with their rates. */
   readonly masks: readonly { readonly shape: Shape; readonly rate: number }[]
@@ -32,7 +32,7 @@ export type TrainingGraph = {
  * Several training steps as one plain ONNX model: a `Loop` whose body is forward pass, loss, backward pass and update, so
  * that parameters are not copied in and out at every step.
  *
- * Inputs: everything carried; `x` and `y`, a window of rows; `steps` (int64, how many); and for each step `order` (int64,
+ * Inputs: everything carried, as `in.` and its name; `x` and `y`, a window of rows; `steps` (int64, how many); and for each step `order` (int64,
  * steps x batches x rows: which rows of the window), `weights` (float32, alike: how much each row counts, 0 for padding;
  * those of a step add up to 1, or in private training are 1 or 0), `rate`, `epsilon`, `kept` (see `stepNumbers`), masks;
  * in private training `batches` (int64, how many of them) and for each parameter `noise.` and its name (int64).
@@ -47,7 +47,10 @@ export function trainingGraph(recipe: TrainingRecipe): TrainingGraph {
       stateNames(settings, name).map((state) => ({ name: state, shape })),
     ),
   ].map(({ name, shape }) => ({ name, shape }))
-  for (const { name, shape } of tensors) graph.input(name, 'float32', shape)
+  const carried = tensors.map(({ name }) => name)
+  if (new Set(carried).size !== carried.length)
+    throw new MalformedError('model', 0, 'a parameter has the name of the state of another one')
+  for (const { name, shape } of tensors) graph.input(`in.${name}`, 'float32', shape)
   graph.input('x', network.x.element, ['rows', ...network.x.shape])
   graph.input('y', network.y.element, ['rows', ...network.y.shape])
   const steps = graph.input('steps', 'int64', [])
@@ -68,7 +71,7 @@ export function trainingGraph(recipe: TrainingRecipe): TrainingGraph {
   for (const [index, { shape }] of masks.entries())
     graph.input(`mask${index}`, 'float32', ['steps', 'batches', ...shape])
   const shapes = [...tensors.map(({ shape }) => shape), []]
-  const outputs = graph.operators('Loop', [steps, undefined, ...tensors], shapes, {
+  const outputs = graph.operators('Loop', [steps, undefined, ...tensors.map(inputOf)], shapes, {
     body: { graph: body },
   })
   for (const [index, { name }] of tensors.entries()) {
@@ -79,7 +82,11 @@ export function trainingGraph(recipe: TrainingRecipe): TrainingGraph {
   const losses = outputs.at(-1)
   assert(losses !== undefined, 'a loop hands out its losses')
   graph.output('losses', 'float32', { name: losses.name, shape: ['steps'] })
-  return { bytes: graph.finish('training'), carried: tensors.map(({ name }) => name), masks }
+  return { bytes: graph.finish('training'), carried, masks }
+}
+
+function inputOf({ name, shape }: Tensor): Tensor {
+  return { name: `in.${name}`, shape }
 }
 
 type Masks = { readonly shape: Shape; readonly rate: number }[]
@@ -155,7 +162,7 @@ function startBody(body: OnnxGraph, prefix: string, carried: readonly Tensor[]):
   body.input(index.name, 'int64', [])
   body.input(`${prefix}.on`, 'bool', [])
   const inner = new Map(
-    carried.map(({ name, shape }) => [name, { name: `${prefix}.${name}`, shape }]),
+    carried.map(({ name, shape }) => [name, { name: `${prefix}.in.${name}`, shape }]),
   )
   for (const { name, shape } of inner.values()) body.input(name, 'float32', shape)
   const value = (name: string) => {

@@ -206,7 +206,7 @@ async function runAll(setup: Setup, session: Session): Promise<State> {
     const most = run.steps.reduce((count, batches) => Math.max(count, batches.length), 1)
     const fed = setup.privacy ? { ...feeds, accumulate: most } : feeds
     const outputs = await session.run({
-      ...state.tensors,
+      ...asInputs(state.tensors),
       x: run.window.x,
       y: run.window.y,
       ...stepFeeds(fed, run.first, run.steps),
@@ -350,6 +350,10 @@ function toTensors(parameters: readonly Parameter[]): Tensors {
       { type: 'float32', shape, values },
     ]),
   )
+}
+
+function asInputs(tensors: Tensors): Tensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, each]) => [`in.${name}`, each]))
 }
 
 function fromTensors(tensors: Tensors): readonly Parameter[] {

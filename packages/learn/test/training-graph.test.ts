@@ -64,19 +64,19 @@ function start(model: ModelDefinition, optimizer: 'sgd' | 'adam'): Record<string
   const parameters = initialParameters(model, settings.seed)
   const network = networkOf(model)
   const all = [...parameters, ...initialState(network.parameters, { ...settings, optimizer })]
-  return Object.fromEntries(all.map(({ name, shape, values }) => [name, floats(shape, values)]))
+  return Object.fromEntries(all.map(({ name, shape, values }) => [`in.${name}`, floats(shape, values)]))
 }
 
 function toLayers(tensors: Record<string, TensorData>): PlainLayer[] {
   return [0, 1, 2].flatMap((index) => {
-    const weights = tensors[`weights${index}`]
+    const weights = tensors[`in.weights${index}`]
     if (weights === undefined) return []
     const [rows = 0, columns = 0] = weights.shape
     const values = Array.from(weights.values, Number)
     const matrix = Array.from({ length: rows }, (_, i) =>
       values.slice(i * columns, (i + 1) * columns),
     )
-    return [{ weights: matrix, bias: Array.from(tensors[`bias${index}`]!.values, Number) }]
+    return [{ weights: matrix, bias: Array.from(tensors[`in.bias${index}`]!.values, Number) }]
   })
 }
 
@@ -159,7 +159,7 @@ test.for(named)('ten steps of Adam on $name follow the published algorithm', asy
   for (let t = 1; t <= 10; t++) {
     const outputs = await session.run({ ...tensors, ...batch(5, 5, t - 1) })
     tensors = Object.fromEntries(
-      Object.keys(tensors).map((name) => [name, outputs[`next.${name}`]!]),
+      Object.keys(tensors).map((name) => [name, outputs[name.replace('in.', 'next.')]!]),
     )
 
     const gradient = flat(plainStep(layers, plain(model, 5)).gradients)
