@@ -26,7 +26,11 @@ export type Cut = {
  * How `source` is cut. What fits into one window is one block, and its rows are shuffled all together. Where it does not,
  * blocks are shuffled, and then the rows of those blocks that share a window.
  */
-export function cutOf(source: BatchSource, batch: number, limits = windowLimits): Cut {
+export function cutOf(
+  source: BatchSource,
+  batch: number,
+  limits: { readonly windowBytes: number; readonly blockBytes: number } = windowLimits,
+): Cut {
   const rowBytes = (source.width + source.targets) * 8
   const fitting = Math.max(batch, Math.floor(limits.windowBytes / rowBytes))
   if (source.rows <= fitting) return { blockRows: source.rows, blocks: 1, blocksPerWindow: 1 }

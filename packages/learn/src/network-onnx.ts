@@ -15,11 +15,12 @@ import { walkForward } from './onnx-walk.ts'
  */
 export function onnxNetwork(model: OnnxModel, bytes: Bytes): Network {
   const graph = readForward(bytes)
+  // Shapes first: what is wrong with the graph itself is the better reason.
+  const output = outputShape(graph, 2)
   const trained = trainable(model, graph)
   const size = trained.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   if (size > modelLimits.parametersMax)
     throw new MalformedError('model', 0, `more than ${modelLimits.parametersMax} parameters`)
-  const output = outputShape(graph, 2)
   const targets = output.slice(1)
   const classes = model.classes?.length
   if (output[0] !== 2) throw new MalformedError('graph output', 0, 'expected one entry per row')

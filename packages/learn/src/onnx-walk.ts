@@ -45,6 +45,13 @@ const expectedIntegers: Readonly<Record<string, number>> = {
   stash_type: 1,
 }
 
+/** Outputs that an operator may name. Of those but `Split` only the first may be used. */
+const outputsMax: Readonly<Partial<Record<OperatorName, number>>> = {
+  Split: 64,
+  MaxPool: 2,
+  LayerNormalization: 3,
+}
+
 /** What a walk is given. */
 export type Walk = {
   readonly tape: Tape
@@ -101,7 +108,7 @@ function step(node: ForwardNode, index: number, given: Given): readonly Tensor[]
     if (found && !('integer' in found && found.integer === value))
       throw new MalformedError(path, 0, `expected ${name} ${value}`)
   }
-  const limit = operator === 'Split' ? 64 : 1
+  const limit = outputsMax[operator] ?? 1
   if (node.outputs.length < 1 || node.outputs.length > limit)
     throw new MalformedError(path, 0, `${node.outputs.length} outputs, expected 1 to ${limit}`)
 

@@ -201,7 +201,7 @@ async function runAll(setup: Setup, session: Session): Promise<State> {
   let saved = state.step
   const runs = setup.privacy ? privateRuns(setup, state.step) : plannedRuns(setup.steps, state.step)
   for await (const whole of runs) {
-    const run = { ...whole, steps: whole.steps.slice(0, last - whole.first) }
+    const run = { ...whole, steps: whole.steps.slice(0, Math.max(0, last - whole.first)) }
     if (run.steps.length === 0) break
     const most = run.steps.reduce((count, batches) => Math.max(count, batches.length), 1)
     const fed = setup.privacy ? { ...feeds, accumulate: most } : feeds
@@ -215,7 +215,7 @@ async function runAll(setup: Setup, session: Session): Promise<State> {
     checkNumbers(setup, run, outputs, state)
     options.onProgress?.(state.step, last)
     const { checkpoint } = options
-    if (checkpoint && state.step - saved >= checkpoint.everySteps && state.step < last) {
+    if (checkpoint && state.step - saved >= checkpoint.everySteps && state.step < total) {
       saved = state.step
       await checkpoint.keep(
         encodeCheckpoint({ ...state, tensors: fromTensors(state.tensors) }, setup.digest),

@@ -40,11 +40,14 @@ test.for([
   [0.2, 0.8, 3],
   [0.5, 2, 16],
   [1, 1.5, 5],
-] as const)('divergence at rate %d, noise %d, order %d is that of the integral', ([rate, noiseMultiplier, order]) => {
-  const run = { rate, noiseMultiplier, steps: 1 }
-  const expected = renyiByIntegral(run, order)
-  expect(Math.abs(renyiOf(run, order) / expected - 1)).toBeLessThan(1e-6)
-})
+] as const)(
+  'divergence at rate %d, noise %d, order %d is that of the integral',
+  ([rate, noiseMultiplier, order]) => {
+    const run = { rate, noiseMultiplier, steps: 1 }
+    const expected = renyiByIntegral(run, order)
+    expect(Math.abs(renyiOf(run, order) / expected - 1)).toBeLessThan(1e-6)
+  },
+)
 
 /** Least epsilon of the plain Gaussian mechanism at delta. Spec: Balle and Wang 2018, theorem 8, by bisection. */
 function exactGaussian(s: number, delta: number): number {
@@ -56,11 +59,14 @@ function exactGaussian(s: number, delta: number): number {
     let sum = 0
     for (let i = 0; i <= steps; i++) {
       const at = from + i * width
-      sum += ((i === 0 || i === steps ? 0.5 : 1) * Math.exp(-(at * at) / 2) * width) / Math.sqrt(2 * Math.PI)
+      sum +=
+        ((i === 0 || i === steps ? 0.5 : 1) * Math.exp(-(at * at) / 2) * width) /
+        Math.sqrt(2 * Math.PI)
     }
     return sum
   }
-  const deltaAt = (eps: number) => normal(1 / (2 * s) - eps * s) - Math.exp(eps) * normal(-1 / (2 * s) - eps * s)
+  const deltaAt = (eps: number) =>
+    normal(1 / (2 * s) - eps * s) - Math.exp(eps) * normal(-1 / (2 * s) - eps * s)
   let [low, high] = [0, 50]
   for (let i = 0; i < 50; i++) {
     const middle = (low + high) / 2
@@ -70,12 +76,15 @@ function exactGaussian(s: number, delta: number): number {
   return high
 }
 
-test.for([1, 2, 5])('epsilon of one full step with noise %d is a bound, and not far from the best', (s) => {
-  const best = exactGaussian(s, 1e-5)
-  const bound = epsilonAt({ rate: 1, noiseMultiplier: s, steps: 1 }, 1e-5)
-  expect(bound).toBeGreaterThan(best)
-  expect(bound).toBeLessThan(best * 1.2)
-})
+test.for([1, 2, 5])(
+  'epsilon of one full step with noise %d is a bound, and not far from the best',
+  (s) => {
+    const best = exactGaussian(s, 1e-5)
+    const bound = epsilonAt({ rate: 1, noiseMultiplier: s, steps: 1 }, 1e-5)
+    expect(bound).toBeGreaterThan(best)
+    expect(bound).toBeLessThan(best * 1.2)
+  },
+)
 
 test('more steps, a higher rate and less noise spend more; a smaller delta too', () => {
   const base = { rate: 0.01, noiseMultiplier: 1, steps: 1000 }
@@ -92,7 +101,9 @@ test.for([0.5, 1, 3, 8])('noise for epsilon %d is enough, and a little less is n
   const run = { rate: 0.01, steps: 2000 }
   const noiseMultiplier = noiseFor({ epsilon, delta: 1e-5 }, run)
   expect(epsilonAt({ ...run, noiseMultiplier }, 1e-5)).toBeLessThanOrEqual(epsilon)
-  expect(epsilonAt({ ...run, noiseMultiplier: noiseMultiplier - 2e-4 }, 1e-5)).toBeGreaterThan(epsilon)
+  expect(epsilonAt({ ...run, noiseMultiplier: noiseMultiplier - 2e-4 }, 1e-5)).toBeGreaterThan(
+    epsilon,
+  )
 })
 
 test('a plan says what it spends before the first step, rounded up, either way round', () => {

@@ -26,7 +26,10 @@ export function plainParameters(parameters: readonly Parameter[]): PlainParamete
 }
 
 /** Mean over rows of the negative logarithm of the true class's share. */
-export function plainLoss(logits: readonly (readonly Scalar[])[], labels: readonly number[]): Scalar {
+export function plainLoss(
+  logits: readonly (readonly Scalar[])[],
+  labels: readonly number[],
+): Scalar {
   const each = logits.map((row, index) => log(softmax(row)[labels[index]!]!))
   return scale(sum(each), -1 / labels.length)
 }
@@ -55,7 +58,14 @@ export function plainCnn(
   const conv = (
     x: ReturnType<typeof plane>,
     name: string,
-    shape: { inputs: number; filters: number; kernel: number; stride: number; pad: number; out: number },
+    shape: {
+      inputs: number
+      filters: number
+      kernel: number
+      stride: number
+      pad: number
+      out: number
+    },
   ) => {
     const { inputs, filters, kernel, stride, pad, out } = shape
     const result: Scalar[] = []
@@ -134,7 +144,9 @@ export function plainGpt(
   })
   const size = width / heads
   for (let layer = 0; layer < layers; layer++) {
-    const all = x.map((each) => linear(norm(each, `blk.${layer}.attn_norm`), `blk.${layer}.attn_qkv`))
+    const all = x.map((each) =>
+      linear(norm(each, `blk.${layer}.attn_norm`), `blk.${layer}.attn_qkv`),
+    )
     const part = (place: number, which: number, head: number) =>
       all[place]!.slice(which * width + head * size, which * width + (head + 1) * size)
     const mixed = x.map((_, place) =>
@@ -144,7 +156,10 @@ export function plainGpt(
         )
         const shares = softmax(scores)
         return Array.from({ length: size }, (_none, index) =>
-          dot(shares, shares.map((_share, other) => part(other, 2, head)[index]!)),
+          dot(
+            shares,
+            shares.map((_share, other) => part(other, 2, head)[index]!),
+          ),
         )
       }).flat(),
     )
@@ -161,6 +176,8 @@ export function plainGpt(
   const scores = p[tied ? 'token_embd.weight' : 'output.weight']!
   return x.map((each) => {
     const last = norm(each, 'output_norm')
-    return Array.from({ length: scores.length / width }, (_, token) => dot(last, row(scores, token)))
+    return Array.from({ length: scores.length / width }, (_, token) =>
+      dot(last, row(scores, token)),
+    )
   })
 }

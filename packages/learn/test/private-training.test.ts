@@ -65,11 +65,17 @@ async function clippedSum(
   const start = initialParameters(model, 8)
   const order = Array.from({ length: most * batch }, (_, i) => (i < rows.length ? i : 0))
   const inputs: Record<string, TensorData> = {
-    x: floats([Math.max(1, rows.length), features], rows.length ? rows.flat() : example(features, 0)),
+    x: floats(
+      [Math.max(1, rows.length), features],
+      rows.length ? rows.flat() : example(features, 0),
+    ),
     y: integers(labels.length ? [...labels] : [0]),
     steps: { type: 'int64', shape: [], values: BigInt64Array.of(1n) },
     order: { ...integers(order), shape: [1, most, batch] },
-    weights: floats([1, most, batch], order.map((_, i) => (i < rows.length ? 1 : 0))),
+    weights: floats(
+      [1, most, batch],
+      order.map((_, i) => (i < rows.length ? 1 : 0)),
+    ),
     batches: integers([batches]),
     rate: floats([1], [1]),
     epsilon: floats([1], [0]),
@@ -77,7 +83,11 @@ async function clippedSum(
   }
   for (const { name, shape, values } of start) {
     inputs[`in.${name}`] = { type: 'float32', shape, values }
-    inputs[`noise.${name}`] = { type: 'int64', shape: [1, ...shape], values: new BigInt64Array(values.length) }
+    inputs[`noise.${name}`] = {
+      type: 'int64',
+      shape: [1, ...shape],
+      values: new BigInt64Array(values.length),
+    }
   }
   const session = await runtime.load(bytes)
   const outputs = await session.run(inputs)
@@ -105,44 +115,66 @@ test.for(models)('one row more moves the sum of $name by no more than the norm',
       expect(lengthOf(minus(all, fewer))).toBeLessThan(clipNorm * 1.0001)
     }
     // The huge row reaches the bound: clipping is what stopped it.
-    const without = await clippedSum(given, { rows: rows.slice(0, 5), labels: labels.slice(0, 5), clipNorm })
+    const without = await clippedSum(given, {
+      rows: rows.slice(0, 5),
+      labels: labels.slice(0, 5),
+      clipNorm,
+    })
     expect(lengthOf(minus(all, without))).toBeGreaterThan(clipNorm * 0.999)
   }
 })
 
-test.for(models)('with a norm that nothing reaches, the sum of $name is the plain gradient', async (given) => {
-  const rows = [0, 1, 2, 3, 4, 5].map((n) => example(given.features, n))
-  const labels = [0, 1, 2, 0, 1, 2]
-  const sum = await clippedSum(given, { rows, labels, clipNorm: 1e6 })
-  const start = initialParameters(given.model, 8)
-  const plan: TrainingPlan = { name: undefined, model: given.model, settings: { ...settings, batchSize: 6 } }
-  const table = { features: given.features, rows: 6, values: Float64Array.from(rows.flat()), labels: Int32Array.from(labels) } // prettier-ignore
-  const plain = await train(plan, tableSource(table), runtime, { start })
-  const flat = (all: readonly Parameter[]) => all.flatMap(({ values }) => [...values])
-  const after = flat(plain.parameters)
-  for (const [index, before] of flat(start).entries())
-    expect(Math.abs((before - after[index]!) * 6 - sum[index]!)).toBeLessThan(2e-5)
-})
+test.for(models)(
+  'with a norm that nothing reaches, the sum of $name is the plain gradient',
+  async (given) => {
+    const rows = [0, 1, 2, 3, 4, 5].map((n) => example(given.features, n))
+    const labels = [0, 1, 2, 0, 1, 2]
+    const sum = await clippedSum(given, { rows, labels, clipNorm: 1e6 })
+    const start = initialParameters(given.model, 8)
+    const plan: TrainingPlan = {
+      name: undefined,
+      model: given.model,
+      settings: { ...settings, batchSize: 6 },
+    }
+    const table = { features: given.features, rows: 6, values: Float64Array.from(rows.flat()), labels: Int32Array.from(labels) } // prettier-ignore
+    const plain = await train(plan, tableSource(table), runtime, { start })
+    const flat = (all: readonly Parameter[]) => all.flatMap(({ values }) => [...values])
+    const after = flat(plain.parameters)
+    for (const [index, before] of flat(start).entries())
+      expect(Math.abs((before - after[index]!) * 6 - sum[index]!)).toBeLessThan(2e-5)
+  },
+)
 
-test.for(models)('nobody drawn makes a sum of nothing, a row that overflows counts nothing ($name)', async (given) => {
-  const none = await clippedSum(given, { rows: [], labels: [], clipNorm: 1 })
-  expect(lengthOf(none)).toBe(0)
-  const rows = [0, 1, 2].map((n) => example(given.features, n))
-  const sound = await clippedSum(given, { rows, labels: [0, 1, 2], clipNorm: 1 })
-  const wild = example(given.features, 9, 3e38)
-  const both = await clippedSum(given, { rows: [...rows, wild], labels: [0, 1, 2, 0], clipNorm: 1 })
-  expect([...both].every(Number.isFinite)).toBe(true)
-  expect(lengthOf(minus(both, sound))).toBeLessThan(1.0001)
-})
+test.for(models)(
+  'nobody drawn makes a sum of nothing, a row that overflows counts nothing ($name)',
+  async (given) => {
+    const none = await clippedSum(given, { rows: [], labels: [], clipNorm: 1 })
+    expect(lengthOf(none)).toBe(0)
+    const rows = [0, 1, 2].map((n) => example(given.features, n))
+    const sound = await clippedSum(given, { rows, labels: [0, 1, 2], clipNorm: 1 })
+    const wild = example(given.features, 9, 3e38)
+    const both = await clippedSum(given, {
+      rows: [...rows, wild],
+      labels: [0, 1, 2, 0],
+      clipNorm: 1,
+    })
+    expect([...both].every(Number.isFinite)).toBe(true)
+    expect(lengthOf(minus(both, sound))).toBeLessThan(1.0001)
+  },
+)
 
 test('noise has the stated mean, variance and tails, and no two numbers of a pair go together', () => {
   const deviation = 2 ** 27
   const count = 200_000
-  const noise = Array.from(gaussianNoise(count, deviation, entropy(1)), (value) => Number(value) / deviation)
+  const noise = Array.from(
+    gaussianNoise(count, deviation, entropy(1)),
+    (value) => Number(value) / deviation,
+  )
   const mean = noise.reduce((sum, v) => sum + v, 0) / count
   const variance = noise.reduce((sum, v) => sum + v * v, 0) / count
   const fourth = noise.reduce((sum, v) => sum + v ** 4, 0) / count
-  const pairs = noise.reduce((sum, v, i) => (i % 2 ? sum + v * noise[i - 1]! : sum), 0) / (count / 2)
+  const pairs =
+    noise.reduce((sum, v, i) => (i % 2 ? sum + v * noise[i - 1]! : sum), 0) / (count / 2)
   expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(count))
   expect(Math.abs(variance - 1)).toBeLessThan(4 * Math.sqrt(2 / count))
   expect(Math.abs(fourth - 3)).toBeLessThan(0.15)

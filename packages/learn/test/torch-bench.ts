@@ -94,7 +94,9 @@ for (const job of jobs.filter(({ name }) => wanted.length === 0 || wanted.includ
     theirs.version = version
   }
   rmSync(folder, { recursive: true })
-  const apart = Math.max(...ours.losses.map((loss, epoch) => Math.abs(loss - theirs.losses[epoch]!)))
+  const apart = Math.max(
+    ...ours.losses.map((loss, epoch) => Math.abs(loss - theirs.losses[epoch]!)),
+  )
   results[job.name] = ours.seconds / theirs.seconds
   results[`${job.name}LossesApart`] = apart
   results['torch'] = theirs.version
@@ -113,7 +115,9 @@ async function trainHere({ model, source, settings }: Job) {
     onProgress: (steps) => {
       const now = performance.now()
       // The first call of all is warm-up and has no start; the others of an epoch are added up.
-      if (last > 0) times[Math.floor((steps - 1) / perEpoch)] = (times[Math.floor((steps - 1) / perEpoch)] ?? 0) + now - last
+      if (last > 0)
+        times[Math.floor((steps - 1) / perEpoch)] =
+          (times[Math.floor((steps - 1) / perEpoch)] ?? 0) + now - last
       ;[last, done] = [now, steps]
     },
   })
@@ -179,7 +183,18 @@ function clusters(rows: number, features: number, count: number): BatchSource {
 /** Text with something to learn: words of a small vocabulary. */
 function prose(bytes: number): Uint8Array<ArrayBuffer> {
   const random = randomNumbers(11, 9)
-  const words = ['the ', 'owner ', 'of ', 'data ', 'seals ', 'it ', 'once ', 'and ', 'grants ', 'use. ']
+  const words = [
+    'the ',
+    'owner ',
+    'of ',
+    'data ',
+    'seals ',
+    'it ',
+    'once ',
+    'and ',
+    'grants ',
+    'use. ',
+  ]
   let text = ''
   while (text.length < bytes) text += words[Math.floor(random() * words.length)]
   return new Uint8Array(Buffer.from(text.slice(0, bytes)))

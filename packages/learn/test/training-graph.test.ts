@@ -64,7 +64,9 @@ function start(model: ModelDefinition, optimizer: 'sgd' | 'adam'): Record<string
   const parameters = initialParameters(model, settings.seed)
   const network = networkOf(model)
   const all = [...parameters, ...initialState(network.parameters, { ...settings, optimizer })]
-  return Object.fromEntries(all.map(({ name, shape, values }) => [`in.${name}`, floats(shape, values)]))
+  return Object.fromEntries(
+    all.map(({ name, shape, values }) => [`in.${name}`, floats(shape, values)]),
+  )
 }
 
 function toLayers(tensors: Record<string, TensorData>): PlainLayer[] {

@@ -12,6 +12,11 @@ export class Emitter {
   /** Whether the outermost dimension is left to run time: reshapes then name every length but that one. */
   readonly #rowsLeftOpen: boolean
 
+  /** Whether nobody will ask for gradients: then outputs that only they need can be left out. */
+  get forwardOnly(): boolean {
+    return this.#rowsLeftOpen
+  }
+
   constructor(graph: OnnxGraph, rows: 'fixed' | 'open' = 'fixed') {
     this.graph = graph
     this.#rowsLeftOpen = rows === 'open'

@@ -42,21 +42,26 @@ const batchNormalization: Rule = (e, inputs, attributes) => {
   const perChannel = [1, 2, 3, 4].map((index) => inputAt(operator, inputs, index))
   if (channels === undefined || perChannel.some(({ shape }) => !sameShape(shape, [channels])))
     throw new MalformedError(operator, 0, 'expected four inputs with one number per channel')
+  const epsilonValue = realOf(operator, attributes, 'epsilon', 1e-5)
+  const training = integerOf(operator, attributes, 'training_mode', 0) !== 0
+  if (e.forwardOnly && !training) {
+    const given = { epsilon: { real: epsilonValue } }
+    return single(e.op(operator, [a, ...perChannel], a.shape, given), () => [])
+  }
   const aligned = a.shape.map((_, axis) => (axis === 1 ? channels : 1))
   const [scale, bias, mean, variance] = perChannel.map((each) => reshaped(e, each, aligned))
-  const epsilon = e.scalar(realOf(operator, attributes, 'epsilon', 1e-5))
   const given = {
     a,
     scale: scale ?? a,
     bias: bias ?? a,
     mean: mean ?? a,
     variance: variance ?? a,
-    epsilon,
+    epsilon: e.scalar(epsilonValue),
     perChannel: [channels],
   }
-  return integerOf(operator, attributes, 'training_mode', 0) === 0
-    ? byConstants(e, given)
-    : byBatch(e, given, realOf(operator, attributes, 'momentum', 0.9))
+  return training
+    ? byBatch(e, given, realOf(operator, attributes, 'momentum', 0.9))
+    : byConstants(e, given)
 }
 
 type BatchNormalization = {
