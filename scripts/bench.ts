@@ -24,6 +24,7 @@ const floors = {
   NVIDIA: lastLine('packages/attest/test/nvidia-bench.ts'),
 }
 const workers = lastLine('packages/attest/test/worker-bench.ts')
+const sealing = lastLine('packages/seal/test/seal-bench.ts', '256')
 const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
 const session = lastLine('packages/enclave/test/session-bench.ts')
 const devnet = lastLine('scripts/devnet-bench.ts')
@@ -60,6 +61,26 @@ const figures: readonly Figure[] = [
     ),
   ),
   atLeast('TDX appraisal, two worker threads: ratio to one', 1.8, number(workers, 'twoOfOne')),
+  atLeast(
+    'sealing a stream: ratio to a bare loop of 16 KiB AES-256-GCM calls',
+    0.8,
+    number(sealing, 'sealOfBare'),
+  ),
+  atLeast(
+    'opening a stream: ratio to a bare loop of 16 KiB AES-256-GCM calls',
+    0.8,
+    number(sealing, 'openOfBare'),
+  ),
+  atLeast(
+    'sealing in parts, each with its SHA-256: ratio to that loop and a bare SHA-256 of the same bytes',
+    0.8,
+    number(sealing, 'sealPartsOfBare'),
+  ),
+  atLeast(
+    'opening parts, each held against its SHA-256 first: ratio to that loop and a bare SHA-256 of the same bytes',
+    0.8,
+    number(sealing, 'openPartsOfBare'),
+  ),
   atMost(
     'training step inside the sandbox: ratio to the same step outside',
     1.05,
@@ -125,6 +146,8 @@ How each is measured:
 - SEV-SNP, Nitro, NVIDIA: \`packages/attest/test/{snp,nitro,nvidia}-bench.ts\`, in the same way. The floor is what has to be computed for each piece of evidence:
   one P-384 verification for a report, two for a document or a device (its own signature, and that of its leaf certificate).
 - Workers: \`packages/attest/test/worker-bench.ts\`. Threads with an appraiser each; wall time, so it needs two idle processors.
+- Sealing: \`packages/seal/test/seal-bench.ts\`, 256 MiB. Processor time, best of seven rounds that take turns. SHA-256 alone costs more than AES here, so that parts, which are
+  named by it, can't reach 0.8 of AES by itself: their baseline computes both.
 - Sandbox: \`packages/enclave/test/sandbox-bench.ts\`. The demo's training with 1,000 epochs; time between progress messages, so that starting is not in it.
 - Devnet: \`scripts/devnet-bench.ts\`: \`startDevnet\` until all nodes are certified. Blocks are made once a second, so no figure can be better than the number of blocks it waits for.
 - Demo: \`npm run demo -- --json\`, its own \`seconds\`.

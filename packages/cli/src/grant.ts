@@ -92,9 +92,9 @@ export const grantCommands: readonly CommandSpec[] = [
   },
 ]
 
-/** `cloister asset grant` and `revoke`: what `grant sign` and `grant revoke` do, found where an owner looks for it. */
+/** `cloister asset grant` and `revoke`: what `grant create` and `grant revoke` do, found where an owner looks for it. */
 export const grantingCommands: readonly CommandSpec[] = grantCommands.flatMap((spec) => {
-  if (spec.usage === 'sign') return [{ ...spec, usage: 'grant' }]
+  if (spec.usage === 'create') return [{ ...spec, usage: 'grant' }]
   return spec.usage.startsWith('revoke') ? [spec] : []
 })
 

@@ -43,6 +43,8 @@ const hostConfig = objectField({
   /** Each duty that anybody may do waits a random part of this first, so that not all hosts pay for it. */
   dutyJitterMs: integerField(0, 600_000),
   storeBytesMax: integerField(1, Number.MAX_SAFE_INTEGER),
+  /** Stores of owners, from which objects are fetched that no node has: folders, buckets, IPFS gateways. */
+  partStores: listField(textField(1024, 1), 16),
   log: objectField({
     level: oneOf(...logLevels),
     format: oneOf('json', 'human'),
@@ -68,6 +70,7 @@ const defaults = {
   tags: 0,
   dutyJitterMs: 1_500,
   storeBytesMax: 16 * 2 ** 30,
+  partStores: [],
   log: { level: 'info', format: 'json', path: null },
 } as const
 

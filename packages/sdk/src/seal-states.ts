@@ -6,8 +6,7 @@ import type { FileSealState, SealStates } from './seal-file.ts'
 type Request<T> = {
   readonly result: T
   readonly error: unknown
-  onsuccess: (() => void) | null
-  onerror: (() => void) | null
+  readonly addEventListener: (event: 'success' | 'error', listener: () => void) => void
 }
 type ObjectStore = {
   readonly get: (key: string) => Request<unknown>
@@ -16,9 +15,10 @@ type ObjectStore = {
 }
 type Transaction = {
   readonly objectStore: (name: string) => ObjectStore
-  oncomplete: (() => void) | null
-  onerror: (() => void) | null
-  onabort: (() => void) | null
+  readonly addEventListener: (
+    event: 'complete' | 'error' | 'abort',
+    listener: () => void,
+  ) => void
   readonly error: unknown
 }
 type Database = {
@@ -29,7 +29,12 @@ type Database = {
     options: { readonly durability: 'strict' },
   ) => Transaction
 }
-type OpenRequest = Request<Database> & { onupgradeneeded: (() => void) | null }
+type OpenRequest = Request<Database> & {
+  readonly addEventListener: (
+    event: 'success' | 'error' | 'upgradeneeded',
+    listener: () => void,
+  ) => void
+}
 declare const indexedDB: { readonly open: (name: string, version: number) => OpenRequest }
 
 const storeName = 'sealing'
@@ -56,16 +61,16 @@ export async function openSealStates(name = 'cloister'): Promise<SealStates> {
 
 function openDatabase(name: string): Promise<Database> {
   const request = indexedDB.open(name, 1)
-  request.onupgradeneeded = () => {
+  request.addEventListener('upgradeneeded', () => {
     request.result.createObjectStore(storeName)
-  }
+  })
   return answer(request, 'open')
 }
 
 function answer<T>(request: Request<T>, action: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(unusable(action, request.error))
+    request.addEventListener('success', () => resolve(request.result))
+    request.addEventListener('error', () => reject(unusable(action, request.error)))
   })
 }
 
@@ -75,9 +80,10 @@ function settled(
   act: (store: ObjectStore) => Request<unknown>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve()
-    transaction.onerror = () => reject(unusable('write', transaction.error))
-    transaction.onabort = () => reject(unusable('write', transaction.error))
+    const fail = (): void => reject(unusable('write', transaction.error))
+    transaction.addEventListener('complete', () => resolve())
+    transaction.addEventListener('error', fail)
+    transaction.addEventListener('abort', fail)
     act(transaction.objectStore(storeName))
   })
 }

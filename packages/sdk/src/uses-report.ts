@@ -23,13 +23,13 @@ export function usesRow(use: AssetUse): UsesRow {
     ...{ task: use.task, asset: use.asset, owner: use.owner, grant: use.grant },
     ...{ purpose: use.purpose, app: use.app, requester: use.requester },
     placed_at: new Date(Number(use.placedAt) * 1000).toISOString(),
-    ...{ placed_in: use.placedIn, state: use.state, attempts: text(use.attempts) },
-    ...{ refusals: text(use.refusals), node: use.node, operator: use.operator },
+    ...{ placed_in: use.placedIn, state: use.state, attempts: say(use.attempts) },
+    ...{ refusals: say(use.refusals), node: use.node, operator: use.operator },
     ...{ receipt_digest: use.receiptDigest, output_digest: use.outputDigest },
-    ...{ output_bytes: text(use.outputBytes), receipt_missing: use.receiptMissing },
+    ...{ output_bytes: say(use.outputBytes), receipt_missing: use.receiptMissing },
     epsilon: fraction(use.epsilonMicros, 6),
     delta: fraction(use.deltaPicos, 12),
-    ...{ earned_wei: text(use.earnedWei), payout_chain: text(use.payoutChain) },
+    ...{ earned_wei: say(use.earnedWei), payout_chain: say(use.payoutChain) },
   }
 }
 
@@ -72,6 +72,6 @@ function fraction(value: bigint | undefined, digits: number): string | undefined
   return rest === '' ? text.slice(0, -digits) : `${text.slice(0, -digits)}.${rest}`
 }
 
-function text(value: bigint | number | undefined): string | undefined {
+function say(value: bigint | number | undefined): string | undefined {
   return value?.toString()
 }
