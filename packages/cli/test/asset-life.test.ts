@@ -95,6 +95,7 @@ test('an asset is sealed, uploaded, registered and granted', async () => {
       ...['asset', 'grant', '--asset', id, '--app', 'tabular-train', '--operator', 'any'],
       ...['--purpose', `=${name}`, '--out', net.place(`${name}.grant`), '--expires', '1d'],
       ...['--uses', '3', '--requester', net.address('company'), ...key(of), ...more],
+      ...['--tee', 'tdx', '--tee', 'snp', '--tee', 'nitro', '--output-format', 'onnx'],
     )
   await grant('clinic-1', asset, 'rows', '--price', '1000000')
   await grant('company', String(own['asset']), 'settings')

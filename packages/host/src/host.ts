@@ -9,9 +9,11 @@ import {
   serveHttp,
   silentLog,
   type Log,
+  openReadableStore,
+  parseStoreAddress,
 } from '@cloister/io'
 
-import { sameHex } from '@cloister/protocol'
+import { sameHex, type ReadableStore } from '@cloister/protocol'
 import type { Address } from 'viem'
 
 import { NodeAdmission } from './admission.ts'
@@ -138,7 +140,8 @@ async function openBase(
   opened.push(() => journal.close())
   const chain = await NodeChain.connect(deployment.value, config.chain, account)
   const index = new ChainIndex()
-  const peers = new Peers(chain, index, store, log)
+  const partStores = await openPartStores(config.partStores)
+  const peers = new Peers(chain, index, store, log, partStores)
   const collateral = new CollateralClient(config.collateralUrls, deployment.value.anchors)
   const sealed = await SealedStates.open(join(config.dataFolder, 'sealed'))
   const uploads = new Uploads(store)
@@ -167,6 +170,19 @@ async function openBase(
   const enclave = await EnclaveLink.connect(config.enclaveSocket, handlers)
   opened.push(() => enclave.close())
   return { ...parts, enclave, late }
+}
+
+function openPartStores(addresses: readonly string[]): Promise<readonly ReadableStore[]> {
+  return Promise.all(
+    addresses.map((text) => {
+      const address = parseStoreAddress(text)
+      if (address.kind !== 'node') return openReadableStore(address)
+      throw new OperationError(
+        'config-malformed',
+        `Cannot use ${text} as one of partStores: nodes are asked anyway; name a folder, a bucket or a gateway`,
+      )
+    }),
+  )
 }
 
 type Late = {

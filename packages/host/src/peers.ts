@@ -1,6 +1,7 @@
 import { OperationError, type Json } from '@cloister/codec'
 import { fetchJson, fetchParts, refusalOf, type Log, type ObjectStore } from '@cloister/io'
 import { AnswerError, digestOf, hexField, publicKeyBytes, sameHex } from '@cloister/protocol'
+import type { ReadableStore } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
 import type { KnownNode } from './chain-facts.ts'
@@ -28,10 +29,18 @@ export class Peers {
   readonly #index: ChainIndex
   readonly #store: ObjectStore
   readonly #log: Log
+  readonly #partStores: readonly ReadableStore[]
   readonly #shareKeys = new Map<Address, Hex>()
   readonly #fetching = new Map<string, Promise<boolean>>()
 
-  constructor(chain: NodeChain, index: ChainIndex, store: ObjectStore, log: Log) {
+  constructor(
+    chain: NodeChain,
+    index: ChainIndex,
+    store: ObjectStore,
+    log: Log,
+    partStores: readonly ReadableStore[] = [],
+  ) {
+    this.#partStores = partStores
     this.#chain = chain
     this.#index = index
     this.#store = store
@@ -142,6 +151,21 @@ export class Peers {
       } catch (error) {
         if (error instanceof OperationError && error.code === 'store-full') throw error
         this.#log.debug('A peer does not give an object', { digest, url, error: asError(error) })
+      }
+    }
+    return this.#fetchFromOwners(digest)
+  }
+
+  // The store takes an object only under its own digest: one that lies is passed by.
+  async #fetchFromOwners(digest: string): Promise<boolean> {
+    for (const from of this.#partStores) {
+      try {
+        await this.#store.put(digest, await from.get(digest))
+        return true
+      } catch (error) {
+        if (error instanceof OperationError && error.code === 'store-full') throw error
+        const details = { digest, store: from.name, error: asError(error) }
+        this.#log.debug('A store does not give an object', details)
       }
     }
     return false

@@ -1,3 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { openFolderStore } from '@cloister/io'
 import { zeroHash } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -51,6 +55,19 @@ test.for([
   const response = await fetch(`${node.host.url}${path}`, { ...init, method })
   expect(await response.json()).toEqual({ error: { code, message: expect.any(String) } })
   expect(response.status).toBe(status)
+})
+
+test('what no node has is fetched from the stores of owners, under its own digest alone', async () => {
+  const folder = node.config.partStores[0] ?? ''
+  const owners = await openFolderStore(folder)
+  const part = Uint8Array.of(4, 5, 6)
+  await owners.put(sha256Of([4, 5, 6]), part)
+  const found = await fetch(`${node.host.url}/v1/objects/${sha256Of([4, 5, 6])}`)
+  expect([...new Uint8Array(await found.arrayBuffer())]).toEqual([4, 5, 6])
+  const lied = sha256Of([7, 7])
+  mkdirSync(join(folder, 'objects', lied.slice(0, 2)), { recursive: true })
+  writeFileSync(join(folder, 'objects', lied.slice(0, 2), lied), part)
+  expect((await fetch(`${node.host.url}/v1/objects/${lied}`)).status).toBe(404)
 })
 
 test('an object is put once, and had whole, in a range and as a head', async () => {

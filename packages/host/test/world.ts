@@ -165,6 +165,7 @@ export function configOf(world: World, operator: HDAccount, enclaveIndex: number
     tags: 0,
     dutyJitterMs: 30,
     storeBytesMax: 1_000_000,
+    partStores: [join(world.folder, 'owners-store')],
     log: { level: 'debug', format: 'human', path: undefined },
   }
 }
