@@ -27,6 +27,7 @@ const workers = lastLine('packages/attest/test/worker-bench.ts')
 const sealing = lastLine('packages/seal/test/seal-bench.ts', '256')
 const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
 const session = lastLine('packages/enclave/test/session-bench.ts')
+const torch = lastLine('packages/learn/test/torch-bench.ts')
 const devnet = lastLine('scripts/devnet-bench.ts')
 const demo = lastLine('packages/devnet/src/demo.ts', '--json')
 
@@ -91,6 +92,7 @@ const figures: readonly Figure[] = [
     1000,
     number(session, 'inferencesPerMinute'),
   ),
+  ...trainingFigures(torch),
   atMost('devnet up, seconds', 15, number(devnet, 'seconds')),
   atMost('demo after install, seconds, all that it compiles included', 60, number(demo, 'seconds')),
 ]
@@ -98,6 +100,22 @@ const figures: readonly Figure[] = [
 writeFileSync(`${root}/docs/performance.md`, page())
 for (const { what, target, measured, holds } of figures)
   console.log(`${holds ? 'holds ' : 'MISSED'}  ${what}: ${measured} (target ${target})`)
+
+/** Training against PyTorch: nothing, and loudly so, where it is not installed. */
+function trainingFigures(line: Json): readonly Figure[] {
+  if (Object.keys(line ?? {}).includes('skipped')) {
+    console.log('SKIPPED training against PyTorch: install python3-torch and libopenblas0-pthread')
+    return []
+  }
+  const targets = { mlp: 0.8, logistic: 0.8, gpt: 0.8, cnn: 1.4 }
+  return Object.entries(targets).map(([name, target]) =>
+    atMost(
+      `training step of ${name}, one thread: ratio to PyTorch's time for the same step`,
+      target,
+      number(line, name),
+    ),
+  )
+}
 
 /** Runs a program of the project and reads the JSON object in its last line of standard output. */
 function lastLine(program: string, ...args: readonly string[]): Json {
@@ -149,6 +167,8 @@ How each is measured:
 - Sealing: \`packages/seal/test/seal-bench.ts\`, 256 MiB. Processor time, best of seven rounds that take turns. SHA-256 alone costs more than AES here, so that parts, which are
   named by it, can't reach 0.8 of AES by itself: their baseline computes both.
 - Sandbox: \`packages/enclave/test/sandbox-bench.ts\`. The demo's training with 1,000 epochs; time between progress messages, so that starting is not in it.
+- Training: \`packages/learn/test/torch-bench.ts\`. Same rows, same first weights, same batches, best epoch of three rounds that take turns; losses are compared. Debian's
+  \`python3-torch\` with \`libopenblas0-pthread\`; left out where there is none.
 - Devnet: \`scripts/devnet-bench.ts\`: \`startDevnet\` until all nodes are certified. Blocks are made once a second, so no figure can be better than the number of blocks it waits for.
 - Demo: \`npm run demo -- --json\`, its own \`seconds\`.
 `

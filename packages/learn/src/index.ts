@@ -38,6 +38,7 @@ export { evaluate, type Evaluation } from './evaluation.ts'
 export { flatten, localUpdate, unflatten, type LocalUpdate } from './flat-parameters.ts'
 export { generate, type Generation } from './generate.ts'
 export { inferenceGraph, languageGraph } from './inference-graph.ts'
+export { encodeGguf } from './gguf-writer.ts'
 export { ggufLimits, scanGguf, type ScannedGguf } from './gguf-scan.ts'
 export { JsonFields } from './json-fields.ts'
 export {

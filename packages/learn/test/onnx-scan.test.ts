@@ -1,6 +1,7 @@
 import { MalformedError, type Bytes } from '@cloister/codec'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { OnnxGraph } from '../src/onnx-graph.ts'
 import {
   inferenceGraph,
   initialParameters,
@@ -164,4 +165,26 @@ test('every number of a model can be read back, and none of a model that does no
   expect(() => readInitializers(crafted({ graph: (g) => g.message(5, external) }))).toThrow(
     MalformedError,
   )
+})
+
+test.for([
+  ['a convolution that makes a million numbers of each', 65_536, [0, 0, 0, 0], 'too many numbers'],
+  ['padding without end', 2, [2 ** 40, 0, 0, 0], 'as wide as the window'],
+  ['a network that is well behaved', 2, [0, 0, 0, 0], undefined],
+] as const)('%s is judged by its shapes', ([, filters, pads, says]) => {
+  const graph = new OnnxGraph()
+  const x = graph.input('x', 'float32', ['rows', 4096])
+  const image = graph.operator('Reshape', [x, graph.integers([0, 1, 64, 64])], [])
+  const kernel = graph.floats(new Float32Array(filters), [filters, 1, 1, 1])
+  const attributes = { pads: { integers: pads } }
+  const means = graph.operator(
+    'GlobalAveragePool',
+    [graph.operator('Conv', [image, kernel], [], attributes)],
+    [],
+  )
+  const { name } = graph.operator('Flatten', [means], [])
+  graph.output('probabilities', 'float32', { name, shape: ['rows', 2] })
+  const bytes = graph.finish('hostile', { 'cloister.classes': '["a","b"]' })
+  if (says === undefined) expect(scanModel(bytes).features).toBe(4096)
+  else expect(() => scanModel(bytes)).toThrow(says)
 })
