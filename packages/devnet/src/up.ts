@@ -76,7 +76,14 @@ export type Devnet = {
 const homeChainId = 31337
 const spokeChainId = 31338
 /** Apps that a devnet lists, by their folder below `apps/`. */
-const appNames = ['tabular-train', 'tabular-infer', 'tabular-serve'] as const
+const appNames = [
+  'tabular-train',
+  'tabular-infer',
+  'tabular-serve',
+  'image-train',
+  'private-train',
+  'federated-train',
+] as const
 const admittedSecondsMax = 30
 const nodesMax = 4
 

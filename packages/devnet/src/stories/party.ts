@@ -11,9 +11,8 @@ import {
   type App,
   type Client,
   type SharedAsset,
-  type SignedGrant,
 } from '@cloister/sdk'
-import type { Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 
 import { accountOf, type Role } from '../accounts.ts'
 import type { Actor } from '../actors/actor.ts'
@@ -61,6 +60,10 @@ export class Party {
     const deployment = encodeDeployment(setting.devnet.deployment)
     const client = await connect({ deployment, account: accountOf(role) })
     return new Party(role, client, setting)
+  }
+
+  get address(): Address {
+    return accountOf(this.role).address
   }
 
   /** An app that the deployment lists. */
@@ -126,9 +129,6 @@ export async function accepted(follower: TaskFollower): Promise<void> {
     `Cannot go on: task ${follower.id} was not accepted (${last === undefined ? 'nothing happened' : sayEvent(last)})`,
   )
 }
-
-/** Grants, for an order that needs several. */
-export type Grants = readonly SignedGrant[]
 
 function teeOf({ nodes }: Devnet, receiptKey: string): string {
   const node = nodes.find((each) => sameHex(each.receiptKey, receiptKey))

@@ -25,8 +25,6 @@ export type Played = {
   readonly tasks: readonly StoryTask[]
   /** What the story shows, as figures with names. */
   readonly figures: { readonly [name: string]: Json }
-  /** The same in sentences. */
-  readonly lines: readonly string[]
   /** What the story promises and did not keep. */
   readonly problems: readonly string[]
 }

@@ -1,0 +1,7 @@
+import { digitsStory } from './digits.ts'
+import type { Story } from './story.ts'
+
+/** Stories that `npm run demo -- --story NAME` tells, beside `hospitals`, which is told without. */
+export const stories: ReadonlyMap<string, Story> = new Map(
+  [digitsStory].map((story) => [story.name, story]),
+)
