@@ -9,6 +9,7 @@ import {
   signGrant,
   type App,
   type Client,
+  type PrivacyBudget,
   type SharedAsset,
   type SignedGrant,
 } from '@cloister/sdk'
@@ -56,9 +57,10 @@ export async function grantOnce(
     readonly purpose: string
     readonly priceWei: bigint
     readonly usesMax: number
+    readonly privacy?: PrivacyBudget
   },
 ): Promise<SignedGrant> {
-  const { app, requester, purpose, priceWei, usesMax } = terms
+  const { app, requester, purpose, priceWei, usesMax, privacy = 'none' } = terms
   return signGrant(client, {
     assets: [asset],
     apps: [app.id],
@@ -71,7 +73,7 @@ export async function grantOnce(
     expiry: BigInt(client.clock() + daySeconds),
     outputBytesMax: app.outputBytesMax,
     outputFormats: outputFormatsOf(app.facts.outputFormats),
-    privacy: 'none',
+    privacy,
   })
 }
 

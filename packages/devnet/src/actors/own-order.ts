@@ -6,8 +6,7 @@ import {
   preflightOrder,
   prepareOrder,
   serializeEnvelopePrivateKey,
-  type App,
-  type SignedGrant,
+  type OrderTerms,
 } from '@cloister/sdk'
 import type { Hex } from 'viem'
 
@@ -17,11 +16,7 @@ import { publish } from './public-files.ts'
 /** Orders with a fresh recipient key, whose private half stays in the actor's folder, and looks first whether it can work. */
 export async function placeOwnOrder(
   { client, write, publicFolder }: Actor<unknown>,
-  terms: {
-    readonly app: App
-    readonly grants: readonly SignedGrant[]
-    readonly attemptSeconds: number
-  },
+  terms: Omit<OrderTerms, 'recipientPublicKey'>,
 ) {
   const recipient = await generateEnvelopeKeyPair({ extractable: true })
   const order = await prepareOrder(client, { ...terms, recipientPublicKey: recipient.publicKey })

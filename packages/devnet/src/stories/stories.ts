@@ -1,7 +1,9 @@
 import { digitsStory } from './digits.ts'
+import { federatedStory } from './federated.ts'
+import { privateStory } from './private.ts'
 import type { Story } from './story.ts'
 
 /** Stories that `npm run demo -- --story NAME` tells, beside `hospitals`, which is told without. */
 export const stories: ReadonlyMap<string, Story> = new Map(
-  [digitsStory].map((story) => [story.name, story]),
+  [digitsStory, federatedStory, privateStory].map((story) => [story.name, story]),
 )
