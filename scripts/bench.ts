@@ -26,6 +26,7 @@ const floors = {
 const workers = lastLine('packages/attest/test/worker-bench.ts')
 const sealing = lastLine('packages/seal/test/seal-bench.ts', '256')
 const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
+const app = lastLine('packages/enclave/test/app-bench.ts')
 const session = lastLine('packages/enclave/test/session-bench.ts')
 const torch = lastLine('packages/learn/test/torch-bench.ts')
 const devnet = lastLine('scripts/devnet-bench.ts')
@@ -81,6 +82,16 @@ const figures: readonly Figure[] = [
     'opening parts, each held against its SHA-256 first: ratio to that loop and a bare SHA-256 of the same bytes',
     0.8,
     number(sealing, 'openPartsOfBare'),
+  ),
+  atLeast(
+    "digest of an app's bundle: megabytes per second",
+    500,
+    number(app, 'digestMegabytesPerSecond'),
+  ),
+  atMost(
+    'start of Node in the sandbox: milliseconds over bare Node',
+    60,
+    number(app, 'sandboxStartMilliseconds'),
   ),
   atMost(
     'training step inside the sandbox: ratio to the same step outside',
@@ -166,6 +177,7 @@ How each is measured:
 - Workers: \`packages/attest/test/worker-bench.ts\`. Threads with an appraiser each; wall time, so it needs two idle processors.
 - Sealing: \`packages/seal/test/seal-bench.ts\`, 256 MiB. Processor time, best of seven rounds that take turns. SHA-256 alone costs more than AES here, so that parts, which are
   named by it, can't reach 0.8 of AES by itself: their baseline computes both.
+- Bundles and sandbox start: \`packages/enclave/test/app-bench.ts\`. 320 MB in 530 files in memory, each hashed for itself and once more as part of the archive; a script that does nothing, from spawn to its end.
 - Sandbox: \`packages/enclave/test/sandbox-bench.ts\`. The demo's training with 1,000 epochs; time between progress messages, so that starting is not in it.
 - Training: \`packages/learn/test/torch-bench.ts\`. Same rows, same first weights, same batches, best epoch of three rounds that take turns; losses are compared. Debian's
   \`python3-torch\` with \`libopenblas0-pthread\`; left out where there is none.

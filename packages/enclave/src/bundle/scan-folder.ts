@@ -44,22 +44,15 @@ const readBytes = 1 << 20
  *
  * @throws {OperationError} `bundle-unusable`, naming the path: a device, a socket, a name that is no text, too much.
  */
-export function scanFolder(
-  folder: string,
-  onPart: (part: Bytes) => void = () => {},
-): ScannedBundle {
+export function scanFolder(folder: string, onPart?: (part: Bytes) => void): ScannedBundle {
   const found = walk(folder)
-  const parts: string[] = []
-  const cutter = new PartCutter(bundleLimits.partBytes, (part) => {
-    parts.push(createHash('sha256').update(part).digest('hex'))
-    onPart(part)
-  })
+  const cutter = new PartCutter(bundleLimits.partBytes, onPart)
   const buffer = new Uint8Array(readBytes)
   const entries = found.map((entry): BundleFile | BundleLink =>
     entry.kind === 'link' ? entry : hashFile(folder, entry, buffer, cutter),
   )
   cutter.end()
-  const list = { entries, parts }
+  const list = { entries, parts: cutter.digests }
   const bytes = bundleBytes(list)
   if (bytes === 0 || bytes > bundleLimits.bytesMax)
     throw unusable('.', `its files have ${bytes} bytes, expected 1 to ${bundleLimits.bytesMax}`)

@@ -7,20 +7,19 @@ import type { SandboxLimits } from './limits.ts'
 const patienceMilliseconds = 10_000
 
 /**
- * Limits a process that has not started its program yet; its children inherit that. The processor's limit is a second
- * longer as a hard end, for the first signal can be ignored.
+ * Limits of a process, as options of prlimit; its children inherit them. The processor's limit is a second longer as a hard end, for
+ * the first signal can be ignored.
  */
+export function processLimits({ cpuSeconds }: Pick<SandboxLimits, 'cpuSeconds'>): string[] {
+  return [`--cpu=${cpuSeconds}:${cpuSeconds + 1}`, '--core=0', '--nofile=256', '--memlock=0']
+}
+
+/** Limits a process that runs. @throws where prlimit does not. */
 export async function limitProcess(
   processId: number,
-  { cpuSeconds }: Pick<SandboxLimits, 'cpuSeconds'>,
+  limits: Pick<SandboxLimits, 'cpuSeconds'>,
 ): Promise<void> {
-  const limits = [
-    `--cpu=${cpuSeconds}:${cpuSeconds + 1}`,
-    '--core=0',
-    '--nofile=256',
-    '--memlock=0',
-  ]
-  await promisify(execFile)('prlimit', ['--pid', `${processId}`, ...limits], {
+  await promisify(execFile)('prlimit', ['--pid', `${processId}`, ...processLimits(limits)], {
     env: { PATH: systemPath },
     timeout: patienceMilliseconds,
   })

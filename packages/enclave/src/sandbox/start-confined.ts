@@ -7,7 +7,7 @@ import { assert, OperationError } from '@cloister/codec'
 import { bubblewrapOptions, outputFolder, readyMark, systemPath } from './bubblewrap.ts'
 import type { ControlGroup } from './control-group.ts'
 import { inheritedDescriptors } from './inherited-descriptors.ts'
-import { limitProcess } from './limit-process.ts'
+import { processLimits } from './limit-process.ts'
 import type { SandboxLimits } from './limits.ts'
 import type { SandboxProgram } from './program.ts'
 import { seccompFilter } from './seccomp.ts'
@@ -38,7 +38,9 @@ export async function startConfined(
 ): Promise<Started> {
   // Options travel by pipe: bubblewrap's own command line is readable inside, and would show paths of this machine.
   const flags = words('--args', '4', '--seccomp', '5', '--info-fd', '6', '--block-fd', '7')
-  const child = spawn('bwrap', [...flags, '--', ...program.command], {
+  // One program becomes the next, so that its limits are there from the first instruction and nobody waits for another process.
+  const bwrap = ['bwrap', ...flags, '--', ...program.command]
+  const child = spawn('prlimit', [...processLimits(limits), ...bwrap], {
     stdio: stdioOf(program),
     env: { PATH: systemPath },
     cwd: '/',
@@ -51,7 +53,6 @@ export async function startConfined(
     // Bubblewrap waits on descriptor 7, still without the app, until its first process sits in the control group.
     const processId = await firstProcess(readable(child, 6))
     group?.join(processId)
-    await limitProcess(processId, limits)
     const folder = program.outBytes === undefined ? undefined : await openOutputs(processId)
     writable(child, 7).end('go')
     return { child, processId, ...channelOf(program, child), outputFolder: folder }
