@@ -9,7 +9,6 @@ import {Committee} from "../src/Committee.sol";
 import {GrantBook} from "../src/GrantBook.sol";
 import {Identifiers} from "../src/Identifiers.sol";
 import {AppStatus} from "../src/interfaces/IAppRegistry.sol";
-import {Shares} from "../src/interfaces/IAssetRegistry.sol";
 import {Modules} from "../src/interfaces/ILedger.sol";
 import {MarketConfig, Task} from "../src/interfaces/IMarket.sol";
 import {SettlementConfig} from "../src/interfaces/ISettlement.sol";
@@ -31,12 +30,12 @@ import {Settlement} from "../src/Settlement.sol";
 import {Staking} from "../src/Staking.sol";
 import {Tees} from "../src/Tees.sol";
 import {AppId, AssetId, TaskId} from "../src/Types.sol";
-import {Test} from "./Vm.sol";
+import {Actors} from "./Actors.sol";
 
 /// @dev A whole deployment in the order of contracts/README.md, and hands to act in it: three
 /// operators with a node each, four verifiers, two owners with an asset each, a requester. Keys are
 /// small numbers, so that a failure names its actor.
-abstract contract Network is Test {
+abstract contract Network is Actors {
     uint256 internal constant SUPPLY = 1_000_000 ether;
     uint256 internal constant NODE_STAKE = 100 ether;
     uint256 internal constant VERIFIER_STAKE = 50 ether;
@@ -48,13 +47,6 @@ abstract contract Network is Test {
     uint128 internal constant EQUIVOCATED = 40 ether;
     uint128 internal constant FALSE_VOTE = 30 ether;
     uint96 internal constant FEE_MIN = 1_000;
-
-    uint256 internal constant OPERATORS = 0x100;
-    uint256 internal constant ENCLAVES = 0x200;
-    uint256 internal constant VERIFIERS = 0x300;
-    uint256 internal constant OWNERS = 0x400;
-    uint256 internal constant REQUESTER = 0x500;
-    uint256 internal constant STRANGER = 0x600;
 
     bytes32 internal constant MEASUREMENT = keccak256("runtime");
     AppId internal constant APP = AppId.wrap(keccak256("app"));
@@ -170,15 +162,6 @@ abstract contract Network is Test {
         });
     }
 
-    /// @dev Keepers are the three operators.
-    function shares() internal pure returns (Shares memory set) {
-        set.threshold = 2;
-        for (uint256 i; i < 3; ++i) {
-            set.commitments[i] = keccak256(abi.encode("commitment", i));
-            set.operators[i] = vm.addr(OPERATORS + i);
-        }
-    }
-
     function grantOf(uint256 owner) internal view returns (Grant memory grant) {
         grant.version = 2;
         grant.owner = vm.addr(OWNERS + owner);
@@ -253,13 +236,6 @@ abstract contract Network is Test {
         return market.draw(task);
     }
 
-    function keyOf(address node) internal pure returns (uint256) {
-        for (uint256 i; i < 16; ++i) {
-            if (vm.addr(ENCLAVES + i) == node) return ENCLAVES + i;
-        }
-        revert NotTrue("a known node");
-    }
-
     function receiptOf(TaskId task) internal view returns (Receipt memory receipt) {
         Task memory current = market.taskOf(task);
         receipt.task = task;
@@ -319,13 +295,6 @@ abstract contract Network is Test {
         vote.reason = reason;
         if (verdict == 1) vote.keepersHash = Identifiers.keepers(keepers());
         vote.appraisalDigest = keccak256("appraisal");
-    }
-
-    /// @dev The two keepers that released, sorted.
-    function keepers() internal pure returns (address[] memory list) {
-        list = new address[](2);
-        (address a, address b) = (vm.addr(OPERATORS), vm.addr(OPERATORS + 1));
-        (list[0], list[1]) = a < b ? (a, b) : (b, a);
     }
 
     function judge(TaskId task, uint8 verdict, uint8 reason) internal returns (Vote memory vote) {

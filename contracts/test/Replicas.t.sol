@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {Identifiers} from "../src/Identifiers.sol";
-import {IGrantBook} from "../src/interfaces/IGrantBook.sol";
 import {IMarket, Task} from "../src/interfaces/IMarket.sol";
 import {ISettlement} from "../src/interfaces/ISettlement.sol";
 import {Grant, Messages, Order, Posting, Receipt, Refusal} from "../src/Messages.sol";
@@ -47,17 +46,31 @@ contract ReplicasTest is Network {
     }
 
     function test_two_nodes_of_one_operator_do_not_run_two_replicas() public {
-        // The first operator has a second machine, of another vendor.
-        bond(vm.addr(OPERATORS), NODE_STAKE);
-        admit(OPERATORS, ENCLAVES + 8, bytes32(uint256(0x12 * 3 + 1)));
-        vm.prank(vm.addr(OPERATORS + 1));
-        nodes.setPaused(vm.addr(ENCLAVES + 1), true);
-        vm.prank(vm.addr(OPERATORS + 2));
-        nodes.setPaused(vm.addr(ENCLAVES + 2), true);
+        // The first operator's other machine is another vendor's.
+        aloneWithASecond(OPERATORS, bytes32(uint256(54)));
+        isTrue(nodes.teeOf(vm.addr(ENCLAVES + 8)) != nodes.teeOf(vm.addr(ENCLAVES)), "vendors");
+    }
+
+    function test_two_nodes_of_one_vendor_do_not_run_two_replicas() public {
+        aloneWithASecond(OPERATORS + 3, bytes32(uint256(55)));
+        equal(nodes.teeOf(vm.addr(ENCLAVES + 8)), nodes.teeOf(vm.addr(ENCLAVES)), "one vendor");
+    }
+
+    /// @dev Leaves the first node and a new one: each is drawn for a replica, but not both.
+    function aloneWithASecond(uint256 operatorKey, bytes32 machineId) private {
+        bond(vm.addr(operatorKey), NODE_STAKE);
+        admit(operatorKey, ENCLAVES + 8, machineId);
+        for (uint256 i = 1; i < 3; ++i) {
+            vm.prank(vm.addr(OPERATORS + i));
+            nodes.setPaused(vm.addr(ENCLAVES + i), true);
+        }
         (TaskId[3] memory ids,) = placed(2, 1 ether);
-        address node = drawn(ids[0]);
-        equal(nodes.operatorOf(node), vm.addr(OPERATORS), "the only operator");
-        isTrue(draw(ids[1]) == address(0), "nobody else");
+        drawn(ids[0]);
+        for (uint256 i; i < 4; ++i) {
+            isTrue(draw(ids[1]) == address(0), "not the other");
+        }
+        TaskId other = place();
+        drawn(other); // Nothing else keeps it from being drawn.
     }
 
     function test_a_replica_that_ended_frees_its_vendor() public {
@@ -117,13 +130,18 @@ contract ReplicasTest is Network {
     }
 
     function test_nothing_is_settled_before_all_are_accepted_and_unchallenged() public {
+        settledLast(0);
+        settledLast(1);
+    }
+
+    function settledLast(uint256 last) private {
         (TaskId[3] memory ids,) = placed(2, 1 ether);
         address[][] memory all = new address[][](2);
-        all[0] = acceptOne(ids[0]);
+        all[1 - last] = acceptOne(ids[1 - last]);
         vm.warp(block.timestamp + CHALLENGE_SECONDS + 1);
-        vm.expectRevert(abi.encodeWithSelector(ISettlement.NotAccepted.selector, ids[1]));
+        vm.expectRevert(abi.encodeWithSelector(ISettlement.NotAccepted.selector, ids[last]));
         settlement.settleReplicas(ids[0], all);
-        all[1] = acceptOne(ids[1]);
+        all[last] = acceptOne(ids[last]);
         vm.expectPartialRevert(ISettlement.ChallengeNotOver.selector);
         settlement.settleReplicas(ids[0], all);
         vm.warp(block.timestamp + CHALLENGE_SECONDS + 1);
@@ -265,64 +283,6 @@ contract ReplicasTest is Network {
             abi.encodeCall(IMarket.refuse, (order, 0, shares(), list, signatures)),
             abi.encodeWithSelector(IMarket.RefusalsTooFew.selector, 0, 1)
         );
-    }
-
-    function test_orders_for_which_there_are_too_few_vendors_are_refused() public {
-        // SGX and TDX are one vendor's.
-        placeFails(2, 0x06, abi.encodeWithSelector(IMarket.VendorsTooFew.selector, 1, 2));
-        placeFails(3, 0x0e, abi.encodeWithSelector(IMarket.VendorsTooFew.selector, 2, 3));
-        Grant[] memory two = grantsOf();
-        two[1].tees = 0x08; // The order allows all, a grant one.
-        Order memory order = orderOf(two);
-        order.replicas = 2;
-        bytes[] memory signatures = signGrants(two);
-        vm.prank(order.requester);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.VendorsTooFew.selector, 1, 2));
-        market.place(order, two, signatures);
-    }
-
-    function test_what_cannot_agree_has_one_replica() public {
-        Grant[] memory two = grantsOf();
-        Order memory order = orderOf(two);
-        order.replicas = 2;
-        order.unitWei = 10_000;
-        bytes memory reason = abi.encodeWithSelector(IMarket.ReplicasNotPossible.selector, 2);
-        placeFails(order, two, reason);
-        order.unitWei = 0;
-        order.epsilonMicros = 1;
-        placeFails(order, two, reason);
-        order.epsilonMicros = 0;
-        place(order, two);
-    }
-
-    function test_each_replicas_part_covers_minimum_and_prices() public {
-        Grant[] memory two = grantsOf();
-        Order memory order = orderOf(two);
-        (order.replicas, order.feeWei) = (3, 2_999);
-        uint256 max = type(uint96).max;
-        placeFails(
-            order, two, abi.encodeWithSelector(IMarket.FeeOutOfRange.selector, 2_999, 3_000, max)
-        );
-        two[1].priceWei = 601;
-        order = orderOf(two);
-        (order.replicas, order.feeWei) = (3, 3_002);
-        placeFails(order, two, abi.encodeWithSelector(IGrantBook.FeeBelowPrices.selector, 700, 701));
-        order.feeWei = 3_006;
-        place(order, two);
-    }
-
-    function placeFails(uint8 replicas, uint32 tees, bytes memory reason) private {
-        Grant[] memory two = grantsOf();
-        Order memory order = orderOf(two);
-        (order.replicas, order.tees) = (replicas, tees);
-        placeFails(order, two, reason);
-    }
-
-    function placeFails(Order memory order, Grant[] memory grants, bytes memory reason) private {
-        bytes[] memory signatures = signGrants(grants);
-        vm.prank(order.requester);
-        vm.expectRevert(reason);
-        market.place(order, grants, signatures);
     }
 
     function placed(uint8 replicas, uint128 feeWei)
