@@ -39,9 +39,23 @@ test('an app of one’s own is written, built, published, granted to, and run on
   const owner = ['--key-file', place('clinic-1.key')]
   const table = write('visits.csv', 'visits,cost\n1,10\n2,20.5\n')
   const { asset } = await ask('asset', 'share', table, ...owner, '--state', place('clinic.state'))
-  const grant = ['--asset', String(asset), '--app', 'cost-summary', '--operator', 'any']
+  const grant = [
+    '--asset',
+    String(asset),
+    '--app',
+    'cost-summary',
+    '--operator',
+    'any',
+    '--tee',
+    'tdx',
+    '--tee',
+    'snp',
+    '--tee',
+    'nitro',
+    '--yes',
+  ]
   const terms = ['--purpose', 'costs', '--requester', address('company'), '--expires', '1d']
-  await ask('grant', 'sign', ...grant, ...terms, '--out', place('costs.grant'), ...owner)
+  await ask('grant', 'create', ...grant, ...terms, '--out', place('costs.grant'), ...owner)
   const order = { format: 'cloister-order-request/1', app: 'cost-summary', grants: ['costs.grant'] }
   write('order.json', JSON.stringify(order))
   const requester = ['--key-file', place('company.key'), '--recipient-key', place('recipient.key')]
