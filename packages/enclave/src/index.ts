@@ -43,6 +43,7 @@ export {
   type TpmOptions,
   type TpmSigner,
 } from './evidence-drivers/tpm.ts'
+export { onnxRuntime } from './engine/onnx-runtime.ts'
 export { openEvidenceSource, type EvidenceSource } from './evidence-source.ts'
 export { probeSandbox } from './sandbox/bubblewrap.ts'
 export type { SandboxEnd, SandboxLimits } from './sandbox/limits.ts'

@@ -15,7 +15,9 @@ import {
 } from '@cloister/learn'
 import { runtime } from './onnx-runtime.ts'
 
-const text = gunzipSync(await readFile(new URL('data/digits.csv.gz', import.meta.url))).toString()
+const text = gunzipSync(
+  await readFile(new URL('../../../apps/image-train/data/digits.csv.gz', import.meta.url)),
+).toString()
 const lines = text.trimEnd().split('\n').map((line) => line.split(',').map(Number)) // prettier-ignore
 
 /** Every fifth image is held out. */

@@ -27,7 +27,7 @@ export const digitsStory: Story = {
   name: 'digits',
   title:
     'two owners of handwritten digits let a company train a convolutional network on them, inside an enclave',
-  play,
+  prepare: async () => ({ devnet: {}, play }),
 }
 
 async function play(stage: StoryStage): Promise<Played> {

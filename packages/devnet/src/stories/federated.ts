@@ -53,8 +53,7 @@ export const federatedStory: Story = {
   name: 'federated',
   title:
     'three owners train one network in the enclaves of three vendors, without pooling their images; one machine is lost on the way',
-  devnet: { nodes: ['tdx', 'sev-snp', 'aws-nitro', 'tdx'] },
-  play,
+  prepare: async () => ({ devnet: { nodes: ['tdx', 'sev-snp', 'aws-nitro', 'tdx'] }, play }),
 }
 
 async function play(stage: StoryStage): Promise<Played> {

@@ -23,9 +23,11 @@ export async function play(story: Story, options: PlayOptions): Promise<StoryRep
   narrator.say(`Cloister demo, ${story.name}: ${story.title}`)
   const folder = mkdtempSync(join(tmpdir(), 'cloister-'))
   try {
+    narrator.phase('what the story needs')
+    const prepared = await story.prepare(join(folder, 'story'))
     const devnet = await startDevnet({
-      ...story.devnet,
-      folder,
+      ...prepared.devnet,
+      folder: join(folder, 'network'),
       onPhase: (phase) => narrator.phase(phase),
     })
     narrator.end()
@@ -35,7 +37,7 @@ export async function play(story: Story, options: PlayOptions): Promise<StoryRep
       copyFileSync(devnet.folders.deploymentFile, join(outputFolder, 'deployment.json'))
       const setting = { devnet, narrator, outputFolder, signal }
       const played = await Promise.race([
-        story.play({ ...setting, party: (role) => Party.arrive(role, setting) }),
+        prepared.play({ ...setting, party: (role) => Party.arrive(role, setting) }),
         whenAborted(signal),
       ])
       narrator.phase('audit: every unit of money')

@@ -23,7 +23,7 @@ export const privateStory: Story = {
   name: 'private',
   title:
     'owners sell a privacy budget: a model is trained on their rows with noise, and the same one without, to compare',
-  play,
+  prepare: async () => ({ devnet: {}, play }),
 }
 
 async function play(stage: StoryStage): Promise<Played> {

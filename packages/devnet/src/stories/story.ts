@@ -44,8 +44,11 @@ export type Story = {
   readonly name: string
   /** What it shows, in one sentence. */
   readonly title: string
-  readonly devnet?: DevnetOptions
-  readonly play: (stage: StoryStage) => Promise<Played>
+  /** What it needs before there is a network, made below `folder`. */
+  readonly prepare: (folder: string) => Promise<{
+    readonly devnet: DevnetOptions
+    readonly play: (stage: StoryStage) => Promise<Played>
+  }>
 }
 
 /** The object that a story prints last. */
