@@ -42,6 +42,7 @@ const contracts = {
   GrantBook: 'grantBook',
   Market: 'market',
   Settlement: 'settlement',
+  KeeperDuty: 'keeperDuty',
   SpokeToken: 'spokeToken',
   SpokePayout: 'spokePayout',
 } as const

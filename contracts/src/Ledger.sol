@@ -73,13 +73,18 @@ contract Ledger is ILedger, EIP712, ReentrancyGuardTransient {
         require(_modules.market == address(0), ModulesAlreadySealed());
         require(
             modules_.staking != address(0) && modules_.nodeRegistry != address(0)
-                && modules_.market != address(0) && modules_.settlement != address(0),
+                && modules_.market != address(0) && modules_.settlement != address(0)
+                && modules_.keeperDuty != address(0),
             ModuleMissing()
         );
 
         _modules = modules_;
         emit ModulesSealed(
-            modules_.staking, modules_.nodeRegistry, modules_.market, modules_.settlement
+            modules_.staking,
+            modules_.nodeRegistry,
+            modules_.market,
+            modules_.settlement,
+            modules_.keeperDuty
         );
     }
 

@@ -11,8 +11,9 @@ import {IStaking, Stake} from "./interfaces/IStaking.sol";
 import {Offence, Role} from "./Types.sol";
 
 /// @title Stake of node operators and verifiers.
-/// @notice ROLES: an account bonds and unbonds its own stake. Market slashes for silence,
-/// Settlement for what is proven; nobody else can, and no vote can. Most of a slash is burned (see
+/// @notice ROLES: an account bonds and unbonds its own stake. Market slashes for a
+/// node's silence, KeeperDuty for a keeper's, Settlement for what is proven; nobody else can, and
+/// no vote can. Most of a slash is burned (see
 /// Ledger).
 ///
 /// LIVENESS: unbonding waits `unbondSeconds`, bounded by constants, then depends on nobody. Stake
@@ -86,7 +87,9 @@ contract Staking is IStaking, Deployed {
         Offence offence
     ) external returns (uint256 takenWei) {
         Modules memory modules = ledger.modules();
-        if (msg.sender != modules.market) _onlyModule(modules.settlement);
+        if (msg.sender != modules.market && msg.sender != modules.keeperDuty) {
+            _onlyModule(modules.settlement);
+        }
 
         Stake storage stake = _stakes[account];
         uint256 fromBonded = Math.min(amountWei, stake.bondedWei);

@@ -66,5 +66,6 @@ enum Offence {
     Silence,
     ForgedReceipt,
     Equivocation,
-    FalseVote
+    FalseVote,
+    KeeperSilence
 }

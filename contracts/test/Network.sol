@@ -12,6 +12,8 @@ import {AppStatus} from "../src/interfaces/IAppRegistry.sol";
 import {Modules} from "../src/interfaces/ILedger.sol";
 import {MarketConfig, Task} from "../src/interfaces/IMarket.sol";
 import {SettlementConfig} from "../src/interfaces/ISettlement.sol";
+import {KeeperDuty} from "../src/KeeperDuty.sol";
+import {DutyConfig} from "../src/interfaces/IKeeperDuty.sol";
 import {Ledger} from "../src/Ledger.sol";
 import {Market} from "../src/Market.sol";
 import {
@@ -46,6 +48,10 @@ abstract contract Network is Actors {
     uint128 internal constant FORGED = 60 ether;
     uint128 internal constant EQUIVOCATED = 40 ether;
     uint128 internal constant FALSE_VOTE = 30 ether;
+    uint64 internal constant ANSWER_SECONDS = 60;
+    uint64 internal constant LAPSE_SECONDS = 120;
+    uint128 internal constant DEMAND_DEPOSIT = 0.01 ether;
+    uint128 internal constant KEEPER_LAPSE = 7 ether;
     uint96 internal constant FEE_MIN = 1_000;
 
     bytes32 internal constant MEASUREMENT = keccak256("runtime");
@@ -62,6 +68,7 @@ abstract contract Network is Actors {
     GrantBook internal grantBook;
     Market internal market;
     Settlement internal settlement;
+    KeeperDuty internal duty;
 
     uint256[] internal verifierKeys;
     AssetId[2] internal assetIds;
@@ -101,8 +108,22 @@ abstract contract Network is Actors {
             market,
             SettlementConfig(JUDGE_SECONDS, CHALLENGE_SECONDS, FORGED, EQUIVOCATED, FALSE_VOTE)
         );
+        duty = new KeeperDuty(
+            ledger,
+            staking,
+            assets,
+            nodes,
+            market,
+            DutyConfig(ANSWER_SECONDS, LAPSE_SECONDS, DEMAND_DEPOSIT, KEEPER_LAPSE)
+        );
         ledger.sealModules(
-            Modules(address(staking), address(nodes), address(market), address(settlement))
+            Modules(
+                address(staking),
+                address(nodes),
+                address(market),
+                address(settlement),
+                address(duty)
+            )
         );
         token.approve(address(ledger), type(uint256).max);
         apps.setApp(APP, AppStatus.Listed);

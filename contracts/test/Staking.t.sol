@@ -107,6 +107,7 @@ contract StakingTest is Network {
 
     function testFuzz_nobody_but_modules_slashes(address caller) public {
         vm.assume(caller != address(market) && caller != address(settlement));
+        vm.assume(caller != address(duty));
         vm.prank(caller);
         vm.expectRevert(
             abi.encodeWithSignature("NotModule(address,address)", caller, address(settlement))

@@ -16,13 +16,20 @@ struct Modules {
     address nodeRegistry;
     address market;
     address settlement;
+    address keeperDuty;
 }
 
 /// @title The only holder of funds on the home chain.
 /// @notice Money is in exactly one bucket: an account's balance, a task's escrow, stake, a spoke's
 /// lockbox, the treasury.
 interface ILedger {
-    event ModulesSealed(address staking, address nodeRegistry, address market, address settlement);
+    event ModulesSealed(
+        address staking,
+        address nodeRegistry,
+        address market,
+        address settlement,
+        address keeperDuty
+    );
     event Deposited(address indexed from, address indexed account, uint256 amountWei);
     event Withdrawn(address indexed account, address indexed to, uint256 amountWei);
     event PayoutChainSet(address indexed account, uint256 indexed chainId);

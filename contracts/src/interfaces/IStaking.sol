@@ -38,8 +38,8 @@ interface IStaking {
     /// @notice Moves what finished unbonding into the caller's Ledger balance. Can never be paused.
     function finishUnbond() external;
 
-    /// @notice Market and Settlement only: takes at most `amountWei` from `account`, bonded stake
-    /// first. The beneficiary is the zero address exactly for `Role.Treasury`.
+    /// @notice Market, Settlement and KeeperDuty only: takes at most `amountWei` from `account`,
+    /// bonded stake first. The beneficiary is the zero address exactly for `Role.Treasury`.
     /// @return takenWei what was really taken: less when the stake is smaller.
     function slash(
         address account,

@@ -29,6 +29,7 @@ const ofSdk: Readonly<Record<SdkErrorCode, ExitCode>> = {
   'grant-refused': failure,
   'insufficient-funds': funds,
   'keeper-refused': refused,
+  'keepers-too-few': failure,
   'no-account': usage,
   'no-eligible-node': failure,
   'not-approved': timeout,

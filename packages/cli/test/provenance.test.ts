@@ -35,6 +35,7 @@ const contracts = {
   ...{ appRegistry: address(5), assetRegistry: address(6), nodeRegistry: address(7) },
   ...{ grantBook: address(8), market: address(9), settlement: address(10) },
   releaseKeys: address(11),
+  keeperDuty: address(12),
 }
 const deployment: Deployment = {
   format: 'cloister-deployment/1',
@@ -57,6 +58,7 @@ const state = {
   policy: {
     ...{ owner: owner.address.toLowerCase(), asset, measurements: [word(0x41)] },
     ...{ tcbFloor: 0, tierMin: 0, operators: [1, 2, 3].map(address), expiry: '9' },
+    ...{ releaseKey: `0x${'00'.repeat(20)}`, tees: 62 },
   },
   ...{ policySignature: `0x${'00'.repeat(65)}`, stores: [], acknowledgements: [null, null, null] },
 }

@@ -5,6 +5,7 @@ import {
   assetRegistryAbi,
   committeeAbi,
   grantBookAbi,
+  keeperDutyAbi,
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
@@ -31,6 +32,7 @@ import {
   assetRegistryBytecode,
   committeeBytecode,
   grantBookBytecode,
+  keeperDutyBytecode,
   ledgerBytecode,
   marketBytecode,
   nodeRegistryBytecode,
@@ -58,6 +60,13 @@ export const devnetTerms = {
   forgedReceiptWei: parseEther('2500'),
   equivocationWei: parseEther('5000'),
   falseVoteWei: parseEther('5000'),
+  /** How long a keeper has for an answer on chain, and how long its silence can be held against it after that. */
+  answerSeconds: 10n,
+  lapseSeconds: 10n,
+  /** What asking a keeper on chain costs, in the chain's own coin: more than the gas of an answer. */
+  depositWei: parseEther('0.01'),
+  /** What a keeper's silence costs. */
+  lapseWei: parseEther('50'),
 } as const
 
 /** Addresses of a spoke's contracts. */
@@ -112,13 +121,13 @@ export async function deployHome(chain: Chain, genesis: readonly Address[]): Pro
   )
   const core = { token, ledger, staking, committee, appRegistry, assetRegistry }
   const contracts = { ...core, ...planMarket(plan, core) }
-  const { nodeRegistry, market, settlement } = contracts
+  const { nodeRegistry, market, settlement, keeperDuty } = contracts
   plan.call(
     ledger,
     encodeFunctionData({
       abi: ledgerAbi,
       functionName: 'sealModules',
-      args: [{ staking, nodeRegistry, market, settlement }],
+      args: [{ staking, nodeRegistry, market, settlement, keeperDuty }],
     }),
   )
   await sendBatch(chain, governance, plan.calls)
@@ -208,7 +217,7 @@ export async function fundAccounts(
 function planMarket(
   plan: DeployPlan,
   core: Pick<Contracts, 'ledger' | 'staking' | 'committee' | 'appRegistry' | 'assetRegistry'>,
-): Pick<Contracts, 'nodeRegistry' | 'releaseKeys' | 'grantBook' | 'market' | 'settlement'> {
+): Omit<Contracts, keyof typeof core | 'token'> {
   const { ledger, staking, committee, appRegistry, assetRegistry } = core
   const { feeMinWei, missWei, attemptSecondsMin, attemptSecondsMax, orderSecondsMax } = devnetTerms
   const { judgeSeconds, challengeSeconds, forgedReceiptWei, equivocationWei, falseVoteWei } =
@@ -251,7 +260,26 @@ function planMarket(
       ],
     }),
   )
-  return { nodeRegistry, releaseKeys, grantBook, market, settlement }
+  const keeperDuty = planKeeperDuty(plan, { ...core, nodeRegistry, market })
+  return { nodeRegistry, releaseKeys, grantBook, market, settlement, keeperDuty }
+}
+
+function planKeeperDuty(
+  plan: DeployPlan,
+  known: Pick<Contracts, 'ledger' | 'staking' | 'assetRegistry' | 'nodeRegistry' | 'market'>,
+): Address {
+  const { ledger, staking, assetRegistry, nodeRegistry, market } = known
+  const { answerSeconds, lapseSeconds, depositWei, lapseWei } = devnetTerms
+  return plan.create(
+    encodeDeployData({
+      abi: keeperDutyAbi,
+      bytecode: keeperDutyBytecode,
+      args: [
+        ...([ledger, staking, assetRegistry, nodeRegistry, market] as const),
+        { answerSeconds, lapseSeconds, depositWei, lapseWei },
+      ],
+    }),
+  )
 }
 
 /** Transactions of one account in order; a contract's address follows from its place, so none has to wait for another. */

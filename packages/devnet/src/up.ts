@@ -54,6 +54,8 @@ export type DevnetOptions = {
   readonly verifierFaults?: readonly (readonly string[])[]
   /** Apps to list besides the project's own that need no building. */
   readonly apps?: readonly DevnetApp[]
+  /** Also approves and lists a second runtime of each kind, to which nodes can be upgraded. */
+  readonly withUpgrade?: boolean
   /** Told of each phase as it begins. */
   readonly onPhase?: (phase: string) => void
 }
@@ -68,6 +70,8 @@ export type Devnet = {
   readonly vendors: Vendors
   /** Nodes that were started with the devnet, by place; a restarted one takes its place again. */
   readonly nodes: DevnetNode[]
+  /** The runtime that a node of this one is upgraded to; approved where the devnet was started with an upgrade. */
+  readonly upgradeOf: (image: RuntimeImage) => RuntimeImage
   /** Starts another node, which asks to be admitted by itself. It is stopped with the devnet. */
   startNode(options: Omit<NodeOptions, 'port'>): Promise<DevnetNode>
   stop(): Promise<void>
@@ -118,7 +122,7 @@ async function start(
   const phase = options.onPhase ?? (() => undefined)
   const tees = options.nodes ?? devnetTees
   phase('chains, contracts and the enclave')
-  const ground = await layGround(folders, closers, tees, options.apps ?? [])
+  const ground = await layGround(folders, closers, tees, options)
   const { home, spoke, contracts, vendors, imageOf, deployment } = ground
 
   phase('verifiers and nodes')
@@ -152,7 +156,7 @@ async function start(
   phase('admission of the nodes')
   await Promise.all(nodes.map((node) => waitCertified(home, contracts, node)))
   return {
-    ...{ folders, deployment, home, spoke, vendors, nodes, stop },
+    ...{ folders, deployment, home, spoke, vendors, nodes, stop, upgradeOf },
     seconds: (performance.now() - started) / 1000,
     startNode: async (chosen) => {
       const node = await startOne(chosen)
@@ -176,7 +180,7 @@ async function layGround(
   folders: Folders,
   closers: Closers,
   tees: readonly GuestTee[],
-  more: readonly DevnetApp[],
+  { apps: more = [], withUpgrade = false }: Pick<DevnetOptions, 'apps' | 'withUpgrade'>,
 ) {
   const building = buildEnclave(folders.build)
   building.catch(() => undefined) // Judged where it is awaited, which may be later than it fails.
@@ -193,7 +197,12 @@ async function layGround(
   const imageOf = (tee: GuestTee): RuntimeImage =>
     runtimeImage(build, { chainId: homeChainId, contracts, genesis, anchors }, tee)
   const [measurements, ports, collateral] = await Promise.all([
-    Promise.all(kinds.map((tee) => measurementOf(imageOf(tee)))),
+    Promise.all(
+      kinds
+        .map(imageOf)
+        .flatMap((image) => (withUpgrade ? [image, upgradeOf(image)] : [image]))
+        .map(measurementOf),
+    ),
     freePorts(verifierRoles.length + nodesMax),
     serveVendors(vendors),
     fundAccounts(home, contracts, { chainId: spokeChainId, ...spokeContracts }),
@@ -268,6 +277,12 @@ async function startChains(
     connect('spoke', spokeChainId),
   ])
   return { home, spoke }
+}
+
+// Its measured configuration differs in one harmless number: another measurement, as any change of a runtime makes.
+function upgradeOf(image: RuntimeImage): RuntimeImage {
+  const fields = Object.entries(image.config ?? {})
+  return { ...image, config: Object.fromEntries([...fields, ['checkpointSeconds', 29]]) }
 }
 
 async function measurementOf(image: RuntimeImage): Promise<Hex> {

@@ -18,6 +18,7 @@ import type { AppRuntime } from './drivers/driver.ts'
 import { ShownEvidence } from './attempt/shown-evidence.ts'
 import type { EnclaveContext } from './enclave-context.ts'
 import { showEvidence } from './evidence-source.ts'
+import { answerDemand, refuseUnshown, unshownField } from './keeper/answer-demand.ts'
 import { releaseRequestField } from './keeper/attempt-request.ts'
 import { countersignRecord, countersignRequestField } from './keeper/countersign.ts'
 import { depositField, depositShare } from './keeper/deposit-share.ts'
@@ -83,6 +84,12 @@ export function enclaveMethods(
     }),
     release: method(releaseRequestField, (request) =>
       lanes.release.run(() => releaseShare(context, request)),
+    ),
+    'release.demanded': method(releaseRequestField, (request) =>
+      lanes.release.run(() => answerDemand(context, request)),
+    ),
+    'release.unshown': method(unshownField, (demand) =>
+      lanes.release.run(() => refuseUnshown(context, demand)),
     ),
     countersign: method(countersignRequestField, (request) =>
       lanes.countersign.run(() => countersignRecord(context, request)),

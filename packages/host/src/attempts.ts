@@ -20,6 +20,7 @@ import {
 import { keccak256, type Hex } from 'viem'
 
 import type { ChainIndex } from './chain-index.ts'
+import type { ShareDemands } from './demand-shares.ts'
 import type { EnclaveLink } from './enclave-link.ts'
 import type { Faults } from './faults.ts'
 import type { NodeChain } from './node-chain.ts'
@@ -54,6 +55,7 @@ export type AttemptContext = {
   readonly journal: Journal
   readonly store: ObjectStore
   readonly faults: Faults
+  readonly demands: ShareDemands
   readonly log: Log
 }
 
@@ -119,6 +121,7 @@ export class Attempts {
         if (!mayRetry || isLate) await this.#giveUp(task, attempt)
         if (round === runsMax || !mayRetry || isLate) throw error
         log.warn('The attempt failed and is tried again', { task, attempt, error })
+        await this.#context.demands.demandSilent(task, attempt, deadlineMs - giveUpMs)
       }
       await sleep(againMs)
     }

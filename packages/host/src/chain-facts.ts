@@ -9,6 +9,8 @@ import {
 } from '@cloister/protocol'
 import { parseEventLogs, type Address, type Hex, type Log } from 'viem'
 
+import { KnownDemands } from './known-demands.ts'
+
 /** A task that is not over, as its order placed it. */
 export type OpenTask = {
   readonly block: bigint
@@ -52,6 +54,7 @@ export class ChainFacts {
   readonly draws = new Map<string, bigint>()
   readonly assets = new Map<Hex, KnownAsset>()
   readonly nodes = new Map<string, KnownNode>()
+  demands = new KnownDemands()
   handovers: readonly KnownHandover[] = []
 
   /** Facts that change apart from these. */
@@ -63,11 +66,13 @@ export class ChainFacts {
     for (const [key, asset] of this.assets) copied.assets.set(key, asset)
     for (const [key, node] of this.nodes) copied.nodes.set(key, node)
     copied.handovers = this.handovers
+    copied.demands = this.demands.copy()
     return copied
   }
 
   /** Takes logs in their order. Those of no known event are passed over. */
   apply(logs: readonly Log[]): void {
+    this.demands.apply(logs)
     for (const log of parseEventLogs({ abi: eventsAbi, logs: [...logs] })) this.#take(log)
   }
 
@@ -136,6 +141,7 @@ export class ChainFacts {
 
   #end(task: Hex): void {
     this.tasks.delete(task)
+    this.demands.end(task)
     for (const map of [this.postings, this.draws])
       for (const key of map.keys()) if (key.startsWith(`${task}/`)) map.delete(key)
   }

@@ -8,6 +8,7 @@ import {
   type KnownNode,
   type OpenTask,
 } from './chain-facts.ts'
+import type { KnownDemand } from './known-demands.ts'
 
 type Batch = { readonly upTo: bigint; readonly logs: readonly Log[] }
 
@@ -43,6 +44,10 @@ export class ChainIndex {
 
   get nodes(): ReadonlyMap<string, KnownNode> {
     return this.#current.nodes
+  }
+
+  get demands(): ReadonlyMap<Hex, KnownDemand> {
+    return this.#current.demands.all
   }
 
   get handovers(): readonly KnownHandover[] {

@@ -4,6 +4,7 @@ import { canonicalJson, OperationError, type Json } from '@cloister/codec'
 import type { Journal, Log, ObjectStore } from '@cloister/io'
 import {
   addressField,
+  AnswerError,
   booleanField,
   bytes32Field,
   decimalField,
@@ -20,11 +21,12 @@ import {
   zeroHash,
   type Handler,
 } from '@cloister/protocol'
-import type { Hex } from 'viem'
+import type { Address, Hex } from 'viem'
 
 import type { ChainIndex } from './chain-index.ts'
 import { getCheckpoint } from './checkpoints.ts'
 import type { CollateralClient } from './collateral.ts'
+import type { ShareDemands } from './demand-shares.ts'
 import type { DeploymentFile } from './deployment-file.ts'
 import type { EnclaveLink } from './enclave-link.ts'
 import type { Faults } from './faults.ts'
@@ -46,6 +48,7 @@ export type AnswerContext = {
   readonly collateral: CollateralClient
   readonly peers: Peers
   readonly sealed: SealedStates
+  readonly demands: ShareDemands
   readonly shares: () => KeptShares
   readonly mail: () => FederationMail
   readonly enclave: () => EnclaveLink
@@ -194,10 +197,9 @@ function answerOthers(context: AnswerContext): Record<string, Handler> {
         throw new OperationError('unknown-method', `Cannot call ${method} of a keeper: unknown`)
       const sent = await relayed(context, body)
       // A node may keep a share for the very attempt it runs.
-      const result = sameHex(operator, chain.account.address)
-        ? await context.enclave().ask(method, sent)
-        : await context.peers.callKeeper(operator, method, sent)
-      return { result }
+      if (sameHex(operator, chain.account.address))
+        return { result: await context.enclave().ask(method, sent) }
+      return { result: await callKeeper(context, operator, method, sent) }
     },
     collateral: async (params) => {
       const { evidence } = fields.collateral.parse(params, 'collateral')
@@ -284,6 +286,28 @@ async function keepersOf(
     policy: signed === undefined ? null : messageToJson('KeeperPolicy', signed.policy),
     policySignature: signed?.policySignature ?? null,
     nodes: nodes.flat(),
+  }
+}
+
+/** The asker's own fault: asking on chain would change nothing. */
+const askersFaults: readonly string[] = ['request-refused', 'attempt-not-current', 'malformed']
+
+// What a keeper has answered on chain counts like an answer by HTTP. One that gives no signed answer is remembered.
+async function callKeeper(
+  { peers, demands }: AnswerContext,
+  operator: Address,
+  method: string,
+  body: Json,
+): Promise<Json> {
+  if (method !== 'release') return peers.callKeeper(operator, method, body)
+  const answered = demands.answerTo(body)
+  if (answered !== undefined) return answered
+  try {
+    return await peers.callKeeper(operator, method, body)
+  } catch (error) {
+    const isAskersFault = error instanceof AnswerError && askersFaults.includes(error.code)
+    if (!isAskersFault) demands.noteSilence(operator, body)
+    throw error
   }
 }
 

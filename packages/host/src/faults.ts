@@ -25,6 +25,10 @@ export type Faults = {
     own: ShownJson,
     others: () => Promise<readonly ShownJson[]>,
   ) => Promise<ShownJson>
+  /** Whether keepers' release requests by HTTP go unanswered. */
+  readonly holdReleases?: boolean
+  /** Whether demands on chain go unanswered. */
+  readonly ignoreDemands?: boolean
   /** Told when an attempt begins to run here, and when it is over. */
   readonly onAttempt?: (attempt: number, running: boolean) => void
 }
@@ -41,6 +45,8 @@ export const faultNames = [
   'forge-proof',
   'relay-evidence',
   'lie-about-chain',
+  'slow-keeper',
+  'silent-keeper',
   'first-attempts-only',
 ] as const
 
@@ -75,6 +81,8 @@ const readyMade: { readonly [name in FaultName]: () => Faults } = {
   'forge-proof': () => ({ forgeProof: flipLastProofNode }),
   'relay-evidence': () => ({ relayEvidence: async (own, others) => (await others())[0] ?? own }),
   'lie-about-chain': lieAboutChain,
+  'slow-keeper': () => ({ holdReleases: true }),
+  'silent-keeper': () => ({ holdReleases: true, ignoreDemands: true }),
   'first-attempts-only': () => ({}),
 }
 
@@ -86,6 +94,8 @@ export function inFirstAttempts(faults: Faults): Faults {
     onAttempt: (attempt, begins) => {
       if (attempt === 1) running += begins ? 1 : -1
     },
+    ...(faults.holdReleases && { holdReleases: true }),
+    ...(faults.ignoreDemands && { ignoreDemands: true }),
     ...(alterReceipt && {
       alterReceipt: (receipt) => (running > 0 ? alterReceipt(receipt) : receipt),
     }),

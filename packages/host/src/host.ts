@@ -17,10 +17,12 @@ import { sameHex, type ReadableStore } from '@cloister/protocol'
 import type { Address } from 'viem'
 
 import { NodeAdmission } from './admission.ts'
+import { DemandAnswers } from './answer-demands.ts'
 import { Attempts } from './attempts.ts'
 import { ChainIndex } from './chain-index.ts'
 import { CollateralClient } from './collateral.ts'
 import type { HostConfig } from './config.ts'
+import { ShareDemands } from './demand-shares.ts'
 import { DeploymentFile } from './deployment-file.ts'
 import { answerEnclave } from './enclave-answers.ts'
 import { EnclaveLink, type EnclaveHello } from './enclave-link.ts'
@@ -110,8 +112,9 @@ async function startParts(
   late.url = config.publicUrl ?? server.url
   const { depth } = base.deployment.value
   const jitterMs = config.dutyJitterMs
+  const demandAnswers = new DemandAnswers(base)
   const watcher = new TaskWatcher({ ...base, attempts, receiptKey, depth, jitterMs })
-  const loops = runLoops({ ...base, shares, watcher, admission, stopping }, config)
+  const loops = runLoops({ ...base, shares, watcher, demandAnswers, admission, stopping }, config)
   const ended = endOf({ loops, enclave, stopping, closeAll })
   return {
     url: late.url,
@@ -142,6 +145,7 @@ async function openBase(
   const index = new ChainIndex()
   const partStores = await openPartStores(config.partStores)
   const peers = new Peers(chain, index, store, log, partStores)
+  const demands = new ShareDemands({ chain, index, store, log })
   const collateral = new CollateralClient(config.collateralUrls, deployment.value.anchors)
   const sealed = await SealedStates.open(join(config.dataFolder, 'sealed'))
   const uploads = new Uploads(store)
@@ -155,6 +159,7 @@ async function openBase(
     journal,
     collateral,
     sealed,
+    demands,
     peers,
     faults,
     log,

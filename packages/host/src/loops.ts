@@ -4,6 +4,7 @@ import { followLogs, type Log } from '@cloister/io'
 import type { Address } from 'viem'
 
 import type { NodeAdmission } from './admission.ts'
+import type { DemandAnswers } from './answer-demands.ts'
 import type { ChainIndex } from './chain-index.ts'
 import type { HostConfig } from './config.ts'
 import type { EnclaveLink } from './enclave-link.ts'
@@ -28,6 +29,7 @@ export type LoopsContext = {
   readonly shares: KeptShares
   readonly sealed: SealedStates
   readonly watcher: TaskWatcher
+  readonly demandAnswers: DemandAnswers
   readonly admission: NodeAdmission
   readonly enclave: EnclaveLink
   /** Ends all loops, this host's admission included. */
@@ -57,12 +59,15 @@ export async function runLoops(context: LoopsContext, config: HostConfig): Promi
 }
 
 async function followChain(
-  { chain, index, shares, watcher, stopping, log }: LoopsContext,
+  { chain, index, shares, watcher, demandAnswers, stopping, log }: LoopsContext,
   config: HostConfig,
 ): Promise<undefined> {
   const { signal } = stopping
-  const { market, nodeRegistry, assetRegistry, committee } = chain.contracts
-  const addresses: readonly Address[] = [market, nodeRegistry, assetRegistry, committee]
+  const { market, nodeRegistry, assetRegistry, committee, keeperDuty } = chain.contracts
+  const addresses: readonly Address[] = [
+    ...[market, nodeRegistry, assetRegistry, committee],
+    keeperDuty,
+  ]
   await followLogs(chain.chain, {
     addresses,
     fromBlock: BigInt(config.chain.fromBlock),
@@ -78,6 +83,7 @@ async function followChain(
       const head = await chain.head().catch(() => undefined)
       // While catching up only the newest block matters.
       if (head === undefined || head.number > cursor.number + 1n) return
+      demandAnswers.look(head)
       await watcher
         .look(head)
         .catch((error: unknown) => log.warn('Open tasks were not looked at', failure(error)))

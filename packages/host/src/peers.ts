@@ -19,6 +19,8 @@ export const keeperRoutes: Readonly<Record<string, string>> = {
 }
 
 const callMs = 60_000
+/** After this a keeper is asked on chain. */
+const releaseMs = 20_000
 const statusMs = 5_000
 const fetchMs = 10 * 60_000
 const strangersFetchesMax = 4
@@ -101,7 +103,8 @@ export class Peers {
         },
       )
     try {
-      return await fetchJson(`${node.url}${route}`, { json: body, timeoutMs: callMs })
+      const timeoutMs = method === 'release' ? releaseMs : callMs
+      return await fetchJson(`${node.url}${route}`, { json: body, timeoutMs })
     } catch (cause) {
       const refusal = refusalOf(cause)
       if (refusal === undefined) throw cause

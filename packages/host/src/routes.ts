@@ -15,6 +15,7 @@ import type { NodeAdmission } from './admission.ts'
 import type { Attempts } from './attempts.ts'
 import type { CollateralClient } from './collateral.ts'
 import type { EnclaveLink } from './enclave-link.ts'
+import type { Faults } from './faults.ts'
 import type { KeptShares } from './kept-shares.ts'
 import { Lane } from './lane.ts'
 import type { NodeChain } from './node-chain.ts'
@@ -33,6 +34,7 @@ export type RoutesContext = ObjectRoutesContext & {
   readonly collateral: CollateralClient
   readonly shares: KeptShares
   readonly sealed: SealedStates
+  readonly faults: Faults
   readonly mail: FederationMail
   readonly log: Log
 }
@@ -110,7 +112,7 @@ function laneOf(lanes: ReturnType<typeof lanesOf>, method: string): Lane {
 
 function addKeeperRoutes(
   app: Hono,
-  { chain, enclave, collateral, sealed, shares }: RoutesContext,
+  { chain, enclave, collateral, sealed, shares, faults }: RoutesContext,
 ): void {
   const lanes = lanesOf()
   app.post('/v1/keep-evidence', async (c) => {
@@ -144,6 +146,8 @@ function addKeeperRoutes(
   for (const [method, route] of Object.entries(keeperRoutes))
     app.post(route, async (c) => {
       const body = await readJsonBody(c, keeperLimits)
+      if (method === 'release' && faults.holdReleases === true)
+        throw new OperationError('unready', 'Fault injected: releases are not answered here')
       return askEnclave(c, laneOf(lanes, method), () => enclave.ask(method, body))
     })
 }

@@ -8,7 +8,7 @@ import {
   parseBundle,
   sameHex,
   settlementAbi,
-  sortAddresses,
+  sortKeepers,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
@@ -158,9 +158,8 @@ export class TaskWatcher {
         },
       )
     const { releases } = parseBundle(await store.get(digest))
-    const keys = new Set(releases.map(({ release }) => release.keeper))
-    const records = await Promise.all([...keys].map((key) => chain.node(key)))
-    const operators = sortAddresses(records.map(({ operator }) => operator))
+    const records = await Promise.all(releases.map(({ release }) => chain.node(release.keeper)))
+    const operators = sortKeepers(records.map(({ operator }) => operator))
     if (sameHex(keepersHash(operators), task.keepersHash)) return operators
     throw new OperationError(
       'keepers-differ',

@@ -12,6 +12,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  keeperDutyAbi,
   releaseKeysAbi,
   settlementAbi,
   sortAddresses,
@@ -123,8 +124,17 @@ export async function startHomeChain() {
       falseVoteWei: parseEther('25'),
     },
   ])
+  const keeperDuty = await create(keeperDutyAbi, bytecode.keeperDutyBytecode, [
+    ...[ledger, staking, assetRegistry, nodeRegistry, market],
+    {
+      answerSeconds: 20n,
+      lapseSeconds: 20n,
+      depositWei: parseEther('0.01'),
+      lapseWei: parseEther('5'),
+    },
+  ])
   await send(people.governance, ledger, ledgerAbi, 'sealModules', [
-    { staking, nodeRegistry, market, settlement },
+    { staking, nodeRegistry, market, settlement, keeperDuty },
   ])
   await send(people.governance, token, tokenAbi, 'approve', [ledger, parseEther('1000000')])
   for (const { address } of [...people.operators, ...people.verifiers, people.requester])
@@ -133,7 +143,15 @@ export async function startHomeChain() {
     await send(each, staking, stakingAbi, 'bond', [parseEther('500')])
   await send(people.governance, appRegistry, appRegistryAbi, 'setApp', [app, 1])
   const core = { token, ledger, staking, committee, appRegistry, assetRegistry }
-  const contracts = { ...core, nodeRegistry, releaseKeys, grantBook, market, settlement }
+  const contracts = {
+    ...core,
+    nodeRegistry,
+    releaseKeys,
+    grantBook,
+    market,
+    settlement,
+    keeperDuty,
+  }
   return { url, chain, contracts, genesis, send, stop: () => child.kill() }
 }
 

@@ -90,6 +90,7 @@ const contracts = objectField({
   grantBook: addressField,
   market: addressField,
   settlement: addressField,
+  keeperDuty: addressField,
 })
 
 const deployment = objectField({

@@ -128,10 +128,18 @@ export function membersHash(members: readonly Address[]): Hex {
   return keccak256(encodeAbiParameters([{ type: 'address[]' }], [sortAddresses(members)]))
 }
 
-/** The hash in a vote over the operators of the keepers that released, sorted, without repeats. Spec: docs/protocol.md section 6. */
+/** The hash in a vote over the operators of the keepers that released, one for each release. Spec: docs/protocol.md section 6. */
 export function keepersHash(operators: readonly Address[]): Hex {
   // Solidity's abi.encodePacked pads the entries of an array to 32 bytes each.
-  return packedHash(sortAddresses(operators).map((operator) => padHex(operator, { size: 32 })))
+  return packedHash(sortKeepers(operators).map((operator) => padHex(operator, { size: 32 })))
+}
+
+/**
+ * The operators of the keepers that released, ascending: one who released several shares stands there as often, and is paid as
+ * often. Spec: docs/protocol.md section 6.
+ */
+export function sortKeepers(operators: readonly Address[]): readonly Address[] {
+  return operators.toSorted((a, b) => compareHex(a, b))
 }
 
 /** Addresses ascending, without repeats: how every list of members and signers stands. */

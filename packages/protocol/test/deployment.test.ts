@@ -16,6 +16,7 @@ const names = [
   'market',
   'settlement',
   'releaseKeys',
+  'keeperDuty',
 ]
 const json = {
   format: 'cloister-deployment/1',

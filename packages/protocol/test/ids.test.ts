@@ -88,6 +88,10 @@ test('a committee’s hash is that of its sorted members', () => {
 
 test('entries of a packed array of addresses are 32 bytes each, as Solidity packs them', () => {
   expect(keepersHash([address(2), address(1)])).toBe(keccak256(words(address(1), address(2))))
+  // One for each release: who released twice stands there twice.
+  expect(keepersHash([address(2), address(1), address(2)])).toBe(
+    keccak256(words(address(1), address(2), address(2))),
+  )
 })
 
 test('an asset’s shares are one word', () => {

@@ -40,6 +40,7 @@ export const contracts = {
   market: address(0xd9),
   settlement: address(0xda),
   releaseKeys: address(0xdb),
+  keeperDuty: address(0xdc),
 } as const
 
 export const manifest = {

@@ -304,7 +304,7 @@ export async function makeReceiptExample(
       now: unixSeconds(Number(postedAt)),
     },
   )
-  const operators = [of(keys.keeperOperator[0]), of(keys.keeperOperator[2])]
+  const operators = releases.map(({ release }) => of(keys.keeperOperator[release.shareIndex]!))
   const vote = {
     task,
     attempt: 1,

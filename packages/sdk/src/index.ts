@@ -1,4 +1,3 @@
-export { chooseKeepers } from './choose-keepers.ts'
 export { appGovernance, appIdOf, checkManifest, isAppListed, listApp, type App } from './apps.ts'
 export {
   assetContext,
@@ -36,6 +35,12 @@ export {
   type AppraisedKeeper,
   type KeeperDemand,
 } from './keeper.ts'
+export {
+  chooseKeepers,
+  pickKeepers,
+  type ChosenKeepers,
+  type KeeperCandidate,
+} from './choose-keepers.ts'
 export { balances, deposit, setPayoutChain, withdraw, type Balances } from './money.ts'
 export { listNodes, type NodeOnChain } from './nodes.ts'
 export {

@@ -9,6 +9,7 @@ export const sdkErrorCodes = [
   'grant-refused',
   'insufficient-funds',
   'keeper-refused',
+  'keepers-too-few',
   'no-account',
   'no-eligible-node',
   'not-approved',

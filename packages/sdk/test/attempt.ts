@@ -24,7 +24,7 @@ import {
   reportData,
   settlementAbi,
   slotsByContract,
-  sortAddresses,
+  sortKeepers,
   type Bundle,
   type ChainProofs,
   type Checkpoint,
@@ -152,7 +152,9 @@ export async function playAttempt(
     bundleDigest: posting.bundleDigest,
   })
   const postedAt = await post(world, node, posting, operatorSignature)
-  const keepers = sortAddresses([0, 1].map((index) => world.nodes[index]!.operator.address))
+  const keepers = sortKeepers(
+    bundle.releases.map(({ release }) => world.nodes[release.shareIndex]!.operator.address),
+  )
   const appraisal = await appraise(
     { tee: 'tdx', quote: parseHex(quote) },
     {

@@ -10,6 +10,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  keeperDutyAbi,
   releaseKeysAbi,
   settlementAbi,
   spokePayoutAbi,
@@ -39,6 +40,7 @@ import {
   ledgerBytecode,
   marketBytecode,
   nodeRegistryBytecode,
+  keeperDutyBytecode,
   releaseKeysBytecode,
   settlementBytecode,
   spokePayoutBytecode,
@@ -178,7 +180,17 @@ export async function deployHome(
       args: [ledger, staking, committee, nodeRegistry, market, slashes],
     }),
   )
-  const modules = { staking, nodeRegistry, market, settlement }
+  const keeperDuty = await put(
+    encodeDeployData({
+      abi: keeperDutyAbi,
+      bytecode: keeperDutyBytecode,
+      args: [
+        ...([ledger, staking, assetRegistry, nodeRegistry, market] as const),
+        { answerSeconds: 10n, lapseSeconds: 10n, depositWei: 1n, lapseWei: parseEther('1') },
+      ],
+    }),
+  )
+  const modules = { staking, nodeRegistry, market, settlement, keeperDuty }
   await chain.client.writeContract({
     account: governance,
     chain: null,
@@ -199,6 +211,7 @@ export async function deployHome(
     grantBook,
     market,
     settlement,
+    keeperDuty,
   }
 }
 

@@ -7,7 +7,7 @@ import {
   quorum,
   sameHex,
   settlementAbi,
-  sortAddresses,
+  sortKeepers,
   type CommitteeSet,
 } from '@cloister/protocol'
 import { isAddress, type Address, type Hex } from 'viem'
@@ -125,7 +125,7 @@ export class Duties {
         address: home.contracts.settlement,
         abi: settlementAbi,
         functionName: 'settle',
-        args: [posted.task, sortAddresses(keepers)],
+        args: [posted.task, sortKeepers(keepers)],
       })
       log.info('Settled a task', { task: posted.task })
     } catch (error) {

@@ -14,6 +14,7 @@ const contracts = {
   ...{ token: none, ledger: none, staking: none, committee: none, appRegistry: none },
   ...{ assetRegistry: none, nodeRegistry: none, grantBook: none, market: none, settlement: none },
   releaseKeys: none,
+  keeperDuty: none,
 }
 
 beforeAll(async () => {

@@ -47,14 +47,17 @@ const others = (each: string) => !/^(posting\.|grantSignatures|proofs$)/.test(ea
 test('an honest attempt is accepted, its keepers and its appraisal are named in the vote', async () => {
   const { vote, problems, appraisal } = await judge(factsOf(honest), materialOf(honest), appraise)
   expect(problems).toEqual([])
-  const released = addresses(operators).slice(0, 2)
+  const each = honest.bundle.releases.length / 2
+  const released = addresses(operators)
+    .slice(0, 2)
+    .flatMap((operator) => Array.from({ length: each }, () => operator))
   expect(vote).toEqual({
     task: ordered.task,
     attempt: 1,
     posting: honest.posting,
     verdict: 1,
     reason: 0,
-    keepersHash: keccak256(concatHex(released.map((each) => padHex(each, { size: 32 })))),
+    keepersHash: keccak256(concatHex(released.map((operator) => padHex(operator, { size: 32 })))),
     appraisalDigest: `0x${createHash('sha256')
       .update(canonicalJson(JSON.parse(JSON.stringify(appraisal))))
       .digest('hex')}`,

@@ -54,7 +54,7 @@ export const assets = ['data', 'parameters'].map((name) => {
 })
 const contractNames = [
   ...(['token', 'ledger', 'staking', 'committee', 'appRegistry', 'assetRegistry'] as const),
-  ...(['nodeRegistry', 'releaseKeys', 'grantBook', 'market', 'settlement'] as const),
+  ...(['nodeRegistry', 'releaseKeys', 'grantBook', 'market', 'settlement', 'keeperDuty'] as const),
 ]
 const contracts: Contracts = {
   ...{ token: owner.address, ledger: owner.address, staking: owner.address },
@@ -62,6 +62,7 @@ const contracts: Contracts = {
   ...{ nodeRegistry: owner.address, grantBook: owner.address, market: owner.address },
   settlement: owner.address,
   releaseKeys: owner.address,
+  keeperDuty: owner.address,
   ...Object.fromEntries(contractNames.map((name) => [name, key(`contract ${name}`).address])),
 }
 export const input: AttemptInput = {

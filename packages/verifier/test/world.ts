@@ -21,6 +21,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  keeperDutyAbi,
   releaseKeysAbi,
   settlementAbi,
   stakingAbi,
@@ -287,13 +288,18 @@ async function deploy(
       ],
     }),
   )
+  const duty = { answerSeconds: 10n, lapseSeconds: 10n, depositWei: 1n, lapseWei: 1n }
+  const args = [ledger, staking, assetRegistry, nodeRegistry, market, duty] as const
+  const { keeperDutyBytecode: code } = bytecode
+  const data = encodeDeployData({ abi: keeperDutyAbi, bytecode: code, args })
+  const keeperDuty = await create(data)
   await chain.sender(governance).sendAndWait({
     address: ledger,
     abi: ledgerAbi,
     functionName: 'sealModules',
-    args: [{ staking, nodeRegistry, market, settlement }],
+    args: [{ staking, nodeRegistry, market, settlement, keeperDuty }],
   })
-  const registries = { appRegistry, assetRegistry, nodeRegistry, releaseKeys }
+  const registries = { appRegistry, assetRegistry, nodeRegistry, releaseKeys, keeperDuty }
   return { token, ledger, staking, committee, ...registries, grantBook, market, settlement }
 }
 

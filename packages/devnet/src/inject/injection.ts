@@ -9,7 +9,10 @@ export type Injection = {
   /** One sentence: what must happen. */
   readonly expected: string
   /** How the devnet is started for it. */
-  readonly devnet?: Pick<DevnetOptions, 'nodes' | 'hostFaults' | 'verifierFaults' | 'evidenceFrom'>
+  readonly devnet?: Pick<
+    DevnetOptions,
+    'nodes' | 'hostFaults' | 'verifierFaults' | 'evidenceFrom' | 'withUpgrade'
+  >
   readonly cast?: Partial<Cast>
   /** Makes it happen, and judges by the chain and by logs what came of it. */
   readonly run: (scene: Scene) => Promise<Outcome>

@@ -4,8 +4,10 @@ import { forgedResult, lyingHost, silentNode } from './lazy-or-lying-host.ts'
 import { lyingVerifier } from './lying-verifier.ts'
 import { relayedEvidence } from './relayed-evidence.ts'
 import { revokedGrant } from './revoked-grant.ts'
+import { silentKeeper } from './silent-keeper.ts'
 import { framedNode, replayedReceipt } from './stranger.ts'
 import { badMeasurement, staleTcb } from './unfit-node.ts'
+import { upgradedKeepers } from './upgraded-keepers.ts'
 
 const all: readonly Injection[] = [
   badMeasurement,
@@ -19,6 +21,8 @@ const all: readonly Injection[] = [
   lyingHost,
   lyingVerifier,
   deadKeeper,
+  silentKeeper,
+  upgradedKeepers,
 ]
 
 /** Every fault that can be injected, by name. Spec: docs/devnet.md. */

@@ -36,6 +36,11 @@ export function needlesOf(canaries: readonly Canary[]): readonly Needle[] {
   )
 }
 
+/** Every byte string that would give a secret of these bytes away: raw, hex, base64 at its three offsets. */
+export function encodedNeedles(name: string, bytes: Bytes): readonly Needle[] {
+  return encodedForms(name, 'raw', bytes)
+}
+
 type Form = { readonly encoding: string; readonly bytes: Bytes }
 
 function rawForms(canary: Canary): readonly Form[] {

@@ -8,6 +8,7 @@ import {
   ledgerAbi,
   marketAbi,
   nodeRegistryAbi,
+  keeperDutyAbi,
   releaseKeysAbi,
   settlementAbi,
   sortAddresses,
@@ -108,9 +109,18 @@ export async function startHomeChain() {
       falseVoteWei: parseEther('25'),
     },
   ])
+  const keeperDuty = await create(keeperDutyAbi, bytecode.keeperDutyBytecode, [
+    ...[ledger, staking, assetRegistry, nodeRegistry, market],
+    {
+      answerSeconds: 20n,
+      lapseSeconds: 20n,
+      depositWei: parseEther('0.01'),
+      lapseWei: parseEther('5'),
+    },
+  ])
   const contracts = {
     ...{ token, ledger, staking, committee, appRegistry, assetRegistry },
-    ...{ nodeRegistry, releaseKeys, grantBook, market, settlement },
+    ...{ nodeRegistry, releaseKeys, grantBook, market, settlement, keeperDuty },
   }
   const domain: Domain = cloisterDomain(foundry.id, ledger)
 
@@ -128,7 +138,7 @@ export async function startHomeChain() {
     return receipt
   }
   await send(people.governance, ledger, ledgerAbi, 'sealModules', [
-    { staking, nodeRegistry, market, settlement },
+    { staking, nodeRegistry, market, settlement, keeperDuty },
   ])
   await send(people.governance, token, tokenAbi, 'approve', [ledger, parseEther('1000000')])
   for (const each of [...people.operators, ...people.verifiers, people.requester])

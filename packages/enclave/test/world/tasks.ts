@@ -196,6 +196,8 @@ export async function placeTask(
 /** Draws a node for a task once its seed block is there; it is deep enough afterwards. */
 export async function draw({ chain, nodes }: Network, task: Hex): Promise<TestNode> {
   const { market } = chain.contracts
+  // Later than all that enclaves have seen: blocks of a test may come within one second.
+  await chain.client.increaseTime({ seconds: 1 })
   await chain.client.mine({ blocks: 3 })
   await chain.send(people.stranger, market, marketAbi, 'draw', [task])
   await chain.client.mine({ blocks: depth })

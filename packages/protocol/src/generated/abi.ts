@@ -393,6 +393,7 @@ export const ledgerAbi = [
           { name: 'nodeRegistry', type: 'address', internalType: 'address' },
           { name: 'market', type: 'address', internalType: 'address' },
           { name: 'settlement', type: 'address', internalType: 'address' },
+          { name: 'keeperDuty', type: 'address', internalType: 'address' },
         ],
       },
     ],
@@ -477,6 +478,7 @@ export const ledgerAbi = [
           { name: 'nodeRegistry', type: 'address', internalType: 'address' },
           { name: 'market', type: 'address', internalType: 'address' },
           { name: 'settlement', type: 'address', internalType: 'address' },
+          { name: 'keeperDuty', type: 'address', internalType: 'address' },
         ],
       },
     ],
@@ -610,6 +612,7 @@ export const ledgerAbi = [
       { name: 'nodeRegistry', type: 'address', indexed: false, internalType: 'address' },
       { name: 'market', type: 'address', indexed: false, internalType: 'address' },
       { name: 'settlement', type: 'address', indexed: false, internalType: 'address' },
+      { name: 'keeperDuty', type: 'address', indexed: false, internalType: 'address' },
     ],
     anonymous: false,
   },
@@ -4451,6 +4454,545 @@ export const settlementAbi = [
   },
 ] as const
 
+/** The ABI of KeeperDuty. */
+export const keeperDutyAbi = [
+  {
+    type: 'constructor',
+    inputs: [
+      { name: 'ledger_', type: 'address', internalType: 'contract ILedger' },
+      { name: 'staking_', type: 'address', internalType: 'contract IStaking' },
+      { name: 'assets_', type: 'address', internalType: 'contract IAssetRegistry' },
+      { name: 'nodes_', type: 'address', internalType: 'contract INodeRegistry' },
+      { name: 'market_', type: 'address', internalType: 'contract IMarket' },
+      {
+        name: 'config_',
+        type: 'tuple',
+        internalType: 'struct DutyConfig',
+        components: [
+          { name: 'answerSeconds', type: 'uint64', internalType: 'uint64' },
+          { name: 'lapseSeconds', type: 'uint64', internalType: 'uint64' },
+          { name: 'depositWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'lapseWei', type: 'uint128', internalType: 'uint128' },
+        ],
+      },
+    ],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'answer',
+    inputs: [
+      { name: 'id', type: 'bytes32', internalType: 'bytes32' },
+      {
+        name: 'shares',
+        type: 'tuple',
+        internalType: 'struct Shares',
+        components: [
+          { name: 'commitments', type: 'bytes32[3]', internalType: 'bytes32[3]' },
+          { name: 'operators', type: 'address[3]', internalType: 'address[3]' },
+          { name: 'threshold', type: 'uint8', internalType: 'uint8' },
+        ],
+      },
+      {
+        name: 'given',
+        type: 'tuple',
+        internalType: 'struct KeeperAnswer',
+        components: [
+          {
+            name: 'release',
+            type: 'tuple',
+            internalType: 'struct Release',
+            components: [
+              { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+              { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+              { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+              { name: 'grant', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+              { name: 'keeper', type: 'address', internalType: 'address' },
+              { name: 'quoteDigest', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'checkpoint', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'previous', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'sequence', type: 'uint64', internalType: 'uint64' },
+              { name: 'time', type: 'uint64', internalType: 'uint64' },
+            ],
+          },
+          { name: 'signature', type: 'bytes', internalType: 'bytes' },
+          { name: 'countersigner', type: 'address', internalType: 'address' },
+          { name: 'countersignature', type: 'bytes', internalType: 'bytes' },
+          { name: 'envelope', type: 'bytes', internalType: 'bytes' },
+          { name: 'deliverySignature', type: 'bytes', internalType: 'bytes' },
+        ],
+      },
+    ],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'assets',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract IAssetRegistry' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'close',
+    inputs: [{ name: 'id', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'config',
+    inputs: [],
+    outputs: [
+      {
+        name: '',
+        type: 'tuple',
+        internalType: 'struct DutyConfig',
+        components: [
+          { name: 'answerSeconds', type: 'uint64', internalType: 'uint64' },
+          { name: 'lapseSeconds', type: 'uint64', internalType: 'uint64' },
+          { name: 'depositWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'lapseWei', type: 'uint128', internalType: 'uint128' },
+        ],
+      },
+    ],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'demand',
+    inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+      {
+        name: 'order',
+        type: 'tuple',
+        internalType: 'struct Order',
+        components: [
+          { name: 'requester', type: 'address', internalType: 'address' },
+          { name: 'app', type: 'bytes32', internalType: 'AppId' },
+          { name: 'assets', type: 'bytes32[]', internalType: 'AssetId[]' },
+          { name: 'grants', type: 'bytes32[]', internalType: 'bytes32[]' },
+          { name: 'recipientKeyHash', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'tierMin', type: 'uint8', internalType: 'uint8' },
+          { name: 'tags', type: 'uint32', internalType: 'uint32' },
+          { name: 'replicas', type: 'uint8', internalType: 'uint8' },
+          { name: 'feeWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'attemptSeconds', type: 'uint32', internalType: 'uint32' },
+          { name: 'attemptsMax', type: 'uint8', internalType: 'uint8' },
+          { name: 'expiry', type: 'uint64', internalType: 'uint64' },
+          { name: 'nonce', type: 'uint64', internalType: 'uint64' },
+          { name: 'tees', type: 'uint32', internalType: 'uint32' },
+          { name: 'unitWei', type: 'uint128', internalType: 'uint128' },
+          { name: 'epsilonMicros', type: 'uint64', internalType: 'uint64' },
+          { name: 'deltaPicos', type: 'uint64', internalType: 'uint64' },
+        ],
+      },
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      {
+        name: 'shares',
+        type: 'tuple',
+        internalType: 'struct Shares',
+        components: [
+          { name: 'commitments', type: 'bytes32[3]', internalType: 'bytes32[3]' },
+          { name: 'operators', type: 'address[3]', internalType: 'address[3]' },
+          { name: 'threshold', type: 'uint8', internalType: 'uint8' },
+        ],
+      },
+      { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+      { name: 'requestDigest', type: 'bytes32', internalType: 'bytes32' },
+    ],
+    outputs: [{ name: 'id', type: 'bytes32', internalType: 'bytes32' }],
+    stateMutability: 'payable',
+  },
+  {
+    type: 'function',
+    name: 'demandOf',
+    inputs: [{ name: 'id', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [
+      {
+        name: '',
+        type: 'tuple',
+        internalType: 'struct Demand',
+        components: [
+          { name: 'state', type: 'uint8', internalType: 'enum DemandState' },
+          { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+          { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+          { name: 'until', type: 'uint64', internalType: 'uint64' },
+          { name: 'asker', type: 'address', internalType: 'address' },
+          { name: 'operator', type: 'address', internalType: 'address' },
+          { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'grant', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'sharesHash', type: 'bytes32', internalType: 'bytes32' },
+        ],
+      },
+    ],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'deployment',
+    inputs: [],
+    outputs: [{ name: '', type: 'bytes32', internalType: 'bytes32' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'idOf',
+    inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+      { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+      { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+      { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+    ],
+    outputs: [{ name: '', type: 'bytes32', internalType: 'bytes32' }],
+    stateMutability: 'pure',
+  },
+  {
+    type: 'function',
+    name: 'lapse',
+    inputs: [{ name: 'id', type: 'bytes32', internalType: 'bytes32' }],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'ledger',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract ILedger' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'market',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract IMarket' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'nodes',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract INodeRegistry' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'owedOf',
+    inputs: [{ name: 'account', type: 'address', internalType: 'address' }],
+    outputs: [{ name: 'amountWei', type: 'uint256', internalType: 'uint256' }],
+    stateMutability: 'view',
+  },
+  {
+    type: 'function',
+    name: 'refuse',
+    inputs: [
+      { name: 'id', type: 'bytes32', internalType: 'bytes32' },
+      {
+        name: 'refusal',
+        type: 'tuple',
+        internalType: 'struct Refusal',
+        components: [
+          { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+          { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'grant', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+          { name: 'keeper', type: 'address', internalType: 'address' },
+          { name: 'reason', type: 'uint8', internalType: 'uint8' },
+          { name: 'time', type: 'uint64', internalType: 'uint64' },
+        ],
+      },
+      { name: 'signature', type: 'bytes', internalType: 'bytes' },
+    ],
+    outputs: [],
+    stateMutability: 'nonpayable',
+  },
+  {
+    type: 'function',
+    name: 'staking',
+    inputs: [],
+    outputs: [{ name: '', type: 'address', internalType: 'contract IStaking' }],
+    stateMutability: 'view',
+  },
+  { type: 'function', name: 'withdraw', inputs: [], outputs: [], stateMutability: 'nonpayable' },
+  {
+    type: 'event',
+    name: 'Answered',
+    inputs: [
+      { name: 'demand', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      {
+        name: 'given',
+        type: 'tuple',
+        indexed: false,
+        internalType: 'struct KeeperAnswer',
+        components: [
+          {
+            name: 'release',
+            type: 'tuple',
+            internalType: 'struct Release',
+            components: [
+              { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+              { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+              { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+              { name: 'grant', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+              { name: 'keeper', type: 'address', internalType: 'address' },
+              { name: 'quoteDigest', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'checkpoint', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'previous', type: 'bytes32', internalType: 'bytes32' },
+              { name: 'sequence', type: 'uint64', internalType: 'uint64' },
+              { name: 'time', type: 'uint64', internalType: 'uint64' },
+            ],
+          },
+          { name: 'signature', type: 'bytes', internalType: 'bytes' },
+          { name: 'countersigner', type: 'address', internalType: 'address' },
+          { name: 'countersignature', type: 'bytes', internalType: 'bytes' },
+          { name: 'envelope', type: 'bytes', internalType: 'bytes' },
+          { name: 'deliverySignature', type: 'bytes', internalType: 'bytes' },
+        ],
+      },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'DemandClosed',
+    inputs: [{ name: 'demand', type: 'bytes32', indexed: true, internalType: 'bytes32' }],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'Demanded',
+    inputs: [
+      { name: 'demand', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      { name: 'operator', type: 'address', indexed: true, internalType: 'address' },
+      {
+        name: 'made',
+        type: 'tuple',
+        indexed: false,
+        internalType: 'struct Demand',
+        components: [
+          { name: 'state', type: 'uint8', internalType: 'enum DemandState' },
+          { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+          { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+          { name: 'until', type: 'uint64', internalType: 'uint64' },
+          { name: 'asker', type: 'address', internalType: 'address' },
+          { name: 'operator', type: 'address', internalType: 'address' },
+          { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'grant', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'sharesHash', type: 'bytes32', internalType: 'bytes32' },
+        ],
+      },
+      { name: 'requestDigest', type: 'bytes32', indexed: false, internalType: 'bytes32' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'DutyPaid',
+    inputs: [
+      { name: 'account', type: 'address', indexed: true, internalType: 'address' },
+      { name: 'amountWei', type: 'uint256', indexed: false, internalType: 'uint256' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'Lapsed',
+    inputs: [
+      { name: 'demand', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'operator', type: 'address', indexed: true, internalType: 'address' },
+      { name: 'slashedWei', type: 'uint256', indexed: false, internalType: 'uint256' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'event',
+    name: 'RefusalGiven',
+    inputs: [
+      { name: 'demand', type: 'bytes32', indexed: true, internalType: 'bytes32' },
+      { name: 'task', type: 'bytes32', indexed: true, internalType: 'TaskId' },
+      {
+        name: 'refusal',
+        type: 'tuple',
+        indexed: false,
+        internalType: 'struct Refusal',
+        components: [
+          { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+          { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+          { name: 'asset', type: 'bytes32', internalType: 'AssetId' },
+          { name: 'grant', type: 'bytes32', internalType: 'bytes32' },
+          { name: 'shareIndex', type: 'uint8', internalType: 'uint8' },
+          { name: 'keeper', type: 'address', internalType: 'address' },
+          { name: 'reason', type: 'uint8', internalType: 'uint8' },
+          { name: 'time', type: 'uint64', internalType: 'uint64' },
+        ],
+      },
+      { name: 'signature', type: 'bytes', indexed: false, internalType: 'bytes' },
+    ],
+    anonymous: false,
+  },
+  {
+    type: 'error',
+    name: 'AlreadyDemanded',
+    inputs: [{ name: 'demand', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'AnswerForOther',
+    inputs: [{ name: 'demand', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'AnswerTooLate',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'AttemptNotRunning',
+    inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+      { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'CannotLapse',
+    inputs: [{ name: 'demand', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'DepositDiffers',
+    inputs: [
+      { name: 'given', type: 'uint256', internalType: 'uint256' },
+      { name: 'expected', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  { type: 'error', name: 'DutyConfigOutOfRange', inputs: [] },
+  { type: 'error', name: 'ECDSAInvalidSignature', inputs: [] },
+  {
+    type: 'error',
+    name: 'ECDSAInvalidSignatureLength',
+    inputs: [{ name: 'length', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'ECDSAInvalidSignatureS',
+    inputs: [{ name: 's', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'EnvelopeOutOfRange',
+    inputs: [{ name: 'length', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'MayNotDemand',
+    inputs: [{ name: 'caller', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'NotByKeeper',
+    inputs: [
+      { name: 'signer', type: 'address', internalType: 'address' },
+      { name: 'operator', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'NotCountersigned',
+    inputs: [{ name: 'countersigner', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'NotModule',
+    inputs: [
+      { name: 'caller', type: 'address', internalType: 'address' },
+      { name: 'expected', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'NotOpen',
+    inputs: [
+      { name: 'demand', type: 'bytes32', internalType: 'bytes32' },
+      { name: 'state', type: 'uint8', internalType: 'enum DemandState' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'NothingToPay',
+    inputs: [{ name: 'account', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'OrderDiffers',
+    inputs: [
+      { name: 'given', type: 'bytes32', internalType: 'bytes32' },
+      { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'PayFailed',
+    inputs: [{ name: 'account', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'PositionOutOfRange',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'count', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ShareIndexOutOfRange',
+    inputs: [{ name: 'shareIndex', type: 'uint8', internalType: 'uint8' }],
+  },
+  {
+    type: 'error',
+    name: 'SharesDiffer',
+    inputs: [
+      { name: 'given', type: 'bytes32', internalType: 'bytes32' },
+      { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'StakeLeavesTooSoon',
+    inputs: [
+      { name: 'unbondSeconds', type: 'uint64', internalType: 'uint64' },
+      { name: 'neededSeconds', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'TooLateToDemand',
+    inputs: [
+      { name: 'attemptDeadline', type: 'uint64', internalType: 'uint64' },
+      { name: 'neededUntil', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'WindowNotOver',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+] as const
+
 /** The ABI of SpokeToken. */
 export const spokeTokenAbi = [
   {
@@ -6202,6 +6744,140 @@ export const errorsAbi = [
     inputs: [
       { name: 'a', type: 'bytes32', internalType: 'bytes32' },
       { name: 'b', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'AlreadyDemanded',
+    inputs: [{ name: 'demand', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'AnswerForOther',
+    inputs: [{ name: 'demand', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'AnswerTooLate',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'AttemptNotRunning',
+    inputs: [
+      { name: 'task', type: 'bytes32', internalType: 'TaskId' },
+      { name: 'attempt', type: 'uint32', internalType: 'uint32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'CannotLapse',
+    inputs: [{ name: 'demand', type: 'bytes32', internalType: 'bytes32' }],
+  },
+  {
+    type: 'error',
+    name: 'DepositDiffers',
+    inputs: [
+      { name: 'given', type: 'uint256', internalType: 'uint256' },
+      { name: 'expected', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  { type: 'error', name: 'DutyConfigOutOfRange', inputs: [] },
+  {
+    type: 'error',
+    name: 'EnvelopeOutOfRange',
+    inputs: [{ name: 'length', type: 'uint256', internalType: 'uint256' }],
+  },
+  {
+    type: 'error',
+    name: 'MayNotDemand',
+    inputs: [{ name: 'caller', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'NotByKeeper',
+    inputs: [
+      { name: 'signer', type: 'address', internalType: 'address' },
+      { name: 'operator', type: 'address', internalType: 'address' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'NotCountersigned',
+    inputs: [{ name: 'countersigner', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'NotOpen',
+    inputs: [
+      { name: 'demand', type: 'bytes32', internalType: 'bytes32' },
+      { name: 'state', type: 'uint8', internalType: 'enum DemandState' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'NothingToPay',
+    inputs: [{ name: 'account', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'OrderDiffers',
+    inputs: [
+      { name: 'given', type: 'bytes32', internalType: 'bytes32' },
+      { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'PayFailed',
+    inputs: [{ name: 'account', type: 'address', internalType: 'address' }],
+  },
+  {
+    type: 'error',
+    name: 'PositionOutOfRange',
+    inputs: [
+      { name: 'position', type: 'uint256', internalType: 'uint256' },
+      { name: 'count', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'ShareIndexOutOfRange',
+    inputs: [{ name: 'shareIndex', type: 'uint8', internalType: 'uint8' }],
+  },
+  {
+    type: 'error',
+    name: 'SharesDiffer',
+    inputs: [
+      { name: 'given', type: 'bytes32', internalType: 'bytes32' },
+      { name: 'expected', type: 'bytes32', internalType: 'bytes32' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'StakeLeavesTooSoon',
+    inputs: [
+      { name: 'unbondSeconds', type: 'uint64', internalType: 'uint64' },
+      { name: 'neededSeconds', type: 'uint64', internalType: 'uint64' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'TooLateToDemand',
+    inputs: [
+      { name: 'attemptDeadline', type: 'uint64', internalType: 'uint64' },
+      { name: 'neededUntil', type: 'uint256', internalType: 'uint256' },
+    ],
+  },
+  {
+    type: 'error',
+    name: 'WindowNotOver',
+    inputs: [
+      { name: 'until', type: 'uint64', internalType: 'uint64' },
+      { name: 'now_', type: 'uint256', internalType: 'uint256' },
     ],
   },
   {

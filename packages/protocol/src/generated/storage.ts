@@ -37,7 +37,7 @@ export const storageVariables = {
     escrows: { slot: 10, offset: 0, bytes: 32, type: 'uint256' },
     stakes: { slot: 11, offset: 0, bytes: 32, type: 'uint256' },
     lockboxes: { slot: 12, offset: 0, bytes: 32, type: 'uint256' },
-    modules: { slot: 13, offset: 0, bytes: 128, type: 'struct Modules' },
+    modules: { slot: 13, offset: 0, bytes: 160, type: 'struct Modules' },
   },
   staking: { stakes: { slot: 0, offset: 0, bytes: 32, type: 'mapping(address => struct Stake)' } },
   committee: {
@@ -136,6 +136,11 @@ export const storageVariables = {
     fallen: { slot: 3, offset: 0, bytes: 32, type: 'mapping(bytes32 => bool)' },
     judgementOf: { slot: 4, offset: 0, bytes: 32, type: 'mapping(TaskId => bytes32)' },
   },
+  keeperDuty: {
+    owedOf: { slot: 0, offset: 0, bytes: 32, type: 'mapping(address => uint256)' },
+    config: { slot: 1, offset: 0, bytes: 64, type: 'struct DutyConfig' },
+    demands: { slot: 3, offset: 0, bytes: 32, type: 'mapping(bytes32 => struct Demand)' },
+  },
   spokeToken: {
     balances: { slot: 0, offset: 0, bytes: 32, type: 'mapping(address => uint256)' },
     allowances: {
@@ -172,12 +177,13 @@ export const storageVariables = {
 /** Where each struct's fields lie: slot counted from the struct's first, byte offset from the slot's low end, size in bytes. */
 export const storageStructs = {
   Modules: {
-    bytes: 128,
+    bytes: 160,
     fields: {
       staking: { slot: 0, offset: 0, bytes: 20 },
       nodeRegistry: { slot: 1, offset: 0, bytes: 20 },
       market: { slot: 2, offset: 0, bytes: 20 },
       settlement: { slot: 3, offset: 0, bytes: 20 },
+      keeperDuty: { slot: 4, offset: 0, bytes: 20 },
     },
   },
   Stake: {
@@ -349,6 +355,30 @@ export const storageStructs = {
       forgedReceiptWei: { slot: 0, offset: 16, bytes: 16 },
       equivocationWei: { slot: 1, offset: 0, bytes: 16 },
       falseVoteWei: { slot: 1, offset: 16, bytes: 16 },
+    },
+  },
+  Demand: {
+    bytes: 224,
+    fields: {
+      state: { slot: 0, offset: 0, bytes: 1 },
+      attempt: { slot: 0, offset: 1, bytes: 4 },
+      shareIndex: { slot: 0, offset: 5, bytes: 1 },
+      until: { slot: 0, offset: 6, bytes: 8 },
+      asker: { slot: 1, offset: 0, bytes: 20 },
+      operator: { slot: 2, offset: 0, bytes: 20 },
+      task: { slot: 3, offset: 0, bytes: 32 },
+      asset: { slot: 4, offset: 0, bytes: 32 },
+      grant: { slot: 5, offset: 0, bytes: 32 },
+      sharesHash: { slot: 6, offset: 0, bytes: 32 },
+    },
+  },
+  DutyConfig: {
+    bytes: 64,
+    fields: {
+      answerSeconds: { slot: 0, offset: 0, bytes: 8 },
+      lapseSeconds: { slot: 0, offset: 8, bytes: 8 },
+      depositWei: { slot: 0, offset: 16, bytes: 16 },
+      lapseWei: { slot: 1, offset: 0, bytes: 16 },
     },
   },
   PayoutRoot: {
