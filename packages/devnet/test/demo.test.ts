@@ -152,7 +152,7 @@ describe('the whole story', () => {
 })
 
 // The others take a minute each too: npm run injections.
-test.for(['forged-result', 'revoked-grant'])(
+test.for(['forged-result', 'revoked-grant', 'silent-keeper'])(
   'the network defends itself against %s',
   { timeout: 300_000 },
   async (name) => {
