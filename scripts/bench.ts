@@ -29,6 +29,7 @@ const sandbox = lastLine('packages/enclave/test/sandbox-bench.ts')
 const app = lastLine('packages/enclave/test/app-bench.ts')
 const session = lastLine('packages/enclave/test/session-bench.ts')
 const torch = lastLine('packages/learn/test/torch-bench.ts')
+const inference = lastLine('scripts/inference-bench.ts')
 const devnet = lastLine('scripts/devnet-bench.ts')
 const demo = lastLine('packages/devnet/src/demo.ts', '--json')
 
@@ -104,6 +105,11 @@ const figures: readonly Figure[] = [
     number(session, 'inferencesPerMinute'),
   ),
   ...trainingFigures(torch),
+  atMost(
+    'first token through the proxy, session and node: milliseconds more than from the bundle itself',
+    30,
+    number(inference, 'overheadMs'),
+  ),
   atMost('devnet up, seconds', 15, number(devnet, 'seconds')),
   atMost('demo after install, seconds, all that it compiles included', 60, number(demo, 'seconds')),
 ]

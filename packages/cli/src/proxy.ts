@@ -73,7 +73,7 @@ async function serve(given: Given, run: Run): Promise<Answer> {
   const url = `${server.url}/v1`
   run.emit({
     ...opened,
-    value: { ready: true, url, ...opened.value },
+    value: { ...opened.value, ready: true, url },
     text: `${opened.text}\nserving     ${url} to clients of OpenAI’s interface, any API key`,
   })
   await asked()

@@ -92,7 +92,14 @@ async function status(given: Given, run: Run): Promise<Answer> {
   const { place, status: shown } = await findSession(client, task, { timeoutMs: 10_000 })
   const verified = await verifySession(client, place, shown)
   const { attestation } = verified
-  const value = { task, state, url, session: shown.state, meter: shown.meter, ...attestation }
+  const value = {
+    task,
+    state,
+    nodeUrl: url,
+    session: shown.state,
+    meter: shown.meter,
+    ...attestation,
+  }
   const text = [
     `state       ${state}, session ${shown.state}`,
     `node        ${url} of ${attestation.operator}`,
@@ -107,7 +114,7 @@ export function describe(schema: string, session: InferenceSession): Answer {
   const { task, attempt, url } = verified.place
   const { unitWei, feeWei } = verified.order
   const { meter } = verified.status
-  const value = { task, attempt, url, meter, unitWei, feeWei, ...attestation }
+  const value = { task, attempt, nodeUrl: url, meter, unitWei, feeWei, ...attestation }
   const text = [
     `task        ${task}`,
     `node        ${url} of ${attestation.operator}`,

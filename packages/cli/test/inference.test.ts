@@ -9,6 +9,7 @@ import { accountOf, startDevnet, type Devnet } from '@cloister/devnet'
 import { probeSandbox } from '@cloister/enclave'
 import { encodeDeployment } from '@cloister/protocol'
 import {
+  balances,
   checkManifest,
   connect,
   fetchOutput,
@@ -209,6 +210,7 @@ run(
     const summary = JSON.parse(new TextDecoder().decode(outputs[0]?.bytes))
     expect(summary).toMatchObject({ ending: 'closed', spentWei: String(spentWei) })
     expect(summary.requests).toBeGreaterThanOrEqual(6)
+    expect((await balances(company)).ledgerWei - before).toBe(feeWei - spentWei)
   },
   240_000,
 )
