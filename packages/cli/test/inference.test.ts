@@ -192,14 +192,16 @@ run(
       }),
     ).rejects.toMatchObject({ status: 400, code: 'unsupported_parameter' })
 
-    const before = await company.chain.reader.getBlockNumber()
-    expect(before).toBeGreaterThan(0n)
+    const { ledgerWei: before } = await balances(company)
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGINT')
     expect(await ended).toBe(0)
 
-    for await (const event of watchTask(company, task, { timeoutMs: 120_000, pollMs: 300 }))
-      if (event.kind === 'accepted') break
+    const kinds: string[] = []
+    for await (const { kind } of watchTask(company, task, { timeoutMs: 120_000, pollMs: 300 }))
+      kinds.push(kind)
+    expect(kinds).toContain('settled')
+    expect(kinds).not.toContain('attempt-ended')
     const { spentWei } = await readTask(company, task)
     expect(spentWei).toBeGreaterThan(unitWei * 60n)
     expect(spentWei).toBeLessThan(feeWei / 2n)
