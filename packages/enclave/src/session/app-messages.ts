@@ -110,6 +110,8 @@ export function readFromApp({ json, payload }: Frame): FromApp {
   const id = fields.whole('id', 0, idMax)
   if (kind === 'data') {
     fields.end()
+    // Nothing would bound how many of them make one answer.
+    if (payload.length === 0) throw new MalformedError('message', 0, 'data without a byte')
     return { kind, id, body: payload }
   }
   if (kind === 'end') {

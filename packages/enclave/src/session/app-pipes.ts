@@ -37,6 +37,8 @@ export type AppInputSource = {
 
 /** What all requests together may have waiting. */
 const queuedBytesMax = 1 << 20
+/** What a piece costs here besides its bytes: many small ones wait no more cheaply than few large ones. */
+const pieceBytes = 1024
 
 type Open = {
   readonly pieces: AppPiece[]
@@ -124,7 +126,7 @@ export class AppPipes {
         })
         continue
       }
-      if (piece.kind === 'data') this.#queuedBytes -= piece.body.length
+      if (piece.kind === 'data') this.#queuedBytes -= pieceBytes + piece.body.length
       if (this.#queuedBytes <= queuedBytesMax) this.#wakeListener()
       yield piece
       if (piece.kind !== 'end') continue
@@ -169,7 +171,7 @@ export class AppPipes {
       throw new MalformedError('message', 0, 'one head comes, and comes first')
     open.headSeen = true
     open.pieces.push(message)
-    if (message.kind === 'data') this.#queuedBytes += message.body.length
+    if (message.kind === 'data') this.#queuedBytes += pieceBytes + message.body.length
     open.wake()
   }
 

@@ -290,6 +290,45 @@ test('an app that breaks the protocol is not heard again', async () => {
   await expect(opened.session.ended).resolves.toMatchObject({ ending: 'app-ended' })
 })
 
+test('an app that says data without a byte is not heard again', async () => {
+  const opened = await open({
+    answering: ({ id }, _, say) => {
+      say({ kind: 'head', id, status: 200, headers: {} })
+      say({ kind: 'data', id, body: new Uint8Array(0) })
+    },
+  })
+  expect((await ask(opened, contentOf(1, 'x'))).end.whole).toBe('broken-off')
+  await expect(opened.session.ended).resolves.toMatchObject({ ending: 'app-ended' })
+})
+
+test('many small pieces wait no more cheaply than few large ones', async () => {
+  let said = 0
+  const opened = await open({
+    terms: { responseBytesMax: 2 ** 30 },
+    feeWei: 10n ** 12n,
+    answering: async ({ id }, _, say, cancelled) => {
+      say({ kind: 'head', id, status: 200, headers: {} })
+      for (let round = 0; round < 200_000 && !cancelled(); round++) {
+        if (opened.app.stdout.writableNeedDrain)
+          await new Promise((resolve) => setTimeout(resolve, 1))
+        else {
+          say({ kind: 'data', id, body: Uint8Array.of(1) })
+          said += 1
+        }
+      }
+      say({ kind: 'end', id, units: 9 })
+    },
+  })
+  const asked = await opened.sender.seal(contentOf(1, 'byte by byte'))
+  const id = await opened.session.request(asked.sealed)
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const before = said
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(said).toBe(before)
+  expect(said).toBeLessThan(10_000)
+  opened.session.cancel(id)
+})
+
 test('too large a request and too large an answer are bounded', async () => {
   const opened = await open({ terms: { requestBytesMax: 100, responseBytesMax: 50 } })
   expect((await ask(opened, contentOf(1, 'y'.repeat(101)))).status).toBe(413)
