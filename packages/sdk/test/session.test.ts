@@ -234,6 +234,15 @@ test('an answer that breaks off is no answer, and the session may go on', async 
   expect(session.usage?.units).toBe(17n)
 })
 
+test('an answer that its session’s end cut short is not taken for a whole one', async () => {
+  for (const ending of ['app-ended', 'deadline'] as const) {
+    const { open } = await start({ end: (end) => ({ ...end, whole: 'broken-off', ending }) })
+    const session = await open()
+    expect(await codeOf(ask(session, 'half').then(read))).toBe('session-ended')
+    expect([session.ending, session.failure, session.usage?.units]).toEqual([ending, undefined, 4n])
+  }
+})
+
 test('a usage that is not signed by the attested key, costs wrongly, goes back or claims too much is refused', async () => {
   let first: Usage | undefined
   const cases: Readonly<Record<string, SessionTamper>> = {

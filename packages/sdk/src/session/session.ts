@@ -250,10 +250,15 @@ export class InferenceSession {
     const end = parseAnswerEnd(content)
     await this.#usage.check(end, seen)
     this.#ending = end.ending ?? this.#ending
-    if (end.whole === 'broken-off' && end.ending === undefined)
+    if (end.whole === 'whole') return
+    if (end.ending === undefined)
       throw sdkError('peer-refused', 'The answer was broken off by its app; ask again', {
         retryable: true,
       })
+    throw sdkError(
+      'session-ended',
+      `The answer was broken off: the session has ended (${end.ending}); place another order`,
+    )
   }
 
   // What fails a check ends the session for this client; a network that fails does not.
