@@ -165,12 +165,20 @@ export class Channel {
   async #take(json: Json): Promise<void> {
     try {
       const received = await this.#check(federationNoteField.parse(json, 'note'))
+      if (this.#isRepeatedHello(received)) return
       if (this.#queue.length >= queueMax) this.#context.refused('too many notes wait')
       else this.#queue.push(received)
     } catch (error) {
       const detail = error instanceof OperationError ? error.message : 'a note cannot be read'
       this.#context.refused(detail)
     }
+  }
+
+  // A hello may be carried any number of times, by anybody: it must not take the room of what comes once.
+  #isRepeatedHello({ note, from }: Received): boolean {
+    const isSame = (waiting: Received) =>
+      waiting.note.kind === 'hello' && waiting.from.bundle === from.bundle
+    return note.kind === 'hello' && this.#queue.some(isSame)
   }
 
   async #check(note: FederationNote): Promise<Received> {

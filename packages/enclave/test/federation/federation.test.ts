@@ -142,6 +142,15 @@ describe('hosts', () => {
     expect(network.refused).toContain('a note comes a second time')
   })
 
+  it('take no room by carrying a hello again and again', async () => {
+    const network = new Network()
+    network.onNote = (_to, note) =>
+      kindOf(note) === 'hello' ? Array.from({ length: 300 }, () => note) : [note]
+    const { result } = await play({ members: 2, network, given: { rounds: 1 } })
+    expect(result).toMatchObject({ status: 'fulfilled', value: { updates: [2] } })
+    expect(network.refused).not.toContain('too many notes wait')
+  })
+
   it.each([
     ['round', (note: Record<string, Json>) => ({ ...note, round: 2 })],
     ['sender', (note: Record<string, Json>) => ({ ...note, from: word(2), bundle: word(1002) })],
