@@ -44,6 +44,15 @@ test('an app runs three times at most', () => {
   expect(() => memory.countRun(word(2), 1)).toThrow('Cannot run the app again')
 })
 
+test('an app that gave its one output does not run again', () => {
+  const { memory } = withTimers()
+  memory.keep(shownFor(word(3), 600))
+  memory.countRun(word(3), 1)
+  memory.endRuns(word(3), 1)
+  expect(memory.find(word(3), 1)).toBeDefined()
+  expect(() => memory.countRun(word(3), 1)).toThrow('Cannot run the app again')
+})
+
 test('the sixteen newest are remembered, and no timer of another is left', () => {
   const { timers, memory } = withTimers()
   for (let task = 0; task < 20; task++) memory.keep(shownFor(word(task), 600))

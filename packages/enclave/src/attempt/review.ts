@@ -51,3 +51,25 @@ export async function maskForReview(
   }
   return { forRecipient, reviews }
 }
+
+/**
+ * Asserts that what owners want to look at first leaves in the sealed output and nowhere else, before anybody releases a key for it. A
+ * session answers its requester as it goes, and a federation hands its model out under orders of others too.
+ *
+ * @throws {OperationError} `attempt-refused`.
+ */
+export function requireReviewable({
+  manifest,
+  assets,
+}: Pick<PreparedAttempt, 'manifest' | 'assets'>): void {
+  if (manifest.session === undefined && manifest.kind !== 'federated') return
+  // A plan is its requester's own, and so is the order that it leads.
+  const reviewed = assets.findIndex(
+    ({ grant, role }) => role !== 'parameters' && !sameHex(grant.reviewKeyHash, zeroHash),
+  )
+  if (reviewed < 0) return
+  throw new OperationError(
+    'attempt-refused',
+    `Cannot run this attempt: the owner of asset ${reviewed} reviews outputs, and ${manifest.name} lets more out than its output`,
+  )
+}

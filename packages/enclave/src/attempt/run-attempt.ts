@@ -25,6 +25,7 @@ import { makeEvidence } from './make-evidence.ts'
 import { closeInputs, openInput, type SealedInput } from './open-inputs.ts'
 import { commitmentKey, type CommitmentKey } from './output-commitment.ts'
 import { prepareAttempt, type AttemptAsset, type PreparedAttempt } from './prepare-attempt.ts'
+import { requireReviewable } from './review.ts'
 import { requireDriver, runApp, spentPrivacy } from './run-app.ts'
 import { runFederated } from './run-federated.ts'
 import { sealOutput } from './seal-output.ts'
@@ -67,6 +68,8 @@ export async function runAttempt(
     await lease.require()
     spent = spentPrivacy(prepared, result)
     output = await sealOutput(context, prepared, result, committing)
+    // Each output has noise of its own, and spends: a host that loses the first does not get a second for the same charge.
+    if (prepared.manifest.privacy !== 'none') memory.shown.endRuns(task, attempt)
   } finally {
     closeInputs(inputs)
   }
@@ -131,6 +134,7 @@ async function show(
   const prepared = await prepareAttempt(context, task, attempt)
   requireDriver(runtime, prepared.manifest)
   requireSession(prepared.order, prepared.manifest)
+  requireReviewable(prepared)
   context.host.progress(task, 'checked')
   const fresh = await generateEnvelopeKeyPair({ extractable: false })
   const evidence = await makeEvidence(context, prepared, fresh.publicKey)

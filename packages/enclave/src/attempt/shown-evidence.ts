@@ -55,9 +55,15 @@ export class ShownEvidence {
     if (entry === undefined || entry.runs >= runsMax)
       throw new OperationError(
         'attempt-spent',
-        `Cannot run the app again: it ran ${runsMax} times, or the attempt's deadline has passed`,
+        `Cannot run the app again: it ran ${runsMax} times, gave a private output, or the attempt's deadline has passed`,
       )
     entry.runs += 1
+  }
+
+  /** Allows no further run, for an attempt of which only one output may ever leave. */
+  endRuns(task: Hex, attempt: number): void {
+    const entry = this.#entries.get(keyOf(task, attempt))
+    if (entry !== undefined) entry.runs = runsMax
   }
 
   forget(task: Hex, attempt: number): void {
