@@ -43,13 +43,17 @@ test('an answer for the chain says by the keeper’s own signature which envelop
 })
 
 test('a demand whose request nobody has is refused by reason 7, which the keeper answers for', async () => {
-  const { keeper, demand } = await unshown()
+  const { keeper, request, demand } = await unshown()
   const answer = await keeper.ask('release.unshown', demand)
   const refusal = parseMessage('Refusal', answer['refusal']!, 'refusal')
   expect(refusal).toMatchObject({ task: demand.task, attempt: 1, reason: 7 })
   const digest = messageDigest(network.chain.domain, 'Refusal', refusal)
   const signer = await signerOf(digest, hexOf(answer['signature']))
   expect(signer?.toLowerCase()).toBe(keeper.hello['receiptKey'])
+  // Refused is refused: with refusals and shares both, a node could end an attempt that has the keys.
+  await expect(keeper.ask('release.demanded', request)).rejects.toMatchObject({
+    code: 'request-refused',
+  })
 })
 
 test.for([

@@ -89,6 +89,7 @@ export async function refuseUnshown(
     refuse(`share ${shareIndex} of asset ${asset} is not kept here`)
   if (state.hasReleased(task, attempt, asset))
     refuse('this keeper has released to this attempt before')
+  state.refuses(task, attempt, asset)
   const refusal = {
     ...{ task, attempt, asset, shareIndex },
     grant: order.grants[place] ?? zeroHash,

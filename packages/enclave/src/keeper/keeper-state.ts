@@ -38,6 +38,7 @@ export class KeeperState {
   readonly #pins = new Map<string, KnownPin>()
   readonly #uses = new Map<string, { readonly asset: Hex; readonly tasks: Set<string> }>()
   readonly #erased = new Set<string>()
+  readonly #refused = new Set<string>()
   #usesCount = 0
   #silence: string | undefined
 
@@ -75,6 +76,18 @@ export class KeeperState {
   /** Whether a share of an asset has left for an attempt. */
   hasReleased(task: Hex, attempt: number, asset: Hex): boolean {
     return this.#pins.get(pinOf(task, attempt))?.released.has(asset.toLowerCase()) ?? false
+  }
+
+  /** Notes that nothing is released to an attempt any more, because a refusal that ends attempts is signed. */
+  refuses(task: Hex, attempt: number, asset: Hex): void {
+    const [oldest] = this.#refused
+    if (this.#refused.size >= pinsMax && oldest !== undefined) this.#refused.delete(oldest)
+    this.#refused.add(refusedOf(task, attempt, asset))
+  }
+
+  /** Whether that was noted. */
+  hasRefused(task: Hex, attempt: number, asset: Hex): boolean {
+    return this.#refused.has(refusedOf(task, attempt, asset))
   }
 
   /** Remembers evidence unless other evidence came first. Returns whether it is the one that counts. */
@@ -182,6 +195,10 @@ export class KeeperState {
 
 function pinOf(task: Hex, attempt: number): string {
   return `${task.toLowerCase()} ${attempt}`
+}
+
+function refusedOf(task: Hex, attempt: number, asset: Hex): string {
+  return `${pinOf(task, attempt)} ${asset.toLowerCase()}`
 }
 
 function asHex(text: string): Hex {

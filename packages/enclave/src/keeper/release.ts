@@ -47,6 +47,7 @@ export async function releaseShare(
   const { chain, facts, identity, log, sealed, shares, state } = context
   state.requireVoice()
   await requireSigned(context, request)
+  requireUnrefused(context, request)
   const view = await chain.freshFor(bundle.checkpoint, bundle.checkpointSignatures)
   const judged = await judgeRequest(context, view, bundle, asset)
   if (judged.kind === 'refused') return refuse(context, request, judged.reason, view.now)
@@ -77,6 +78,8 @@ export async function releaseShare(
   if (revokedAt !== undefined)
     return refuse(context, request, refusalReasons.grantRevoked, revokedAt)
 
+  // Its host may have had a refusal signed meanwhile; whoever has both could end an attempt that has the keys.
+  requireUnrefused(context, request)
   state.releases(binding.task, binding.attempt, asset)
   const freshKey = parseHex(bundle.freshPublicKey, 'fresh key')
   const aad = parseHex(record.digest, 'release')
@@ -113,6 +116,15 @@ async function lookAgain(
     `Cannot release: the host shows nothing of the chain within ${sealSeconds} seconds`,
     { retryable: true },
   )
+}
+
+function requireUnrefused(
+  { state }: Pick<EnclaveContext, 'state'>,
+  { bundle, asset }: ReleaseRequest,
+): void {
+  const { task, attempt } = bundle.binding
+  if (state.hasRefused(task, attempt, asset))
+    refuseRequest('this keeper has refused this attempt before, for nobody showed its request')
 }
 
 async function refuse(
