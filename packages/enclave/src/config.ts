@@ -1,3 +1,5 @@
+import { isAbsolute } from 'node:path'
+
 import { insecureDevnetAnchor, productionAnchor, type Anchor } from '@cloister/attest'
 import { OperationError, type Bytes, parseUtf8 } from '@cloister/codec'
 import {
@@ -9,11 +11,13 @@ import {
   integerField,
   limits,
   listField,
+  membersOf,
   objectField,
   oneOf,
   parseField,
   textField,
   type Domain,
+  type Field,
   type FieldValue,
 } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
@@ -24,7 +28,12 @@ const evidence = objectField({
   path: textField(107, 1),
 })
 
-const configFile = objectField({
+const accelerator = objectField({
+  kind: oneOf('nvidia'),
+  command: textField(4096, 2),
+})
+
+const everyConfigFile = objectField({
   format: oneOf('cloister-enclave/2'),
   insecureDevnet: booleanField,
   requireSandbox: booleanField,
@@ -56,6 +65,24 @@ const configFile = objectField({
   storageLayout: integerField(2, 2),
 })
 
+type Accelerated = {
+  /** Absent: this machine has none, or is not to use it. */
+  readonly accelerator?: FieldValue<typeof accelerator>
+}
+
+const configFile: Field<FieldValue<typeof everyConfigFile> & Accelerated> = {
+  parse(value, path) {
+    const { accelerator: chosen, ...rest } = Object.fromEntries(membersOf(value, path))
+    const file = everyConfigFile.parse(rest, path)
+    if (chosen === undefined) return file
+    return { ...file, accelerator: accelerator.parse(chosen, `${path}.accelerator`) }
+  },
+  encode: (file) => ({
+    ...Object.fromEntries(membersOf(everyConfigFile.encode(file), 'configuration')),
+    ...(file.accelerator && { accelerator: accelerator.encode(file.accelerator) }),
+  }),
+}
+
 /** The file that configures an enclave. All of it is measured. Spec: docs/enclave.md, "Configuration". */
 export type EnclaveConfigFile = FieldValue<typeof configFile>
 
@@ -74,6 +101,7 @@ export type EnclaveConfig = {
   /** How long, by the enclave's own clock, a checkpoint is fresh after it was asked for. */
   readonly checkpointSeconds: number
   readonly evidence: EvidenceConfig
+  readonly accelerator?: Accelerated['accelerator']
   readonly requireSandbox: boolean
   readonly insecureDevnet: boolean
 }
@@ -105,6 +133,7 @@ export function parseEnclaveConfig(bytes: Bytes, productionBuild: boolean): Encl
     depth: file.depth,
     checkpointSeconds: file.checkpointSeconds,
     evidence: checkEvidence(file.evidence),
+    ...(file.accelerator && { accelerator: checkAccelerator(file.accelerator) }),
     requireSandbox: file.requireSandbox,
     insecureDevnet: file.insecureDevnet,
   }
@@ -124,12 +153,14 @@ function toAnchor(
   return insecureDevnetAnchor(name)
 }
 
-// Vendors' roots that whole enclaves chain to. Milan's is not among them: its keys can be extracted.
+// Vendors' roots that whole enclaves, and GPUs beside them, chain to. Milan's is not among them: its keys can be extracted.
 const nodeRoots = [
   'intel-sgx-root-ca',
   'amd-ark-genoa',
   'amd-ark-turin',
   'aws-nitro-root-g1',
+  'nvidia-device-root',
+  'nvidia-rim-root',
 ] as const
 
 // Which drivers give which evidence.
@@ -146,6 +177,12 @@ function checkEvidence(chosen: EvidenceConfig): EvidenceConfig {
   return refuse(
     `driver ${driver} gives no evidence of ${tee}, expected ${driversOf[tee].join(' or ')}`,
   )
+}
+
+// A name would be looked for where the environment says.
+function checkAccelerator<T extends { readonly command: string }>(chosen: T): T {
+  if (isAbsolute(chosen.command)) return chosen
+  return refuse(`accelerator.command is ${chosen.command}, expected an absolute path of nvattest`)
 }
 
 function refuse(detail: string): never {

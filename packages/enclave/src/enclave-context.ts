@@ -3,6 +3,7 @@ import type { Appraiser } from '@cloister/attest'
 import type { Chain } from './chain/chain-view.ts'
 import type { ChainFacts } from './chain/facts.ts'
 import type { EnclaveConfig } from './config.ts'
+import type { EvidenceDriver } from './evidence-drivers/driver.ts'
 import type { EvidenceSource } from './evidence-source.ts'
 import type { HostCalls } from './host-calls.ts'
 import type { Identity } from './identity.ts'
@@ -19,6 +20,8 @@ export type EnclaveContext = {
   readonly config: EnclaveConfig
   readonly identity: Identity
   readonly source: EvidenceSource
+  /** What asks this machine's GPUs for evidence; undefined where the configuration names none. */
+  readonly devices: EvidenceDriver | undefined
   readonly host: HostCalls
   readonly chain: Chain
   readonly facts: ChainFacts

@@ -10,12 +10,13 @@ import {
   type ShownEvidence,
 } from '@cloister/protocol'
 
-import type { EvidenceConfig } from './config.ts'
+import type { EnclaveConfig, EvidenceConfig } from './config.ts'
 import { collectError } from './evidence-drivers/collect-error.ts'
 import { createConfigfsTsmDriver } from './evidence-drivers/configfs-tsm.ts'
 import type { EvidenceDriver } from './evidence-drivers/driver.ts'
 import { createDstackDriver } from './evidence-drivers/dstack.ts'
 import { createNsmDriver } from './evidence-drivers/nsm.ts'
+import { createNvattestDriver } from './evidence-drivers/nvattest.ts'
 import { createSevGuestDriver } from './evidence-drivers/sev-guest.ts'
 import type { HostCalls } from './host-calls.ts'
 
@@ -49,6 +50,12 @@ export function openEvidenceSource(
       return { evidence, ...(collateral !== undefined && { collateral }) }
     },
   }
+}
+
+/** Opens what asks this machine's GPUs. */
+export function openDeviceDriver(config: EnclaveConfig['accelerator']): EvidenceDriver | undefined {
+  if (config === undefined) return undefined
+  return createNvattestDriver({ device: 'gpu', program: config.command })
 }
 
 function openDriver(name: EvidenceConfig['driver'], path: string): EvidenceDriver {

@@ -1,8 +1,11 @@
+import type { NvidiaCollateral, NvidiaEvidence } from '@cloister/attest'
 import { OperationError, type Bytes, type Json } from '@cloister/codec'
 import {
   addressField,
   booleanField,
   bytes32Field,
+  deviceCollateralField,
+  deviceEvidenceField,
   handoverField,
   hexBetween,
   hexField,
@@ -126,6 +129,13 @@ export class HostCalls {
   async collateral(evidence: NodeEvidence): Promise<Json> {
     const params = { evidence: nodeEvidenceField.encode(evidence) }
     return (await this.#peer.request('collateral', params)).result
+  }
+
+  /** NVIDIA's documents that evidence of this machine's GPUs is judged by. */
+  async deviceCollateral(evidence: readonly NvidiaEvidence[]): Promise<NvidiaCollateral> {
+    const params = { evidence: deviceEvidenceField.encode(evidence) }
+    const { result } = await this.#peer.request('collateral.devices', params)
+    return deviceCollateralField.parse(result, 'collateral.devices')
   }
 
   /** Returns once the entry is on the host's disk, as the host says. */

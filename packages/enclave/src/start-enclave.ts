@@ -11,7 +11,7 @@ import { ChainFacts } from './chain/facts.ts'
 import type { EnclaveConfig } from './config.ts'
 import type { AppRuntime } from './drivers/driver.ts'
 import type { EnclaveContext } from './enclave-context.ts'
-import type { EvidenceSource } from './evidence-source.ts'
+import { openDeviceDriver, type EvidenceSource } from './evidence-source.ts'
 import { HostCalls } from './host-calls.ts'
 import { createIdentity } from './identity.ts'
 import { EarlierLives } from './keeper/earlier-lives.ts'
@@ -76,6 +76,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     config,
     identity,
     source,
+    devices: openDeviceDriver(config.accelerator),
     host,
     chain: new Chain(config, host, () => performance.now(), sleep),
     facts: new ChainFacts(config),
@@ -83,7 +84,11 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     sealed: new SealedState(options.sealing, { ...keeper, config, identity, host }),
   }
   const bundles = new BundleCache((digest, bytesMax) => readObject(host, hexOf(digest), bytesMax))
-  const runtime = { ...options.runtime, bundles }
+  const runtime = {
+    ...options.runtime,
+    bundles,
+    accelerator: config.accelerator?.kind ?? ('none' as const),
+  }
   const handlers = enclaveMethods(context, runtime)
   const hello = async () => ({
     version: wireVersion,

@@ -283,6 +283,7 @@ function worldWith(tee: Machine['tee'], collateral: () => Collateral): HostWorld
     orders: new Map(),
     keepers: new Map(),
     collateral: () => nodeCollateralField(tee).encode(collateral()),
+    deviceCollateral: () => null,
     depth: 2,
     nodeOf: () => undefined,
     committee: { epoch: 0n, signers: [], handovers: [] },

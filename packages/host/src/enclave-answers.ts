@@ -8,6 +8,7 @@ import {
   booleanField,
   bytes32Field,
   decimalField,
+  deviceEvidenceField,
   integerField,
   jsonField,
   limits,
@@ -82,6 +83,7 @@ const fields = {
   'chain.keepers': objectField({ asset: bytes32Field }),
   'keeper.call': objectField({ operator: addressField, method: textField(64, 1), body: jsonField }),
   collateral: objectField({ evidence: nodeEvidenceField }),
+  'collateral.devices': objectField({ evidence: deviceEvidenceField }),
   'journal.append': objectField({ entry: jsonField }),
   'journal.holds': objectField({ entry: jsonField }),
   'sealed.put': objectField({ counter: decimalField(64) }),
@@ -204,6 +206,10 @@ function answerOthers(context: AnswerContext): Record<string, Handler> {
     collateral: async (params) => {
       const { evidence } = fields.collateral.parse(params, 'collateral')
       return { result: await collateral.get(evidence) }
+    },
+    'collateral.devices': async (params) => {
+      const { evidence } = fields['collateral.devices'].parse(params, 'collateral.devices')
+      return { result: await collateral.getOfDevices(evidence) }
     },
     'journal.append': async (params) => {
       const body = canonicalJson(fields['journal.append'].parse(params, 'journal.append').entry)

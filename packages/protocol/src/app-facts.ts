@@ -1,5 +1,6 @@
 import type { Json } from '@cloister/codec'
 
+import type { Accelerator } from './node-devices.ts'
 import {
   allOutputFormats,
   isOutputFormat,
@@ -17,6 +18,8 @@ export type AppFacts = {
   readonly outputFormats: number
   /** Whether it trains privately: it adds noise, and counts what it spends. */
   readonly private: boolean
+  /** What it computes on beside the CPU. */
+  readonly accelerator: Accelerator
 }
 
 /**
@@ -35,6 +38,7 @@ export function appFactsOf(manifest: Json | undefined): AppFacts {
       ? outputs.reduce<number>((set, output) => set | formatOf(output), 0)
       : allOutputFormats,
     private: member(manifest, 'privacy') === 'dp-sgd',
+    accelerator: member(manifest, 'accelerator') === 'nvidia' ? 'nvidia' : 'none',
   }
 }
 

@@ -24,6 +24,7 @@ import {
 } from './fields.ts'
 import { limits } from './limits.ts'
 import { messageField } from './message-json.ts'
+import { withDevices } from './node-devices.ts'
 import { nodeEvidenceField, shownEvidenceField } from './node-evidence.ts'
 
 /** Bytes of an MLKEM768-X25519 public key. */
@@ -70,7 +71,8 @@ const bundleWith = (collateral: Field<Collateral>) =>
     releases: listField(signedRelease, limits.releasesMax),
   })
 
-const bundle = shownEvidenceField(bundleWith)
+// A bundle without devices has the bytes that it had before there were any.
+const bundle = withDevices(shownEvidenceField(bundleWith))
 
 /** Trie nodes that prove one account and some of its storage, `depth` blocks under the checkpoint's head. */
 export type AccountProof = FieldValue<typeof accountProof>

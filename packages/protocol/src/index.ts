@@ -357,3 +357,12 @@ export {
   stakingAbi,
   tokenAbi,
 } from './generated/abi.ts'
+export {
+  deviceNonce,
+  deviceProblems,
+  deviceCollateralField,
+  deviceEvidenceField,
+  shownDevicesField,
+  type Accelerator,
+  type ShownDevices,
+} from './node-devices.ts'

@@ -14,6 +14,16 @@ export const limits = {
   anchorsMax: 16,
   /** Bytes of one piece of evidence: a quote, a report, a document or a token. */
   evidenceBytesMax: 32 * 1024,
+  /** GPUs and switches beside one CPU: eight and four, and some to spare. */
+  devicesMax: 16,
+  /** Bytes of one device's request and response. */
+  deviceEvidenceBytesMax: 16 * 1024,
+  /** UTF-8 bytes of one manifest of a device's firmware. */
+  rimBytesMax: 128 * 1024,
+  rimsMax: 8,
+  /** Characters of one OCSP response in hexadecimal. */
+  ocspResponseCharactersMax: 16 * 1024,
+  ocspResponsesMax: 32,
   /** UTF-8 bytes of one TCB info, QE identity or root revocation list, of Intel or of AMD. */
   collateralTextBytesMax: 256 * 1024,
   /** Characters of one PCK revocation list in hexadecimal: it grows with every revoked platform. */

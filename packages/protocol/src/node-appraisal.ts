@@ -21,7 +21,8 @@ import { sha256, type Address, type Hex } from 'viem'
 import { policyForGrants, type CollateralFloor, type ReleaseApproval } from './attest-policy.ts'
 import { sameHex } from './ids.ts'
 import type { Grant } from './messages.ts'
-import type { NodeEvidence, ShownEvidence } from './node-evidence.ts'
+import { deviceProblems, type Accelerator } from './node-devices.ts'
+import { evidenceBytes, type NodeEvidence, type ShownEvidence } from './node-evidence.ts'
 import type { Problem } from './problems.ts'
 import { hasTee, sayTees, teeNumbers, teeSet, type NodeTee } from './tees.ts'
 import { tcbRank } from './tcb.ts'
@@ -45,6 +46,8 @@ export type NodeDemand = {
   readonly receiptKey: Address
   /** The machine id of the node's record; `'any'` only where there is no record yet. */
   readonly machineId: Hex | 'any'
+  /** What the app uses, as its manifest says: devices are shown exactly for apps that use some. */
+  readonly accelerator: Accelerator
   readonly anchors: readonly Anchor[]
   /** Time of a block, or of a client's clock. */
   readonly now: UnixSeconds
@@ -85,7 +88,7 @@ export type NodeAppraisal =
  */
 export async function appraiseNode(
   appraise: Appraiser['appraise'],
-  { evidence, collateral }: ShownEvidence,
+  { evidence, collateral, devices }: ShownEvidence,
   demand: NodeDemand,
 ): Promise<NodeAppraisal> {
   const { rules, approvals, floor, reportData, receiptKey, machineId, anchors, now } = demand
@@ -125,6 +128,10 @@ export async function appraiseNode(
       field: 'machineId',
       detail: `the evidence names machine ${shown.machineId}, the record names none`,
     })
+  const { accelerator } = demand
+  const cpuEvidence = evidenceBytes(evidence)
+  const beside = { cpu: appraisal, cpuEvidence, reportData, accelerator, anchors, now }
+  problems.push(...(await deviceProblems(appraise, devices, beside)))
   return problems.length === 0
     ? { accepted: true, appraisal, shown, problems: [] }
     : { accepted: false, appraisal, shown, problems }

@@ -22,13 +22,19 @@ import {
 } from './fields.ts'
 import { digestOf } from './ids.ts'
 import { limits } from './limits.ts'
+import type { ShownDevices } from './node-devices.ts'
 import { allTees, teesOf, type NodeTee } from './tees.ts'
 
 /** Evidence that a node may be admitted by: of every kind of TEE that runs a whole enclave. */
 export type NodeEvidence = SgxEvidence | TdxEvidence | SnpEvidence | NitroEvidence | CcaEvidence
 
 /** Evidence of a node, and its vendor's documents. Nothing of it is believed. */
-export type ShownEvidence = { readonly evidence: NodeEvidence; readonly collateral: Collateral }
+export type ShownEvidence = {
+  readonly evidence: NodeEvidence
+  readonly collateral: Collateral
+  /** Of GPUs beside the CPU, for an attempt of an app that uses them. */
+  readonly devices?: ShownDevices
+}
 
 /** The bytes of evidence: what its vendor's key has signed, with the signature. */
 export function evidenceBytes(evidence: NodeEvidence): Bytes {

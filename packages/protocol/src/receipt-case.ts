@@ -166,6 +166,7 @@ export class ReceiptCase {
       reportData: reportData(this.domain, 'AttemptBinding', bundle.binding),
       receiptKey,
       machineId: await this.word(chainCells.node(receiptKey).machineId),
+      accelerator: this.manifest().accelerator,
       anchors: this.deployment.anchors,
       now: unixSeconds(Number(postedAt)),
     })

@@ -59,7 +59,7 @@ test.for(vectors)('$name', (vector) => {
       ...{ app: order.app, requester, tees, epsilonMicros, deltaPicos },
       asset: order.assets[vector.position] ?? '0x',
       ownersOthers: vector.ownersOthers,
-      manifest: vector.app,
+      manifest: { ...vector.app, accelerator: 'none' },
       node: { ...vector.node, approvedUntil: BigInt(vector.node.approvedUntil) },
       now: BigInt(vector.time),
       used: {

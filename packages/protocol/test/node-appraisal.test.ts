@@ -37,7 +37,15 @@ async function demandFor(
   const free = {
     rules: [policy],
     floor: { tcbEvaluationDataNumber: 0, rootCrlNumber: 0n, pckCrlNumber: 0n },
-    ...{ reportData, receiptKey, machineId: 'any' as const, anchors, now, approvals: [] },
+    ...{
+      reportData,
+      receiptKey,
+      machineId: 'any' as const,
+      accelerator: 'none' as const,
+      anchors,
+      now,
+      approvals: [],
+    },
   }
   const { shown: seen } = await appraiseNode(appraise, shown, free)
   const measurements = seen === undefined ? [] : [seen.measurement]

@@ -104,6 +104,7 @@ export async function appraiseKeeper(
     reportData: reportData(client.domain, 'KeepBinding', binding),
     receiptKey,
     machineId: facts.record.machineId,
+    accelerator: 'none',
     anchors: client.deployment.anchors,
     now: client.clock(),
   })

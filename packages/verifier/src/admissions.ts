@@ -198,6 +198,7 @@ export class Admissions {
       }),
       receiptKey,
       machineId: 'any', // There is no record yet; who else has the machine is asked below.
+      accelerator: 'none',
       anchors,
       now: unixSeconds(Number(beacon.timestamp)),
     })

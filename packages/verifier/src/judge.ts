@@ -282,6 +282,7 @@ async function evidenceProblems(
     reportData: reportData(domain, 'AttemptBinding', bundle.binding),
     receiptKey: bundle.binding.receiptKey,
     machineId: node.machineId,
+    accelerator: facts.manifest.accelerator,
     anchors,
     now: postedAt,
   })

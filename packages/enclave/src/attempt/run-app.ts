@@ -58,12 +58,16 @@ export function spentPrivacy(
  *
  * @throws {OperationError} `attempt-refused`.
  */
-export function requireDriver({ sandbox }: Pick<AppRuntime, 'sandbox'>, app: AppManifest): void {
+export function requireDriver(
+  { sandbox, accelerator = 'none' }: Pick<AppRuntime, 'sandbox' | 'accelerator'>,
+  app: AppManifest,
+): void {
   if (sandbox === 'none' && app.driver !== 'onnx')
     refuse('it has code of its own, and bubblewrap does not run on this node')
   if (app.driver === 'rootfs' && !probeControlGroups())
     refuse('it may start processes, and this node may not make control groups')
-  if (app.accelerator !== 'none') refuse(`it needs an accelerator, and this node has none`)
+  if (app.accelerator !== 'none' && app.accelerator !== accelerator)
+    refuse('it needs an accelerator, and this node has none')
 }
 
 function refuse(detail: string): never {

@@ -1,5 +1,5 @@
 import { OperationError, type Bytes } from '@cloister/codec'
-import { encodeBundle } from '@cloister/protocol'
+import { encodeBundle, type Accelerator } from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 import type { AppResult } from '../drivers/driver.ts'
@@ -125,13 +125,15 @@ async function follow({ context, channel, plan, place, engine, lease }: Given) {
 }
 
 // The plan is the last asset of every order of a federated app, and its grant says which federation it is.
-function placeOf({ order, assets }: PreparedAttempt): {
+function placeOf({ order, assets, manifest }: PreparedAttempt): {
   readonly app: Hex
   readonly plan: Hex
   readonly planGrant: Hex
+  readonly accelerator: Accelerator
 } {
   const last = assets.at(-1)
   if (last?.role !== 'parameters')
     throw new OperationError('attempt-refused', 'Cannot run this attempt: its order has no plan')
-  return { app: order.app, plan: last.asset, planGrant: last.grantDigest }
+  const { accelerator } = manifest
+  return { app: order.app, accelerator, plan: last.asset, planGrant: last.grantDigest }
 }

@@ -1,4 +1,5 @@
 import type { AppManifest } from '@cloister/learn'
+import type { Accelerator } from '@cloister/protocol'
 
 import type { SealedInput } from '../attempt/open-inputs.ts'
 import type { BundleCache } from '../bundle/bundle-cache.ts'
@@ -14,6 +15,8 @@ export type AppRuntime = {
   readonly node: string
   readonly sandbox: 'bubblewrap' | 'none'
   readonly bundles: BundleCache
+  /** What this machine has beside its CPU. Absent: nothing. */
+  readonly accelerator?: Accelerator
   /** Lets an app's author see what the app prints. No enclave sets it. */
   readonly tells?: true
 }

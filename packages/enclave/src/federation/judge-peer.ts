@@ -1,5 +1,12 @@
 import { concatBytes, OperationError, parseHex, type Bytes } from '@cloister/codec'
-import { checkOrder, checkOrderGrants, limits, parseBundle, sameHex } from '@cloister/protocol'
+import {
+  checkOrder,
+  checkOrderGrants,
+  limits,
+  parseBundle,
+  sameHex,
+  type Accelerator,
+} from '@cloister/protocol'
 import type { Hex } from 'viem'
 
 import { requireCommittee } from '../chain/require-committee.ts'
@@ -14,6 +21,7 @@ import type { Party } from './channel.ts'
 /** The order that this enclave works for: of which federation it is. */
 export type OwnPlace = {
   readonly app: Hex
+  readonly accelerator: Accelerator
   readonly plan: Hex
   /** The digest of the grant under which this attempt got the plan: who has the same is of the same federation. */
   readonly planGrant: Hex
@@ -31,7 +39,7 @@ const peerFreshSeconds = 3600n
  */
 export async function judgePeer(
   context: EnclaveContext,
-  { app, plan, planGrant }: OwnPlace,
+  { app, accelerator, plan, planGrant }: OwnPlace,
   digest: Hex,
 ): Promise<Party> {
   const { config, chain, facts, host } = context
@@ -50,7 +58,14 @@ export async function judgePeer(
   const node = await facts.node(view, task.node)
   if (node === undefined || node.retired || node.expiry <= view.now)
     throw refused('its node is not certified')
-  const evidence = await judgeAttemptEvidence(context, view, bundle, node, peerFreshSeconds)
+  const evidence = await judgeAttemptEvidence(
+    context,
+    view,
+    bundle,
+    node,
+    { accelerator },
+    peerFreshSeconds,
+  )
   if (!evidence.accepted) throw refused(evidence.detail)
   const approved = await facts.approved(view, order.app, evidence.measurement)
   if (!approved.app || !approved.measurement) throw refused('its app or runtime is not approved')

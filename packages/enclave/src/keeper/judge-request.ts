@@ -15,6 +15,7 @@ import {
   sameHex,
   signerOf,
   teeNumbers,
+  type AppFacts,
   type Grant,
   type GrantNode,
   type RefusalReason,
@@ -81,7 +82,9 @@ export async function judgeRequest(
   const node = await facts.node(view, task.node)
   if (node === undefined || node.retired || node.expiry <= view.now)
     return refused('evidenceRefused', `node ${task.node} is not certified`)
-  const evidence = await judgeAttemptEvidence(context, view, bundle, node)
+  const { manifest: given } = await context.host.order(binding.task)
+  const manifest = readAppManifest(order.app, given)
+  const evidence = await judgeAttemptEvidence(context, view, bundle, node, manifest)
   if (!evidence.accepted) return refused('evidenceRefused', evidence.detail)
   const { measurement } = evidence
   const approved = await facts.approved(view, order.app, measurement)
@@ -97,7 +100,10 @@ export async function judgeRequest(
     tcb: evidence.tcb,
     tier: Math.min(evidence.tier, node.tier),
   }
-  const decision = await decide(context, view, { bundle, asset, grant, assetFacts, shown })
+  const decision = await decide(context, view, {
+    ...{ bundle, asset, grant, assetFacts, shown },
+    manifest: appFactsOf(given),
+  })
   if (decision.kind === 'refused') return decision
 
   const pin = {
@@ -118,15 +124,14 @@ type DecisionInput = {
   readonly asset: Hex
   readonly grant: Grant
   readonly assetFacts: AssetFacts
+  readonly manifest: AppFacts
   readonly shown: Omit<GrantNode, 'approvedUntil'>
 }
 
 async function decide(context: EnclaveContext, view: ChainView, input: DecisionInput) {
-  const { bundle, asset, grant, assetFacts, shown } = input
+  const { bundle, asset, grant, assetFacts, manifest, shown } = input
   const { order, binding } = bundle
   const digest = messageDigest(context.config.domain, 'Grant', grant)
-  const { manifest } = await context.host.order(binding.task)
-  readAppManifest(order.app, manifest)
   const { app, requester, tees, epsilonMicros, deltaPicos } = order
   const keys = releaseKeysOf([grant])
   const [approval] = await context.facts.approvedUntil(view, keys, shown.measurement)
@@ -135,7 +140,7 @@ async function decide(context: EnclaveContext, view: ChainView, input: DecisionI
     {
       ...{ app, asset, requester, tees, epsilonMicros, deltaPicos },
       ownersOthers: otherOwners(await ownersOf(context, view, order.assets), requester),
-      manifest: appFactsOf(manifest),
+      manifest,
       node: { ...shown, approvedUntil: approval?.until ?? 0n },
       now: view.now,
       used: {
@@ -185,13 +190,15 @@ async function requireGrantSignature(
 
 /**
  * What an attempt's evidence shows: it binds this attempt to the node's machine and to the fresh key, under a checkpoint at most
- * `freshSeconds` older than the view, and its TEE is accepted by every grant of the order.
+ * `freshSeconds` older than the view, and its TEE is accepted by every grant of the order. For an app with an accelerator, a GPU answered
+ * that very evidence.
  */
 export async function judgeAttemptEvidence(
   context: EnclaveContext,
   view: ChainView,
   bundle: AttemptEvidence,
   node: NodeFacts,
+  { accelerator }: Pick<AppFacts, 'accelerator'>,
   freshSeconds: bigint = attemptFreshSeconds,
 ): Promise<EvidenceJudgement> {
   const { config, appraiser, chain, facts } = context
@@ -215,6 +222,7 @@ export async function judgeAttemptEvidence(
     reportData: reportData(config.domain, 'AttemptBinding', binding),
     receiptKey: binding.receiptKey,
     machineId: node.machineId,
+    accelerator,
     now: view.now,
   })
 }

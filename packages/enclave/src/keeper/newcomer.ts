@@ -119,6 +119,7 @@ export async function requireNewcomer(
     reportData: reportData(config.domain, 'KeepBinding', binding),
     receiptKey: asked.receiptKey,
     machineId: node.machineId,
+    accelerator: 'none',
     now: view.now,
   })
   if (!evidence.accepted) refuseRecovery(`its evidence: ${evidence.detail}`)

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { encodeUtf8, parseHex, parseJson, unixSeconds, type Bytes } from '@cloister/codec'
+import {
+  encodeUtf8,
+  parseHex,
+  parseJson,
+  unixSeconds,
+  type Bytes,
+  type Json,
+} from '@cloister/codec'
 import {
   createManufacturer,
   measureTd,
@@ -58,7 +65,10 @@ export const manifest = parseJson(
 export const app = appId(manifest)
 
 /** Three nodes with emulated machines, four verifiers' keys, a chain: everything real but the hosts' politeness. */
-export async function startNetwork({ sealing = false } = {}) {
+export async function startNetwork({
+  sealing = false,
+  gpus,
+}: { sealing?: boolean; gpus?: Gpus } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'clo-'))
   const engine = join(folder, 'engine')
   await buildEngine(engine)
@@ -79,12 +89,13 @@ export async function startNetwork({ sealing = false } = {}) {
     orders: new Map(),
     keepers: new Map(),
     collateral: () => nodeCollateralField('tdx').encode({ intel: manufacturer.collateral() }),
+    deviceCollateral: () => gpus?.collateral() ?? null,
     depth,
     nodeOf: (operator) =>
       nodes.find((node) => node.operator.address.toLowerCase() === operator)?.host,
     committee: { epoch: 0n, signers: people.verifiers, handovers: [] },
   }
-  const network = { folder, engine, chain, manufacturer, measured, nodes, world, sealing }
+  const network = { folder, engine, chain, manufacturer, measured, nodes, world, sealing, gpus }
   await approve(network)
   for (const [index, operator] of people.operators.entries()) {
     const node = await startNode(network, operator, index + 1)
@@ -103,6 +114,13 @@ export async function startNetwork({ sealing = false } = {}) {
   }
 }
 
+/** What every machine of a network has beside its CPU: a program that answers for its GPUs, their documents and their maker's roots. */
+export type Gpus = {
+  readonly command: string
+  readonly anchors: readonly string[]
+  readonly collateral: () => Json
+}
+
 type Parts = {
   readonly folder: string
   readonly engine: string
@@ -113,6 +131,7 @@ type Parts = {
   readonly world: HostWorld
   /** Machines whose TEE can seal. */
   readonly sealing?: boolean
+  readonly gpus?: Gpus | undefined
 }
 
 let sockets = 0
@@ -163,7 +182,11 @@ export async function startOn(parts: Parts, guestSocket: string, shownSealed?: B
 }
 
 /** The configuration file of these enclaves. */
-export function configOf({ chain, manufacturer }: Pick<Parts, 'chain' | 'manufacturer'>) {
+export function configOf({
+  chain,
+  manufacturer,
+  gpus,
+}: Pick<Parts, 'chain' | 'manufacturer' | 'gpus'>) {
   const { ledger, market, assetRegistry, nodeRegistry, appRegistry, committee, releaseKeys } =
     chain.contracts
   return {
@@ -176,7 +199,11 @@ export function configOf({ chain, manufacturer }: Pick<Parts, 'chain' | 'manufac
       ...{ ledger, market, assetRegistry, nodeRegistry, appRegistry, committee, releaseKeys },
     },
     genesis: { epoch: '0', members: chain.genesis },
-    anchors: [{ kind: 'insecure-devnet', name: manufacturer.anchorSpkiSha256 }],
+    anchors: [manufacturer.anchorSpkiSha256, ...(gpus?.anchors ?? [])].map((name) => ({
+      kind: 'insecure-devnet',
+      name,
+    })),
+    ...(gpus && { accelerator: { kind: 'nvidia', command: gpus.command } }),
     depth,
     checkpointSeconds: 20,
     storageLayout: 2,

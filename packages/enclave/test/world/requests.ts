@@ -21,8 +21,9 @@ export async function captureRequest(
   network: Network,
   assets: readonly SealedAsset[],
   changes: Parameters<typeof placeTask>[2] = {},
+  of?: Parameters<typeof placeTask>[3],
 ): Promise<Capture> {
-  const { task, node, digests } = await placeTask(network, assets, changes)
+  const { task, node, digests } = await placeTask(network, assets, changes, of)
   const taken: Json[] = []
   node.host.lies['keeper.call'] = async ({ body, method, operator }) => {
     if (method === 'release') taken.push({ body: body ?? null, operator: operator ?? null })

@@ -119,6 +119,7 @@ export async function placeTask(
   network: Network,
   assets: readonly SealedAsset[],
   changes: Partial<Grant> = {},
+  of: { readonly app: Hex; readonly manifest: Json } = { app, manifest },
 ) {
   const { chain, world } = network
   const recipient = await generateEnvelopeKeyPair()
@@ -128,7 +129,7 @@ export async function placeTask(
     version: 2,
     owner: owner.address,
     assets: [asset],
-    apps: [app],
+    apps: [of.app],
     measurements: [network.measurement],
     releaseKey: zeroAddress,
     tcbFloor: 0,
@@ -161,7 +162,7 @@ export async function placeTask(
   )
   const order: Order = {
     requester: people.requester.address,
-    app,
+    app: of.app,
     assets: assets.map(({ asset }) => asset),
     grants: digests,
     recipientKeyHash: sha256(recipient.publicKey),
@@ -186,7 +187,7 @@ export async function placeTask(
     order: messageToJson('Order', order),
     grants: grants.map((grant) => messageToJson('Grant', grant)),
     grantSignatures,
-    manifest,
+    manifest: of.manifest,
   }
   world.orders.set(task, placed)
   const node = await draw(network, task)

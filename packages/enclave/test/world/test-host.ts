@@ -30,6 +30,7 @@ export type HostWorld = {
   readonly orders: Map<string, Json>
   readonly keepers: Map<string, Json>
   readonly collateral: () => Json
+  readonly deviceCollateral: () => Json
   readonly depth: number
   readonly nodeOf: (operator: string) => TestHost | undefined
   committee: { epoch: bigint; signers: readonly HDAccount[]; handovers: readonly Handover[] }
@@ -151,6 +152,7 @@ export class TestHost {
         },
       ],
       ['collateral', async () => ({ result: this.#world.collateral() })],
+      ['collateral.devices', async () => ({ result: this.#world.deviceCollateral() })],
       [
         'journal.append',
         async ({ entry }) => {

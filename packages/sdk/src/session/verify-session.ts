@@ -2,6 +2,7 @@ import { appraise } from '@cloister/attest'
 import { parseHex } from '@cloister/codec'
 import {
   allTees,
+  appFactsOf,
   appraiseNode,
   checkBinding,
   keyHash,
@@ -99,6 +100,7 @@ export async function verifySession(
     reportData: reportData(client.domain, 'AttemptBinding', binding),
     receiptKey: place.node,
     machineId: record.machineId,
+    accelerator: appFactsOf(appOf(client, order.app)?.manifest).accelerator,
     anchors: client.deployment.anchors,
     now: client.clock(),
   })
@@ -139,6 +141,10 @@ export async function verifySession(
       machineId: shown.machineId,
     },
   })
+}
+
+function appOf({ deployment }: Client, app: Hex): Client['deployment']['apps'][number] | undefined {
+  return deployment.apps.find(({ id }) => sameHex(id, app))
 }
 
 // The task is the hash of its order: whoever shows this task's order shows the true one.
