@@ -48,7 +48,16 @@ test('a production configuration is read by both', () => {
   expect(parse(production, true).requireSandbox).toBe(true)
 })
 
+test('an accelerator may be named, by the absolute path of its program', () => {
+  expect(parse(devnet)).not.toHaveProperty('accelerator')
+  const accelerator = { kind: 'nvidia', command: '/usr/bin/nvattest' }
+  expect(parse({ ...devnet, accelerator }).accelerator).toEqual(accelerator)
+  const relative = { ...accelerator, command: 'nvattest' }
+  expect(() => parse({ ...devnet, accelerator: relative })).toThrow('absolute path')
+})
+
 test.for([
+  ['an accelerator of another kind', { ...devnet, accelerator: { kind: 'tpu', command: '/x' } }],
   ['a devnet anchor without the flag', { ...production, anchors: devnet['anchors']! }],
   ['a missing sandbox without the flag', { ...production, requireSandbox: false }],
   [

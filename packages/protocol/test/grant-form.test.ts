@@ -122,6 +122,7 @@ test('a manifest that says less than it must is covered by no grant', () => {
     { name: 'b', bytesMax: 4, format: 'onnx' },
   ]
   expect(appFactsOf({ kind: 'train', outputs, privacy: 'dp-sgd' })).toEqual({
+    accelerator: 'none',
     kind: 'train',
     outputBytesMax: 7,
     outputFormats: 10,

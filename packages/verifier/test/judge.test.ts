@@ -191,6 +191,16 @@ describe('reason 2, a contradiction', () => {
 })
 
 describe('reason 3, the evidence', () => {
+  test('is refused where the app uses a GPU and none is shown', async () => {
+    const facts = factsOf(honest)
+    const used = { ...facts, manifest: { ...facts.manifest, accelerator: 'nvidia' as const } }
+    const { vote, problems } = await judge(used, materialOf(honest), appraise)
+    expect(vote).toMatchObject({ verdict: 2, reason: 3 })
+    expect(problems).toEqual([
+      { field: 'devices', detail: 'devices: the app needs an NVIDIA GPU, and none is shown' },
+    ])
+  })
+
   test('is accepted at the worst status that the grants allow, refused below', async () => {
     const good = await at('SWHardeningNeeded')
     expect(await verdict(factsOf(good), materialOf(good))).toEqual(accepted)
