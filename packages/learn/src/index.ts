@@ -57,6 +57,8 @@ export {
   noNormalisation,
   type Normalisation,
 } from './normalisation.ts'
+export { canonicalNumbers, type AmbiguousNumber } from './canonical-numbers.ts'
+export { canonicalOnnx } from './onnx-canonical.ts'
 export { readInitializers } from './onnx-initializers.ts'
 export { onnxLimits, scanOnnx, type OnnxSummary } from './onnx-structure.ts'
 export { scanLimits, scanModel, type ScannedModel } from './onnx-scan.ts'

@@ -15,7 +15,7 @@ import { OnnxGraph } from './onnx-graph.ts'
 export const classesMetadata = 'cloister.classes'
 
 /** Name of the metadata entry that holds the definition of a `gpt`, as JSON. */
-const gptMetadata = 'cloister.gpt'
+export const gptMetadata = 'cloister.gpt'
 
 /**
  * A self-contained classifier as an ONNX model. Input: `x` (float32, rows x features, as they are in the data).

@@ -1,11 +1,14 @@
 import { MalformedError, type Bytes } from '@cloister/codec'
+import { readMessage, varintOf, type Message } from './onnx-scan-message.ts'
 import {
-  readMessage,
-  varintOf,
-  type Message,
-  type MessageRules,
-  type Wire,
-} from './onnx-scan-message.ts'
+  attributeRules,
+  attributeValues,
+  graphRules,
+  modelRules,
+  nodeRules,
+  tensorData,
+  tensorRules,
+} from './onnx-structure-rules.ts'
 import { protobufVarints, type ProtobufSlice } from './protobuf-reader.ts'
 
 /** What any ONNX file may be at most. */
@@ -58,6 +61,8 @@ function scanGraph(slice: ProtobufSlice, depth: number, counts: Counts): void {
       throw new MalformedError('node', node.offset, `more than ${onnxLimits.nodesMax} nodes`)
     for (const attribute of readMessage(node, nodeRules).slices('attribute')) {
       const held = readMessage(attribute, attributeRules)
+      if (attributeValues.filter((field) => held.has(field)).length > 1)
+        throw new MalformedError('attribute', attribute.offset, 'values of more than one kind')
       for (const tensor of [...held.slices('tensor'), ...held.slices('tensors')])
         scanTensor(tensor, counts)
       for (const inner of [...held.slices('graph'), ...held.slices('graphs')])
@@ -80,15 +85,39 @@ function scanTensor(slice: ProtobufSlice, counts: Counts): void {
   if (shape.length > onnxLimits.dimensionsMax)
     throw new MalformedError('tensor', slice.offset, 'too many dimensions')
   const elements = shape.reduce((product, length) => product * length, 1n)
-  const raw = tensor.slices('raw')[0]
   const size = elementBytes[String(varintOf(tensor, 'element'))]
   if (size === undefined)
     throw new MalformedError('tensor', slice.offset, 'an unknown element type')
-  const isLie =
-    raw === undefined
-      ? elements > BigInt(slice.bytes.length) // One byte an element is the least that a list takes.
-      : BigInt(raw.bytes.length) !== elements * BigInt(size)
-  if (isLie) throw new MalformedError('tensor', slice.offset, 'data of another size than its shape')
+  const held = tensorData.filter((field) => tensor.has(field))
+  if (held.length > 1)
+    throw new MalformedError('tensor', slice.offset, 'data in more than one field')
+  const [field] = held
+  if (field === undefined ? elements > 0n : !holds(tensor, field, elements, size))
+    throw new MalformedError('tensor', slice.offset, 'data of another size than its shape')
+}
+
+// No more and no less than the shape says: a runtime reads what it needs, and what follows would be nobody's.
+function holds(
+  tensor: Message,
+  field: (typeof tensorData)[number],
+  elements: bigint,
+  size: number,
+): boolean {
+  if (field === 'raw' || field === 'floats' || field === 'doubles') {
+    const width = field === 'raw' ? size : Math.max(size, field === 'floats' ? 4 : 8)
+    return BigInt(tensor.slices(field)[0]?.bytes.length ?? 0) === elements * BigInt(width)
+  }
+  const count = tensor
+    .all(field)
+    .reduce((sum, each) => sum + (each.wire === 'bytes' ? endsOf(each.value) : 1), 0)
+  return BigInt(count) === elements
+}
+
+/** How many packed numbers there are: each ends with a byte whose highest bit is not set. */
+function endsOf(bytes: Bytes): number {
+  let count = 0
+  for (const byte of bytes) if (byte < 0x80) count++
+  return count
 }
 
 function shapeOf(tensor: Message): readonly bigint[] {
@@ -98,77 +127,3 @@ function shapeOf(tensor: Message): readonly bigint[] {
     return protobufVarints(field, 'tensor shape')
   })
 }
-
-type Row = readonly [number: number, name: string, wire: Wire, repeated?: true]
-
-function rules(name: string, fieldsMax: number, rows: readonly Row[]): MessageRules {
-  const fields = rows.map(([number, field, wire, repeated]) => [
-    number,
-    repeated === undefined ? { name: field, wire } : { name: field, wire, repeated },
-  ])
-  return { name, fieldsMax, fields: Object.fromEntries(fields) }
-}
-
-// What is not in these tables is refused: functions, training info, sparse tensors, external data and where it lies.
-const modelRules = rules('model', 4096, [
-  [1, 'irVersion', 'varint'],
-  [2, 'producerName', 'bytes'],
-  [3, 'producerVersion', 'bytes'],
-  [4, 'domain', 'bytes'],
-  [5, 'modelVersion', 'varint'],
-  [6, 'docString', 'bytes'],
-  [7, 'graph', 'bytes'],
-  [8, 'opset', 'bytes', true],
-  [14, 'metadata', 'bytes', true],
-])
-
-const graphRules = rules('graph', 262_144, [
-  [1, 'node', 'bytes', true],
-  [2, 'name', 'bytes'],
-  [5, 'initializer', 'bytes', true],
-  [10, 'docString', 'bytes'],
-  [11, 'input', 'bytes', true],
-  [12, 'output', 'bytes', true],
-  [13, 'valueInfo', 'bytes', true],
-  [16, 'metadata', 'bytes', true],
-])
-
-const nodeRules = rules('node', 65_536, [
-  [1, 'input', 'bytes', true],
-  [2, 'output', 'bytes', true],
-  [3, 'name', 'bytes'],
-  [4, 'operator', 'bytes'],
-  [5, 'attribute', 'bytes', true],
-  [6, 'docString', 'bytes'],
-  [7, 'domain', 'bytes'],
-  [9, 'metadata', 'bytes', true],
-])
-
-const attributeRules = rules('attribute', 65_536, [
-  [1, 'name', 'bytes'],
-  [2, 'real', 'fixed'],
-  [3, 'integer', 'varint'],
-  [4, 'text', 'bytes'],
-  [5, 'tensor', 'bytes'],
-  [6, 'graph', 'bytes'],
-  [7, 'reals', 'bytes', true],
-  [8, 'integers', 'numbers'],
-  [9, 'texts', 'bytes', true],
-  [10, 'tensors', 'bytes', true],
-  [11, 'graphs', 'bytes', true],
-  [13, 'docString', 'bytes'],
-  [20, 'type', 'varint'],
-])
-
-const tensorRules = rules('tensor', 64, [
-  [1, 'shape', 'numbers'],
-  [2, 'element', 'varint'],
-  [4, 'floats', 'bytes'],
-  [5, 'whole32', 'numbers'],
-  [7, 'whole64', 'numbers'],
-  [8, 'name', 'bytes'],
-  [9, 'raw', 'bytes'],
-  [10, 'doubles', 'bytes'],
-  [11, 'unsigned64', 'numbers'],
-  [12, 'docString', 'bytes'],
-])

@@ -18,6 +18,12 @@ export class ProtobufWriter {
     return this
   }
 
+  /** Four bytes as they are: a single-precision number. */
+  fixed32(field: number, value: Uint8Array): this {
+    this.#parts.push(encodeVarint((field << 3) | 5), value)
+    return this
+  }
+
   /** Bytes as they are. They are not copied before `finish`. */
   bytes(field: number, value: Uint8Array): this {
     this.#parts.push(encodeVarint((field << 3) | 2), encodeVarint(value.length), value)

@@ -2,7 +2,7 @@ import { MalformedError } from '@cloister/codec'
 import type { AppOutputFormat } from '@cloister/learn'
 import { expect, test } from 'vitest'
 
-import { checkOutput } from '../../src/outputs/check-output.ts'
+import { canonicalOutput } from '../../src/outputs/canonical-output.ts'
 import { handOutBits, handOutMilliseconds } from '../../src/outputs/hand-out-time.ts'
 import { applyOutputPolicy, metricBits } from '../../src/outputs/output-policy.ts'
 import { manifestOf } from '../engine-process.ts'
@@ -31,6 +31,29 @@ const safetensors = (header: unknown, data = 8) => {
   length.writeBigUInt64LE(BigInt(text.length))
   return [...length, ...text, ...new Uint8Array(data)]
 }
+const quiet = [0, 0, 0xc0, 0x7f]
+const noisy = [0x37, 0x13, 0xa0, 0xff]
+const valueInfo = (name: string) => held(1, words(name))
+const nodeOf = (operator: string, from: string, to: string, ...more: readonly number[][]) =>
+  held(1, [
+    ...held(1, words(from)),
+    ...held(2, words(to)),
+    ...more.flat(),
+    ...held(4, words(operator)),
+  ])
+const named = (name: string, numbers: readonly number[]) =>
+  held(5, [...varint(1, 2), ...varint(2, 1), ...held(8, words(name)), ...held(9, numbers)])
+const plainNodes = [...nodeOf('Relu', 'x', 't0'), ...nodeOf('Add', 't0', 'y')]
+const ends = [...held(11, valueInfo('x')), ...held(12, valueInfo('y'))]
+const pad = (text: string, to: number) => text + ' '.repeat(to - text.length)
+const wide = '"w":{"data_offsets":[0,8],"dtype":"F32","shape":[2]}'
+const narrow = '"b":{"data_offsets":[8,9],"dtype":"BOOL","shape":[1]}'
+const laidOut = (header: string, data: readonly number[]) => {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  return [...length, ...Buffer.from(header), ...data]
+}
+
 const two = { dtype: 'F32', shape: [2], data_offsets: [0, 8] }
 
 test.for<[AppOutputFormat, string, string | readonly number[]]>([
@@ -44,7 +67,7 @@ test.for<[AppOutputFormat, string, string | readonly number[]]>([
   ['safetensors', 'one tensor', safetensors({ w: two, __metadata__: { a: 'b' } })],
   ['safetensors', 'an empty tensor beside it', safetensors({ w: two, e: { dtype: 'I64', shape: [0, 3], data_offsets: [8, 8] } })],
 ])('%s: %s passes', ([format, , given]) => {
-  checkOutput('o', format, bytesOf(given))
+  canonicalOutput('o', format, bytesOf(given))
 }) // prettier-ignore
 
 test.for<[AppOutputFormat, string, string | readonly number[]]>([
@@ -69,6 +92,15 @@ test.for<[AppOutputFormat, string, string | readonly number[]]>([
   ['onnx', 'a function', model([], held(25, held(1, words('f'))))],
   ['onnx', 'a shape that lies', model(held(5, [...varint(1, 2 ** 40), ...varint(2, 1), ...held(9, [0, 0, 0, 0])]))],
   ['onnx', 'a shape without its data', model(held(5, [...varint(1, 2 ** 40), ...varint(2, 1)]))],
+  ['onnx', 'more data than the shape says, in a list', model(held(5, tensor(held(4, Array.from({ length: 12 }, () => 0)))))],
+  ['onnx', 'data twice', model(held(5, tensor(held(9, [0, 0, 0, 0, 0, 0, 0, 0]), held(4, [0, 0, 0, 0, 0, 0, 0, 0]))))],
+  ['onnx', 'an attribute of two values', model(held(1, held(5, [...held(1, words('a')), ...varint(3, 1), ...held(4, words('b'))])))],
+  ['onnx', 'a type with a field that nobody knows', model([...nodeOf('Relu', 'x', 'y'), ...held(11, [...held(1, words('x')), ...held(2, held(99, words('secret')))])])],
+  ['csv', 'a quote inside of a cell', 'a,b"c\n'],
+  ['csv', 'a cell behind its quote', 'a,"b"c\n'],
+  ['text', 'a carriage return that ends no line', 'a\rb'],
+  ['text', 'marks without end', '\u0301\u0316'.repeat(200_000)],
+  ['json', 'blanks without end', ' '.repeat(400_000)],
   ['safetensors', 'nothing', ''],
   ['safetensors', 'a header longer than the file', [255, 255, 255, 255, 255, 255, 255, 127, 0x7b]],
   ['safetensors', 'a header that is a list', safetensors([])],
@@ -81,22 +113,58 @@ test.for<[AppOutputFormat, string, string | readonly number[]]>([
   ['safetensors', 'a tensor with more to say', safetensors({ w: { ...two, note: 'x' } })],
 ])('%s: %s is refused', ([format, , given]) => {
   const began = performance.now()
-  expect(() => checkOutput('o', format, bytesOf(given))).toThrow(MalformedError)
+  expect(() => canonicalOutput('o', format, bytesOf(given))).toThrow(MalformedError)
   expect(performance.now() - began).toBeLessThan(500)
 }) // prettier-ignore
 
 const manifest = manifestOf('tabular-train')
-const outputs = [{ name: 'model.onnx', bytes: bytesOf(model([])) }]
+const plainModel = [...varint(1, 8), ...held(7, held(2, words('graph'))), ...held(8, varint(2, 17))]
+const outputs = [{ name: 'model.onnx', bytes: bytesOf(plainModel) }]
 const metrics = { loss: 0.123456789, accuracy: 1 }
 
 test('what was declared passes, with rounded metrics and nothing beside', () => {
-  const more = [...outputs, { name: 'more', bytes: bytesOf('x') }]
+  const copies = outputs.map(({ name, bytes }) => ({ name, bytes: bytes.slice() }))
+  const more = [...copies, { name: 'more', bytes: bytesOf('x') }]
   const given = { outputs: more, metrics: { ...metrics, secret: 7 } }
   expect(applyOutputPolicy(manifest, given)).toEqual({
     outputs,
     metrics: { loss: 0.1235, accuracy: 1 },
   })
 })
+
+// What no reader looks at is gone, and what it looks at is there.
+test.for<[AppOutputFormat, string, string | readonly number[], string | readonly number[]]>([
+  ['bytes', 'nothing', 'a \r\n', 'a \r\n'],
+  ['json', 'blanks, order, repeated keys, spellings', ' {"b":1.0e1,\n"a":"\\u0041\\/","b":10.00}\t', '{"a":"A/","b":10}'],
+  ['json', 'zeros of two signs and digits past a double', '[-0,0.10000000000000000001]', '[0,0.1]'],
+  ['csv', 'line ends and quotes that are not needed', '"a",b\r\n1,"2,3"', 'a,b\n1,"2,3"\n'],
+  ['csv', 'an empty cell at the end', 'a,b\n1,', 'a,b\n1,\n'],
+  ['csv', 'what is not seen', 'a\u200bb,c\n', 'ab,c\n'],
+  ['text', 'blanks at line ends and line ends of two kinds', 'a \t\r\nb  ', 'a\nb'],
+  ['text', 'joiners, marks of direction, tags, selectors', 'a\u200d\u202eb\u{e0041}\ufe0fc\u00ad', 'abc'],
+  ['text', 'letters in parts', 'u\u0308', 'ü'],
+  ['safetensors', 'metadata, order, blanks, NaNs, yes of many kinds',
+    laidOut(pad('{"__metadata__":{"a":"secret"},"b":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}, "w":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}', 200), [9, ...noisy, 0, 0, 0, 0]),
+    laidOut(pad(`{${narrow},${wide}}`, 112), [...quiet, 0, 0, 0, 0, 1])],
+  ['onnx', 'producer, doc strings, names of operators and of what lies between, metadata of others',
+    model([...nodeOf('Relu', 'x', 'hidden', held(3, words('secret')), held(6, words('secret'))), ...nodeOf('Add', 'hidden', 'y'), ...held(2, words('secret')), ...ends, ...held(10, words('secret')), ...held(13, valueInfo('hidden'))],
+      held(2, words('secret')), varint(5, 7), held(6, words('secret')), held(14, [...held(1, words('k')), ...held(2, words('secret'))])),
+    [...varint(1, 8), ...held(7, [...plainNodes, ...held(2, words('graph')), ...ends]), ...held(8, varint(2, 17))]],
+  ['onnx', 'constants and operators that nothing needs, and NaNs of many kinds',
+    model([...nodeOf('Add', 'c', 'y'), ...nodeOf('Relu', 'c', 'dead'), ...named('unused', [1, 2, 3, 4, 5, 6, 7, 8]), ...named('c', [...noisy, 0, 0, 0, 0]), ...ends]),
+    [...varint(1, 8), ...held(7, [...nodeOf('Add', 'c', 'y'), ...held(2, words('graph')), ...named('c', [...quiet, 0, 0, 0, 0]), ...ends]), ...held(8, varint(2, 17))]],
+])('%s: %s are spelled in one way', ([format, , given, wanted]) => {
+  const left = canonicalOutput('o', format, bytesOf(given))
+  expect(Buffer.from(left).toString('latin1')).toBe(Buffer.from(bytesOf(wanted)).toString('latin1'))
+  expect(canonicalOutput('o', format, left.slice())).toEqual(left)
+}) // prettier-ignore
+
+test('an output that needs more room in the one spelling is held to its size', () => {
+  const small = { ...manifest, outputs: [{ name: 'a.json', bytesMax: 6, format: 'json' as const }], metrics: [] }
+  const given = (text: string) => ({ outputs: [{ name: 'a.json', bytes: bytesOf(text) }], metrics: {} })
+  expect(applyOutputPolicy(small, given('[1e3]')).outputs[0]?.bytes).toEqual(bytesOf('[1000]'))
+  expect(() => applyOutputPolicy(small, given('[1e4]'))).toThrow('too large')
+}) // prettier-ignore
 
 test.for([
   ['no output', { outputs: [], metrics }],
