@@ -42,6 +42,7 @@ const ofSdk: Readonly<Record<SdkErrorCode, ExitCode>> = {
   'peer-unreachable': unreachable,
   'provenance-refused': refused,
   'receipt-incomplete': failure,
+  'replicas-differ': refused,
   reverted: failure,
   'review-refused': refused,
   'session-broken': refused,

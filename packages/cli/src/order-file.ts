@@ -32,6 +32,8 @@ const field = objectField({
   feeWei: orNull(decimalField(96)),
   tierMin: integerField(0, 3),
   tags: integerField(0, 0xffff_ffff),
+  /** How many nodes, of as many vendors, compute it, to compare their outputs. */
+  replicas: integerField(1, limits.replicasMax),
   attemptSeconds: orNull(integerField(1, 0xffff_ffff)),
   attemptsMax: integerField(1, limits.attemptsMax),
   /** Which of its grant's assets each input is; null where each grant covers one, or all of its are inputs. */
@@ -51,6 +53,7 @@ const defaults = {
   feeWei: null,
   tierMin: 0,
   tags: 0,
+  replicas: 1,
   attemptSeconds: null,
   attemptsMax: 3,
   expires: null,
@@ -70,11 +73,11 @@ export function readOrderFile(client: Client, path: string): Wish {
 }
 
 function wishOf(client: Client, read: FieldValue<typeof field>, folder: string): Wish {
-  const { feeWei, tierMin, tags, attemptSeconds, attemptsMax, expires } = read
+  const { feeWei, tierMin, tags, replicas, attemptSeconds, attemptsMax, expires } = read
   return {
     app: findApp(client.deployment, read.app),
     grants: read.grants.map((grant) => readGrant(client, resolve(folder, grant))),
-    ...{ tierMin, tags, attemptsMax },
+    ...{ tierMin, tags, replicas, attemptsMax },
     ...(feeWei === undefined ? {} : { feeWei }),
     ...(attemptSeconds === undefined ? {} : { attemptSeconds }),
     ...moreOf(read),

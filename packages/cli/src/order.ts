@@ -17,6 +17,7 @@ import { readText, writeOutput } from './files.ts'
 import { readOrderFile } from './order-file.ts'
 import { readRecipientKey } from './recipient-key.ts'
 import { deploymentOption, keyOption, openSession } from './session.ts'
+import { wholeNumber } from './values.ts'
 
 const shared = [
   deploymentOption,
@@ -25,6 +26,10 @@ const shared = [
     flags: '--recipient-key <FILE>',
     about: 'the key that the output is sealed to, from cloister key recipient',
     required: true,
+  },
+  {
+    flags: '--replicas <N>',
+    about: 'have so many nodes of different vendors compute it; unless equal, all is refunded',
   },
 ] as const
 
@@ -71,7 +76,12 @@ export const orderCommands: readonly CommandSpec[] = [
 function prepare(client: Client, given: Given, file: string): Promise<PreparedOrder> {
   const { publicKey } = readRecipientKey(given.needed('recipientKey'))
   const wish = readOrderFile(client, file)
-  return prepareOrder(client, { ...wish, recipientPublicKey: publicKey })
+  const replicas = given.read('replicas', wholeNumber(1, limits.replicasMax))
+  return prepareOrder(client, {
+    ...wish,
+    ...(replicas === undefined ? {} : { replicas }),
+    recipientPublicKey: publicKey,
+  })
 }
 
 const saved = objectField({
@@ -106,10 +116,14 @@ function continueWith(client: Client, fresh: PreparedOrder, path: string): Prepa
   const same = (['requester', 'app', 'recipientKeyHash'] as const).every(
     (name) => order[name].toLowerCase() === fresh.order[name].toLowerCase(),
   )
-  if (!same || order.grants.join() !== fresh.order.grants.join())
+  if (
+    !same ||
+    order.grants.join() !== fresh.order.grants.join() ||
+    order.replicas !== fresh.order.replicas
+  )
     throw new OperationError(
       'order-refused',
-      `Cannot go on with ${path}: it was prepared from another order file, key or account; say --again to make another task`,
+      `Cannot go on with ${path}: it was prepared from another order file, key, account or number of replicas; say --again to make another task`,
     )
   return { ...fresh, order, ...taskOf(client.domain, order) }
 }

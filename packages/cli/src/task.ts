@@ -1,4 +1,11 @@
-import { explainTask, readTask, watchTask, type TaskEvent } from '@cloister/sdk'
+import {
+  explainTask,
+  readReplicas,
+  readTask,
+  watchTask,
+  type Replica,
+  type TaskEvent,
+} from '@cloister/sdk'
 
 import type { Answer, CommandSpec } from './command.ts'
 import { deploymentOption, openSession } from './session.ts'
@@ -12,11 +19,16 @@ export const taskCommands: readonly CommandSpec[] = [
     options: [deploymentOption],
     run: async (given, run) => {
       const task = parseId('task', given.argument(0))
-      const found = await readTask(await openSession(given, run), task)
-      const text = Object.entries({ task, ...found })
-        .map(([name, value]) => `${name.padEnd(14)} ${sayField(name, value)}`)
-        .join('\n')
-      return { schema: 'cloister.task.show/1', value: { task, ...found }, text }
+      const client = await openSession(given, run)
+      const found = await readTask(client, task)
+      const siblings = found.replicas > 1 ? await readReplicas(client, task) : []
+      const text = [
+        ...Object.entries({ task, ...found }).map(
+          ([name, value]) => `${name.padEnd(14)} ${sayField(name, value)}`,
+        ),
+        ...siblings.map(sayReplica),
+      ].join('\n')
+      return { schema: 'cloister.task.show/1', value: { task, ...found, siblings }, text }
     },
   },
   {
@@ -66,6 +78,15 @@ function describe(task: string, event: TaskEvent): Answer {
     .join(' ')
     .trimEnd()
   return { schema: 'cloister.task.event/1', value: { task, ...event }, text }
+}
+
+function sayReplica({ replica, task, state, node, tee, receiptDigest, ...rest }: Replica): string {
+  const where = node === undefined ? 'no node' : `node ${node} (${tee})`
+  const posted =
+    receiptDigest === undefined
+      ? 'no receipt'
+      : `receipt ${receiptDigest}, output ${rest.outputCommitment}`
+  return `${`replica ${replica}`.padEnd(14)} ${task} ${state}, ${where}, ${posted}`
 }
 
 function sayField(name: string, value: unknown): string {

@@ -12,6 +12,9 @@ export type TaskFacts = {
   readonly attemptDeadline: bigint
   readonly postedAt: bigint
   readonly judgedAt: bigint
+  /** How many replicas its order has, and which of them this is, from 0. */
+  readonly replicas: number
+  readonly replica: number
 }
 
 /** What is known besides the task. */
@@ -31,9 +34,18 @@ export type Duty =
   | 'timeout'
   | 'expireJudgement'
   | 'settle'
+  | 'settleReplicas'
 
-/** Decides what a host does about a task. Equal facts give equal duties on every host. */
-export function decideDuty(task: TaskFacts, given: DutyGiven): Duty {
+/**
+ * Decides what a host does about a task. Equal facts give equal duties on every host.
+ *
+ * `replicas` are all tasks of its order, of which the first settles for all: needed where {@link awaitsReplicas} says so.
+ */
+export function decideDuty(
+  task: TaskFacts,
+  given: DutyGiven,
+  replicas: readonly TaskFacts[] = [],
+): Duty {
   const { number, timestamp } = given.head
   switch (task.state) {
     case taskStates.placed:
@@ -45,8 +57,28 @@ export function decideDuty(task: TaskFacts, given: DutyGiven): Duty {
     case taskStates.posted:
       return timestamp > task.postedAt + given.judgeSeconds ? 'expireJudgement' : 'none'
     case taskStates.accepted:
-      return timestamp > task.judgedAt + given.challengeSeconds ? 'settle' : 'none'
+      if (task.replicas === 1)
+        return timestamp > task.judgedAt + given.challengeSeconds ? 'settle' : 'none'
+      return awaitsReplicas(task) && areUnchallenged(task.replicas, replicas, given)
+        ? 'settleReplicas'
+        : 'none'
     default:
       return 'none'
   }
+}
+
+/** Whether what to do about a task depends on the other replicas of its order. */
+export function awaitsReplicas({ state, replicas, replica }: TaskFacts): boolean {
+  return state === taskStates.accepted && replicas > 1 && replica === 0
+}
+
+// Paid or refunded together: when all are accepted, and the last one's challenge window is over.
+function areUnchallenged(count: number, all: readonly TaskFacts[], given: DutyGiven): boolean {
+  return (
+    all.length === count &&
+    all.every(
+      ({ state, judgedAt }) =>
+        state === taskStates.accepted && given.head.timestamp > judgedAt + given.challengeSeconds,
+    )
+  )
 }

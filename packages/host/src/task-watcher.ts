@@ -6,6 +6,7 @@ import {
   keepersHash,
   marketAbi,
   parseBundle,
+  replicaTask,
   sameHex,
   settlementAbi,
   sortKeepers,
@@ -14,7 +15,7 @@ import type { Address, Hex } from 'viem'
 
 import type { Attempts } from './attempts.ts'
 import type { ChainIndex } from './chain-index.ts'
-import { decideDuty, type Duty, type DutyGiven } from './duties.ts'
+import { awaitsReplicas, decideDuty, type Duty, type DutyGiven } from './duties.ts'
 import type { NodeChain } from './node-chain.ts'
 import type { Peers } from './peers.ts'
 
@@ -68,7 +69,7 @@ export class TaskWatcher {
 
   async #lookAt(id: Hex, head: BlockHead): Promise<void> {
     const task = await this.#context.chain.task(id)
-    const duty = decideDuty(task, this.#given(head))
+    const duty = decideDuty(task, this.#given(head), await this.#replicas(id, task))
     const key = `${id} ${task.attempt} ${duty}`
     if (duty === 'none' || this.#busy.has(key)) return
     if (duty === 'run' && (this.#givenUp.has(key) || !this.#isDeep(id, task.attempt, head))) return
@@ -104,9 +105,20 @@ export class TaskWatcher {
     // All hosts see it at once: whoever waits least pays the gas, the others look again and find it done.
     await sleep(Math.random() * jitterMs)
     const [now, newest] = [await chain.task(id), await chain.head()]
-    if (now.attempt !== task.attempt || decideDuty(now, this.#given(newest)) !== duty) return
+    const replicas = await this.#replicas(id, now)
+    if (now.attempt !== task.attempt || decideDuty(now, this.#given(newest), replicas) !== duty)
+      return
     await this.#send(id, duty, now)
     log.info('A duty is done', { task: id, duty })
+  }
+
+  /** All tasks of an order, where its first one's duty depends on them. */
+  async #replicas(first: Hex, task: Task): Promise<readonly Task[]> {
+    if (!awaitsReplicas(task)) return []
+    const others = Array.from({ length: task.replicas - 1 }, (_, index) =>
+      this.#context.chain.task(replicaTask(first, index + 1)),
+    )
+    return [task, ...(await Promise.all(others))]
   }
 
   async #send(id: Hex, duty: Exclude<Duty, 'none' | 'run'>, task: Task): Promise<void> {
@@ -134,6 +146,20 @@ export class TaskWatcher {
         return
       case 'settle': {
         const operators = await this.#keepers(id, task)
+        await sender.sendAndWait({
+          address: settlement,
+          abi: settlementAbi,
+          functionName: duty,
+          args: [id, operators],
+        })
+        return
+      }
+      case 'settleReplicas': {
+        const operators = await Promise.all(
+          (await this.#replicas(id, task)).map((replica, index) =>
+            this.#keepers(replicaTask(id, index), replica),
+          ),
+        )
         await sender.sendAndWait({
           address: settlement,
           abi: settlementAbi,

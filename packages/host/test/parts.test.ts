@@ -45,6 +45,8 @@ const task: TaskFacts = {
   attemptDeadline: 500n,
   postedAt: 400n,
   judgedAt: 450n,
+  replicas: 1,
+  replica: 0,
 }
 const given: DutyGiven = {
   receiptKey: node,
@@ -84,6 +86,19 @@ test.for([
   ['a task that is none is nothing', { state: 0 }, { number: 11n, timestamp: 9_999n }, 'none'],
 ] as const)('%s', ([, changes, head, duty]) => {
   expect(decideDuty({ ...task, ...changes }, { ...given, head })).toBe(duty)
+})
+
+test('the first of several replicas settles all, and only when the last one can be', () => {
+  const head = { number: 11n, timestamp: 461n }
+  const first = { ...task, state: 4, replicas: 2 }
+  const second = { ...first, replica: 1 }
+  const duty = (own: TaskFacts, all: readonly TaskFacts[]) =>
+    decideDuty(own, { ...given, head }, all)
+  expect(duty(first, [first, second])).toBe('settleReplicas')
+  expect(duty(second, [first, second])).toBe('none')
+  expect(duty(first, [first])).toBe('none')
+  expect(duty(first, [first, { ...second, state: 3 }])).toBe('none')
+  expect(duty(first, [first, { ...second, judgedAt: 451n }])).toBe('none')
 })
 
 test('a production host takes no faults', () => {

@@ -39,6 +39,8 @@ export type DrawDemand = {
   readonly operatorLists: readonly (readonly Address[])[]
   /** For each grant: the measurements it names, or its release key approves at the time of the draw; and those that governance approves. */
   readonly measurementLists: readonly (readonly Hex[])[]
+  /** Operators on whose nodes other replicas of the order run or ran to acceptance. */
+  readonly taken: readonly Address[]
   /** Receipt keys tried before for this task. */
   readonly tried: readonly Address[]
   /** Time of the block that draws, Unix seconds. */
@@ -59,6 +61,7 @@ export type SkipReason =
   | 'operator-not-granted'
   | 'measurement-not-granted'
   | 'tried-before'
+  | 'runs-a-replica'
 
 /** One draw, explained: every candidate in the order tried, and the first eligible one. */
 export type DrawExplanation = {
@@ -111,6 +114,7 @@ export function skipReason(entry: PoolEntry, demand: DrawDemand): SkipReason | u
   if (!inEvery(demand.operatorLists, entry.operator)) return 'operator-not-granted'
   if (!inEvery(demand.measurementLists, entry.measurement)) return 'measurement-not-granted'
   if (demand.tried.some((node) => sameHex(node, entry.node))) return 'tried-before'
+  if (demand.taken.some((operator) => sameHex(operator, entry.operator))) return 'runs-a-replica'
   return undefined
 }
 

@@ -35,6 +35,20 @@ export function taskId(orderDigest: Hex): Hex {
   )
 }
 
+/**
+ * The task of one replica of an order. `task` is the order's, which replica 0 has; the others count from 1.
+ * Spec: docs/protocol.md section 2.
+ */
+export function replicaTask(task: Hex, replica: number): Hex {
+  if (replica === 0) return task
+  return keccak256(
+    encodeAbiParameters(
+      [bytes32, bytes32, { type: 'uint256' }],
+      [typeTag('cloister/replica/1'), task, BigInt(replica)],
+    ),
+  )
+}
+
 /** The identifier of an app: SHA-256 over its manifest in canonical JSON. Spec: docs/protocol.md section 2. */
 export function appId(manifest: Json): Hex {
   return sha256(

@@ -145,6 +145,7 @@ export {
   sharesHash,
   sortAddresses,
   sortKeepers,
+  replicaTask,
   taskId,
   tdxMeasurement,
   zeroHash,
@@ -187,7 +188,16 @@ export {
   type Usage,
   type Vote,
 } from './messages.ts'
-export { checkOrder, checkOrderGrants, feeForPricesUp, paidPerUse, taskOf } from './orders.ts'
+export {
+  checkOrder,
+  checkOrderGrants,
+  feeForPricesUp,
+  paidPerUse,
+  replicaOf,
+  replicaWei,
+  taskOf,
+  tasksOf,
+} from './orders.ts'
 export {
   allOutputFormats,
   isOutputFormat,
@@ -298,6 +308,7 @@ export {
   hasTee,
   isNodeTee,
   isTeeSet,
+  sameVendor,
   sayTees,
   teeByName,
   teeNumber,

@@ -4,6 +4,7 @@ export const limits = {
   listMax: 16,
   /** Assets of one order. */
   assetsMax: 8,
+  replicasMax: 3,
   /** Attempts that one order may ask for. */
   attemptsMax: 8,
   /** UTF-8 bytes of a grant's purpose. */

@@ -2,12 +2,12 @@ import type { Hex } from 'viem'
 
 import { messageDigest, type Domain } from './digest.ts'
 import { deltaPicosEnd } from './grant-form.ts'
-import { sameHex, taskId, zeroHash } from './ids.ts'
+import { replicaTask, sameHex, taskId, zeroHash } from './ids.ts'
 import { limits } from './limits.ts'
 import type { Grant, Order } from './messages.ts'
 import type { Problem } from './problems.ts'
 import { ownersPartDown } from './split.ts'
-import { isTeeSet } from './tees.ts'
+import { isTeeSet, sayTees, teeVendors } from './tees.ts'
 
 /** What is structurally wrong with an order; nothing when it is well formed. Spec: docs/protocol.md section 4. */
 export function checkOrder(order: Order): readonly Problem[] {
@@ -33,8 +33,22 @@ export function checkOrder(order: Order): readonly Problem[] {
     `${grants.length} grants for ${assets.length} assets`,
   )
   rule('recipientKeyHash', !sameHex(order.recipientKeyHash, zeroHash), 'no recipient is named')
-  rule('replicas', order.replicas === 1, `got ${order.replicas}, only 1 is offered`)
+  rule(
+    'replicas',
+    order.replicas > 0 && order.replicas <= limits.replicasMax,
+    `got ${order.replicas}, expected 1 to ${limits.replicasMax}`,
+  )
+  rule(
+    'replicas',
+    order.replicas <= 1 || (order.unitWei === 0n && order.epsilonMicros === 0n),
+    'replicas of a metered or private order could never agree, order one',
+  )
   rule('tees', isTeeSet(order.tees), `the set ${order.tees}, at least one TEE must be named`)
+  rule(
+    'tees',
+    teeVendors(order.tees) >= Math.min(order.replicas, limits.replicasMax),
+    `${sayTees(order.tees)}: each of ${order.replicas} replicas needs the TEE of another vendor (SGX and TDX are one vendor's)`,
+  )
   rule(
     'unitWei',
     order.unitWei <= order.feeWei,
@@ -103,6 +117,11 @@ function leftOver(order: Order, grants: readonly Grant[]): readonly Problem[] {
   const problems: Problem[] = []
   const tees = grants.reduce((set, grant) => set & grant.tees, order.tees)
   if (tees === 0) problems.push({ field: 'tees', detail: 'order and grants have no TEE in common' })
+  else if (teeVendors(tees) < order.replicas && teeVendors(order.tees) >= order.replicas)
+    problems.push({
+      field: 'tees',
+      detail: `the grants leave ${sayTees(tees)}: too few vendors for ${order.replicas} replicas, order fewer or ask an owner for another grant`,
+    })
   const operators = grants.filter(({ anyNode }) => !anyNode).map((grant) => grant.operators)
   if (!shareOne(operators))
     problems.push({ field: 'grants.operators', detail: 'the grants have no operator in common' })
@@ -128,11 +147,31 @@ export function feeForPricesUp(pricesWei: bigint): bigint {
   return (pricesWei * 1_000_000n + parts - 1n) / parts
 }
 
-/** The digest of an order and the task it makes. */
+/** The digest of an order and the task it makes: that of its first replica. */
 export function taskOf(
   domain: Domain,
   order: Order,
 ): { readonly orderDigest: Hex; readonly task: Hex } {
   const orderDigest = messageDigest(domain, 'Order', order)
   return { orderDigest, task: taskId(orderDigest) }
+}
+
+/** The tasks of an order, one for each replica. Of an order that says more than there can be, as many as there can. */
+export function tasksOf(domain: Domain, order: Order): readonly Hex[] {
+  const { task } = taskOf(domain, order)
+  const count = Math.max(1, Math.min(order.replicas, limits.replicasMax))
+  return Array.from({ length: count }, (_, replica) => replicaTask(task, replica))
+}
+
+/** Which replica of an order a task is, from 0; undefined for a task of another order. */
+export function replicaOf(domain: Domain, order: Order, task: Hex): number | undefined {
+  const found = tasksOf(domain, order).findIndex((each) => sameHex(each, task))
+  return found < 0 ? undefined : found
+}
+
+/** The part of an order's fee that one replica has in escrow: equal parts, and the first also has what can't be divided. */
+export function replicaWei({ feeWei, replicas }: Order, replica: number): bigint {
+  const count = BigInt(Math.max(1, replicas))
+  const each = feeWei / count
+  return replica === 0 ? feeWei - each * (count - 1n) : each
 }

@@ -9,11 +9,11 @@ import { reportData } from './bindings.ts'
 import { cellValue, chainCells, type StorageCell } from './chain-cells.ts'
 import { followHandovers, quorum, verifyQuorum, type CommitteeSet } from './committee.ts'
 import { deploymentDomain, type Deployment } from './deployment.ts'
-import type { Domain } from './digest.ts'
-import { sameHex } from './ids.ts'
+import { messageDigest, type Domain } from './digest.ts'
+import { sameHex, taskId } from './ids.ts'
 import type { Message, MessageName } from './messages.ts'
 import { appraiseNode, type NodeAppraisal } from './node-appraisal.ts'
-import { taskOf } from './orders.ts'
+import { tasksOf } from './orders.ts'
 import { compareSlots, proveChain, type ProvenChain } from './proven-chain.ts'
 import type { ReceiptFile } from './receipt-file.ts'
 import { placeOf, receiptFileNeeds } from './receipt-needs.ts'
@@ -26,7 +26,7 @@ export class ReceiptCase {
   readonly file: ReceiptFile
   readonly deployment: Deployment
   readonly domain: Domain
-  /** Digest of the file's order, and the task it makes. */
+  /** Digest of the file's order, and the task it makes: of its replicas the one that the posting names. */
   readonly orderDigest: Hex
   readonly task: Hex
   #committees: Promise<readonly CommitteeSet[]> | undefined
@@ -38,9 +38,10 @@ export class ReceiptCase {
     this.file = file
     this.deployment = deployment
     this.domain = deploymentDomain(deployment)
-    const { orderDigest, task } = taskOf(this.domain, file.bundle.order)
-    this.orderDigest = orderDigest
-    this.task = task
+    const { order } = file.bundle
+    const tasks = tasksOf(this.domain, order)
+    this.orderDigest = messageDigest(this.domain, 'Order', order)
+    this.task = tasks.find((task) => sameHex(task, file.posting.task)) ?? taskId(this.orderDigest)
   }
 
   /** Every committee from genesis to the checkpoint's. @throws {OperationError} `not-proved`. */

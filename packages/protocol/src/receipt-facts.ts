@@ -197,7 +197,7 @@ const checks: Readonly<Record<ReceiptFactName, Check>> = {
           ['order', 'posting', 'receipt', 'signature', 'evidence'],
           before,
         ),
-        ...checkSpending(receipt, bundle.order, trial.manifest().private),
+        ...checkSpending(trial.domain, receipt, bundle.order, trial.manifest().private),
         ...differs('posting.spentWei', file.posting.spentWei, spentWei),
       ],
       detail: `${spentWei} wei of ${bundle.order.feeWei}; epsilon ${sayEpsilon(epsilonMicros)}, delta ${sayDelta(deltaPicos)}`,
@@ -240,7 +240,7 @@ async function orderFact(trial: ReceiptCase): Promise<Finding> {
       ...checkOrder(order),
       ...checkOrderGrants(domain, order, grants),
     ],
-    detail: `task ${task} of ${order.requester}`,
+    detail: `task ${task} of ${order.requester}${order.replicas > 1 ? `, one of ${order.replicas} replicas` : ''}`,
   }
 }
 

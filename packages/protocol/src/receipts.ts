@@ -2,15 +2,8 @@ import { keccak256, type Address, type Hex } from 'viem'
 
 import type { AttemptBinding } from './bindings.ts'
 import { messageDigest, type Domain } from './digest.ts'
-import {
-  attemptNonce,
-  grantsRoot,
-  inputsRoot,
-  releasesRoot,
-  sameHex,
-  taskId,
-  zeroHash,
-} from './ids.ts'
+import { attemptNonce, grantsRoot, inputsRoot, releasesRoot, sameHex, zeroHash } from './ids.ts'
+import { replicaOf, replicaWei, tasksOf } from './orders.ts'
 import type { Checkpoint, Order, Posting, Receipt, Release } from './messages.ts'
 import { differs, unless, type Problem } from './problems.ts'
 import { signerOf } from './signatures.ts'
@@ -52,7 +45,7 @@ export function checkReceipt(
   const checkpointDigest = messageDigest(domain, 'Checkpoint', checkpoint)
   const releases = context.releases.map((release) => messageDigest(domain, 'Release', release))
   const expected = {
-    task: taskId(orderDigest),
+    task: taskNamed(domain, order, binding.task),
     orderDigest,
     app: order.app,
     binding: messageDigest(domain, 'AttemptBinding', binding),
@@ -79,21 +72,22 @@ export function checkReceipt(
       'receipt.outputCommitment',
       'is zero, so nothing was committed to',
     ),
-    ...checkSpending(receipt, order, context.privateApp),
+    ...checkSpending(domain, receipt, order, context.privateApp),
   ]
 }
 
 /**
  * Where a receipt says that more money or privacy was spent than its order allows; nothing when it does not. A plain task costs what
- * was offered for it, no more and no less; a metered one whole units, or all.
+ * was offered for it, no more and no less (a replica its part); a metered one whole units, or all.
  */
 export function checkSpending(
+  domain: Domain,
   receipt: Receipt,
   order: Order,
   privateApp: boolean,
 ): readonly Problem[] {
   const { spentWei, epsilonMicros, deltaPicos } = receipt
-  const offeredWei = order.feeWei / BigInt(Math.max(1, order.replicas))
+  const offeredWei = replicaWei(order, replicaOf(domain, order, receipt.task) ?? 0)
   return [
     ...(order.unitWei === 0n
       ? differs('receipt.spentWei', spentWei, offeredWei)
@@ -120,6 +114,12 @@ export function checkSpending(
   ]
 }
 
+// The task that is meant, where the order makes it; else the one that should have been.
+function taskNamed(domain: Domain, order: Order, task: Hex): Hex {
+  const tasks = tasksOf(domain, order)
+  return tasks.find((each) => sameHex(each, task)) ?? tasks[0] ?? zeroHash
+}
+
 /** Where a binding contradicts its order and checkpoint; nothing when they agree. Spec: docs/protocol.md section 3. */
 export function checkBinding(
   domain: Domain,
@@ -128,7 +128,7 @@ export function checkBinding(
   checkpoint: Checkpoint,
 ): readonly Problem[] {
   const orderDigest = messageDigest(domain, 'Order', order)
-  const task = taskId(orderDigest)
+  const task = taskNamed(domain, order, binding.task)
   const nonce = attemptNonce(messageDigest(domain, 'Checkpoint', checkpoint), task, binding.attempt)
   return [
     ...differs('binding.task', binding.task, task),

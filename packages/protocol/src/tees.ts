@@ -61,6 +61,17 @@ export function hasTee(set: number, tee: number): boolean {
   return tee > 0 && tee < 32 && ((set >>> tee) & 1) === 1
 }
 
+/** All TEEs of the vendor of one, by number: SGX and TDX are both Intel's, each other one is the only one of its vendor. */
+export function sameVendor(tee: number): number {
+  const intel = teeSet(['sgx', 'tdx'])
+  return hasTee(intel, tee) ? intel : 1 << tee
+}
+
+/** How many vendors' TEEs a set has: SGX and TDX are both Intel's, each other one is the only one of its vendor. */
+export function teeVendors(set: number): number {
+  return new Set(teesOf(set).map((tee) => (tee === 'sgx' ? 'tdx' : tee))).size
+}
+
 /** Whether a number is a set of TEEs: not empty, and nothing in it that has no name. */
 export function isTeeSet(set: number): boolean {
   return set !== 0 && (set & ~allTees) === 0 && set <= allTees

@@ -18,6 +18,7 @@ const demand: DrawDemand = {
   tees: 0b100,
   operatorLists: [],
   measurementLists: [[word(0x41)]],
+  taken: [],
   tried: [],
   now: 999n,
 }

@@ -1,4 +1,16 @@
-import { checkOrder, checkOrderGrants, messageDigest, taskOf, type Order } from '@cloister/protocol'
+import {
+  allTees,
+  checkOrder,
+  checkOrderGrants,
+  messageDigest,
+  replicaOf,
+  replicaTask,
+  replicaWei,
+  taskOf,
+  tasksOf,
+  teeSet,
+  type Order,
+} from '@cloister/protocol'
 import { expect, test } from 'vitest'
 
 import { domain, grant, order, word } from './examples.ts'
@@ -17,7 +29,11 @@ test.for<[string, Partial<Order>, string]>([
   ['an asset twice', { assets: [word(1), word(1)], grants: [word(2), word(3)] }, 'assets'],
   ['a grant missing', { grants: [] }, 'grants'],
   ['no recipient', { recipientKeyHash: word(0) }, 'recipientKeyHash'],
-  ['two replicas', { replicas: 2 }, 'replicas'],
+  ['no replica', { replicas: 0 }, 'replicas'],
+  ['four replicas', { replicas: 4, tees: allTees }, 'replicas'],
+  ['metered replicas', { replicas: 2, unitWei: 1n, tees: allTees }, 'replicas'],
+  ['private replicas', { replicas: 2, epsilonMicros: 1n, tees: allTees }, 'replicas'],
+  ['two replicas for one vendor', { replicas: 2, tees: teeSet(['sgx', 'tdx']) }, 'tees'],
   ['no fee', { feeWei: 0n }, 'feeWei'],
   ['a fee past 96 bits', { feeWei: 2n ** 96n }, 'feeWei'],
   ['nine attempts', { attemptsMax: 9 }, 'attemptsMax'],
@@ -48,4 +64,22 @@ test('seven tenths of the fee must cover the prices', () => {
 
 test('a task is named by its order’s digest', () => {
   expect(taskOf(domain, order).orderDigest).toBe(messageDigest(domain, 'Order', order))
+})
+
+test('replicas are up to three, for as many vendors as order and grants leave', () => {
+  const three = { ...order, replicas: 3, tees: teeSet(['tdx', 'sev-snp', 'aws-nitro']) }
+  expect(checkOrder(three)).toEqual([])
+  const narrow = { ...grant, tees: teeSet(['sgx', 'tdx', 'sev-snp']) }
+  const named = { ...three, grants: [messageDigest(domain, 'Grant', narrow)] }
+  expect(fields(domain, named, [narrow])).toEqual(['tees'])
+  expect(fields(domain, { ...named, replicas: 2 }, [narrow])).toEqual([])
+})
+
+test('each replica has a task and a part of the fee, the first also what can’t be divided', () => {
+  const three = { ...order, replicas: 3, feeWei: 1001n }
+  const { task } = taskOf(domain, three)
+  expect(tasksOf(domain, three)).toEqual([0, 1, 2].map((replica) => replicaTask(task, replica)))
+  expect(replicaOf(domain, three, replicaTask(task, 2))).toBe(2)
+  expect(replicaOf(domain, { ...three, replicas: 2 }, replicaTask(task, 2))).toBe(undefined)
+  expect([0, 1, 2].map((replica) => replicaWei(three, replica))).toEqual([335n, 333n, 333n])
 })

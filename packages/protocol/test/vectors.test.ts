@@ -14,6 +14,7 @@ import {
   messageTypes,
   parseMessage,
   payoutLeaf,
+  replicaTask,
   sharesHash,
   splitFee,
   taskId,
@@ -94,6 +95,9 @@ test('identifiers are the ones that Solidity computes', () => {
   const ids = read('ids')
   expect(assetId(ids.asset)).toBe(ids.asset.id)
   expect(taskId(ids.task.orderDigest)).toBe(ids.task.id)
+  expect([0, 1, 2].map((replica) => replicaTask(ids.replicas.task, replica))).toEqual(
+    ids.replicas.ids,
+  )
   expect(membersHash(ids.members.list)).toBe(ids.members.hash)
   expect(keepersHash(ids.keepers.list)).toBe(ids.keepers.hash)
   expect(sharesHash(ids.shares)).toBe(ids.shares.hash)

@@ -1,4 +1,4 @@
-import { marketAbi, sameHex, type Grant, type Order } from '@cloister/protocol'
+import { marketAbi, sameHex, tasksOf, type Grant, type Order } from '@cloister/protocol'
 import type { Address, Hex } from 'viem'
 
 import { askChain } from './chain.ts'
@@ -103,10 +103,12 @@ async function placedIn(
       strict: true,
     }),
   )
-  return logs.map(({ args, blockNumber, transactionHash }) => ({
-    ...{ task: args.task, order: args.order, grants: args.grants, requester: args.requester },
-    ...{ block: blockNumber, transaction: transactionHash },
-  }))
+  return logs.flatMap(({ args: { order, grants, requester }, blockNumber, transactionHash }) =>
+    tasksOf(client.domain, order).map((task) => ({
+      ...{ task, order, grants, requester },
+      ...{ block: blockNumber, transaction: transactionHash },
+    })),
+  )
 }
 
 function positionsOf({ order, grants }: PlacedTask, { owner, asset }: UsesOptions) {

@@ -2,7 +2,10 @@ import {
   drawSeed,
   explainDraw,
   grantBookAbi,
+  replicaTask,
   sameHex,
+  sameVendor,
+  taskId,
   type DrawExplanation,
 } from '@cloister/protocol'
 import { zeroAddress, type Address, type Hex } from 'viem'
@@ -10,6 +13,7 @@ import { zeroAddress, type Address, type Hex } from 'viem'
 import { askChain } from './chain.ts'
 import type { Client } from './client.ts'
 import { approvedUntil } from './grant-standing.ts'
+import { readNode } from './nodes.ts'
 import { poolAt } from './pool.ts'
 import { readTask, taskEvents, type TaskEvent, type TaskState } from './task.ts'
 
@@ -74,13 +78,14 @@ async function repeatDraw(
         address: grantBook,
         abi: grantBookAbi,
         functionName: 'termsOf',
-        args: [task],
+        args: [taskId(found.orderDigest)],
         blockNumber: before,
       }),
       reader.getBlock({ blockNumber: found.seedBlock }),
       reader.getBlock({ blockNumber: event.block }),
     ]),
   )
+  const siblings = await readSiblings(client, found, before)
   const { pool, approved } = await poolAt(client, found.seedBlock - seedBlocks, before)
   const lists = [
     ...(terms.anyMeasurement ? [] : [terms.measurements]),
@@ -97,7 +102,8 @@ async function repeatDraw(
     tierMin: found.tierMin,
     tcbFloor: found.tcbFloor,
     tags: found.tags,
-    tees: found.tees,
+    tees: siblings.reduce((set, { tee }) => set & ~sameVendor(tee), found.tees),
+    taken: siblings.map(({ operator }) => operator),
     operatorLists: terms.anyNode ? [] : [terms.operators],
     measurementLists: [...lists, approved],
     tried,
@@ -107,6 +113,21 @@ async function repeatDraw(
   const drawn = event.kind === 'drawn' ? event.node : undefined
   const agrees = sameHex(drawn ?? zeroAddress, explanation.chosen?.node ?? zeroAddress)
   return { ...explanation, attempt, seedBlock: found.seedBlock, drawn, agrees }
+}
+
+// The records of the nodes that have the other replicas of a task's order.
+async function readSiblings(
+  client: Client,
+  { orderDigest, replicas, replica }: Awaited<ReturnType<typeof readTask>>,
+  block: bigint,
+) {
+  const records = []
+  for (let index = 0; index < replicas; index++) {
+    if (index === replica) continue
+    const { node } = await readTask(client, replicaTask(taskId(orderDigest), index), block)
+    if (!sameHex(node, zeroAddress)) records.push((await readNode(client, node)).record)
+  }
+  return records
 }
 
 // For each release key: which of the pool's runtimes it approved then.

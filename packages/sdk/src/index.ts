@@ -125,6 +125,7 @@ export {
   type ShareAcknowledgement,
   type SignedKeeperPolicy,
 } from './shares.ts'
+export { readReplicas, type Replica } from './replicas.ts'
 export {
   readTask,
   taskEvents,

@@ -34,6 +34,8 @@ export type OrderTerms = {
   /** All that is paid; the least that covers the grants' prices and the market's minimum, where nothing is said. */
   readonly feeWei?: bigint
   readonly tierMin?: number
+  /** How many nodes, of as many vendors, compute it: all are paid if their outputs are equal, none if not. One, where nothing is said. */
+  readonly replicas?: number
   readonly tags?: number
   /** The kinds of TEE that the requester accepts; all that the grants do, where nothing is said. */
   readonly tees?: readonly NodeTee[]
@@ -86,6 +88,7 @@ export async function prepareOrder(client: Client, terms: OrderTerms): Promise<P
   const market = await marketBounds(client)
   const pricesWei = grants.reduce((sum, { grant }) => sum + grant.priceWei, 0n)
   const leastWei = feeForPricesUp(pricesWei)
+  const replicas = terms.replicas ?? 1
   const wanted = app.manifest.limits.wallSeconds + overheadSeconds
   const order: Order = {
     requester: accountOf(client, 'order').address,
@@ -95,8 +98,10 @@ export async function prepareOrder(client: Client, terms: OrderTerms): Promise<P
     recipientKeyHash: keyHash(terms.recipientPublicKey),
     tierMin: terms.tierMin ?? 0,
     tags: terms.tags ?? 0,
-    replicas: 1,
-    feeWei: terms.feeWei ?? (leastWei > market.feeMinWei ? leastWei : market.feeMinWei),
+    replicas,
+    feeWei:
+      terms.feeWei ??
+      (leastWei > market.feeMinWei ? leastWei : market.feeMinWei) * BigInt(Math.max(1, replicas)),
     attemptSeconds:
       terms.attemptSeconds ??
       Math.min(market.attemptSecondsMax, Math.max(market.attemptSecondsMin, wanted)),

@@ -38,6 +38,7 @@ import { unmask, type Approval } from './approvals.ts'
 import { knownStores } from './nodes.ts'
 import { getObject } from './peer.ts'
 import { findReceipt, type FoundReceipt } from './posted-receipt.ts'
+import { requireEqualReplicas } from './replicas.ts'
 import { sdkError } from './sdk-error.ts'
 import { readTask } from './task.ts'
 
@@ -57,14 +58,16 @@ const indexBytesMax = 64 * 1024
 /**
  * The sealed output of an accepted task: by its digest from the node, another store, or any verifier.
  *
- * @throws {OperationError} `task-unknown`, `task-refunded`, `task-unfinished`, `output-withheld`, `chain-down`.
+ * One of several replicas, only where all were accepted and commit to the same output.
+ *
+ * @throws {OperationError} `task-unknown`, `task-refunded`, `task-unfinished`, `output-withheld`, `replicas-differ`, `chain-down`.
  */
 export async function fetchOutput(
   client: Client,
   task: Hex,
   stores: readonly string[] = knownStores(client),
 ): Promise<FetchedOutput> {
-  const { state } = await readTask(client, task)
+  const { state, replicas } = await readTask(client, task)
   if (state === 'refunded')
     throw sdkError(
       'task-refunded',
@@ -76,6 +79,7 @@ export async function fetchOutput(
       `Cannot fetch the output of task ${task}: it is ${state} and not accepted yet; wait with watchTask`,
       { retryable: true },
     )
+  if (replicas > 1) await requireEqualReplicas(client, task)
   const found = await findReceipt(client, task)
   const sources = [...new Set([...found.urls, ...stores])]
   const sealed = await getObject(client.fetch, sources, found.receipt.outputDigest)

@@ -5,12 +5,15 @@ import {
   decideGrant,
   ledgerAbi,
   marketAbi,
+  replicaWei,
   otherOwners,
   sameHex,
   skipReason,
   splitFee,
+  teesOf,
   type Grant,
   type GrantRequest,
+  type NodeTee,
   type Order,
   type Split,
 } from '@cloister/protocol'
@@ -22,6 +25,7 @@ import type { Client } from './client.ts'
 import { approvalsFor, grantFacts, type Approvals, type GrantStanding } from './grant-standing.ts'
 import type { SignedGrant } from './grants.ts'
 import { listNodes, type NodeOnChain } from './nodes.ts'
+import { mostReplicas } from './replicas.ts'
 import type { SdkErrorCode } from './sdk-error.ts'
 
 /** Something that would keep an order from being met, and what to do about it. */
@@ -31,6 +35,7 @@ export type OrderProblem = { readonly code: SdkErrorCode; readonly detail: strin
 export type Candidate = {
   readonly receiptKey: Address
   readonly operator: Address
+  readonly tee: NodeTee | undefined
   readonly url: string
   readonly weightWei: bigint
   /** Everything that speaks against it; empty where it may be drawn. */
@@ -45,7 +50,7 @@ export type Preflight = {
   readonly feeWei: bigint
   /** In the requester's Ledger balance. */
   readonly balanceWei: bigint
-  /** Who would get what, with two keepers and every verifier of the deployment. */
+  /** Who would get what (of the first replica's part, where there are several), with two keepers and every verifier of the deployment. */
   readonly split: Split
 }
 
@@ -79,10 +84,10 @@ export async function preflightOrder(client: Client, given: OrderToCheck): Promi
     ...formProblems(client, given, now, market),
     ...grants.flatMap((signed, index) => grantProblems(index, signed.grant, facts[index], request)),
     ...fundsProblems(order, market.balanceWei),
-    ...nodeProblems(candidates),
+    ...nodeProblems(candidates, order.replicas),
   ]
   const split = splitFee({
-    feeWei: order.feeWei,
+    feeWei: replicaWei(order, 0),
     pricesWei: grants.map(({ grant }) => grant.priceWei),
     keepers: 2,
     verifiers: client.deployment.verifiers.length,
@@ -152,8 +157,13 @@ function formProblems(
   )
   rule(
     'order-refused',
-    order.feeWei >= bounds.feeMinWei,
-    `feeWei: ${order.feeWei}, the market takes ${bounds.feeMinWei} or more; raise it`,
+    order.feeWei >= bounds.feeMinWei * BigInt(order.replicas),
+    `feeWei: ${order.feeWei}, the market takes ${bounds.feeMinWei} or more for each replica; raise it`,
+  )
+  rule(
+    'order-refused',
+    order.replicas === 1 || (app.manifest.kind !== 'federated' && app.manifest.privacy === 'none'),
+    `replicas: outputs of ${app.manifest.name} differ from run to run, so replicas could not agree; order one`,
   )
   rule(
     'order-refused',
@@ -180,8 +190,15 @@ function fundsProblems(order: Order, balanceWei: bigint): readonly OrderProblem[
   return [{ code: 'insufficient-funds', detail }]
 }
 
-function nodeProblems(candidates: readonly Candidate[]): readonly OrderProblem[] {
-  if (candidates.some(({ reasons }) => reasons.length === 0)) return []
+function nodeProblems(candidates: readonly Candidate[], replicas: number): readonly OrderProblem[] {
+  const able = candidates.filter(({ reasons }) => reasons.length === 0)
+  const most = mostReplicas(able)
+  if (most >= replicas) return []
+  if (able.length > 0) {
+    const has = able.map(({ operator, tee }) => `${operator}: ${tee}`).join('; ')
+    const detail = `${replicas} replicas need as many nodes, each of another operator and on the TEE of another vendor; those that can run this (${has}) make ${most}; order fewer replicas, wait, or get grants that name other nodes and TEEs`
+    return [{ code: 'no-eligible-node', detail }]
+  }
   const said = candidates.map(({ operator, reasons }) => `${operator}: ${reasons.join(', ')}`)
   const detail = `no node can run this (${said.join('; ') || 'none is certified'}); wait, ask for less, or get grants that name other nodes`
   return [{ code: 'no-eligible-node', detail }]
@@ -230,6 +247,7 @@ function candidateOf(node: NodeOnChain, given: OrderToCheck, known: Known): Cand
     tees: order.tees,
     operatorLists: [],
     measurementLists: [],
+    taken: [],
     tried: [],
     now: known.request.now,
   }
@@ -240,7 +258,15 @@ function candidateOf(node: NodeOnChain, given: OrderToCheck, known: Known): Cand
     ...(skipped === undefined ? [] : [skipped]),
     ...refused,
   ]
-  return { receiptKey, operator: record.operator, url, weightWei, reasons: [...new Set(reasons)] }
+  const [tee] = teesOf(1 << record.tee)
+  return {
+    receiptKey,
+    operator: record.operator,
+    tee,
+    url,
+    weightWei,
+    reasons: [...new Set(reasons)],
+  }
 }
 
 function nodeRefusal(

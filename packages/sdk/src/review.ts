@@ -5,6 +5,8 @@ import {
   messageDigest,
   publicKeyBytes,
   sameHex,
+  taskId,
+  tasksOf,
   zeroHash,
   type Grant,
   type Order,
@@ -187,17 +189,23 @@ async function openOwn(
 }
 
 async function placedOrders(client: Client, task?: Hex): Promise<readonly Placed[]> {
+  // What an order says stands on chain under the task of its first replica.
+  const first = task === undefined ? undefined : taskId((await readTask(client, task)).orderDigest)
   const logs = await askChain(client.chain, 'read the orders', (reader) =>
     reader.getContractEvents({
       address: client.deployment.home.contracts.market,
       abi: marketAbi,
       eventName: 'Placed',
-      ...(task === undefined ? {} : { args: { task } }),
+      ...(first === undefined ? {} : { args: { task: first } }),
       fromBlock: 0n,
       strict: true,
     }),
   )
-  return logs.map(({ args }) => ({ task: args.task, order: args.order, grants: args.grants }))
+  return logs.flatMap(({ args: { order, grants } }) =>
+    tasksOf(client.domain, order)
+      .filter((each) => task === undefined || sameHex(each, task))
+      .map((each) => ({ task: each, order, grants })),
+  )
 }
 
 // The places at which grants of an owner that ask for a review stand first.

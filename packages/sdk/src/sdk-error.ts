@@ -22,6 +22,7 @@ export const sdkErrorCodes = [
   'peer-unreachable',
   'provenance-refused',
   'receipt-incomplete',
+  'replicas-differ',
   'reverted',
   'review-refused',
   'session-broken',

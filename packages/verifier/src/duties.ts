@@ -5,6 +5,7 @@ import {
   compareHex,
   messageDigest,
   quorum,
+  replicaTask,
   sameHex,
   settlementAbi,
   sortKeepers,
@@ -17,14 +18,22 @@ import { taskStates } from './home-chain.ts'
 import type { Posted } from './posted.ts'
 import type { VotePool } from './vote-pool.ts'
 
+/**
+ * Who released for accepted attempts, operators by task and attempt: the case of an order's first replica settles for all, with what the others'
+ * cases found out.
+ */
+export type KnownKeepers = Map<string, readonly Address[]>
+
 /** What a verifier sends to Settlement: judgements, late votes, settlements. Anybody may, so losing a race is fine. */
 export class Duties {
   readonly #context: VerifierContext
   readonly #pool: VotePool
+  readonly #keepers: KnownKeepers
 
-  constructor(context: VerifierContext, pool: VotePool) {
+  constructor(context: VerifierContext, pool: VotePool, keepers: KnownKeepers) {
     this.#context = context
     this.#pool = pool
+    this.#keepers = keepers
   }
 
   /** Sends a judgement once a quorum of equal votes is there. Whether the task is not posted any more. */
@@ -106,32 +115,76 @@ export class Duties {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { home, account, config, log } = this.#context
-    const { challengeSeconds } = await home.settlementConfig()
-    const isDue = async (): Promise<'due' | 'early' | 'over'> => {
-      const task = await home.task(posted.task)
-      if (task.state !== taskStates.accepted || task.attempt !== posted.attempt) return 'over'
-      const head = await home.chain.block()
-      return head.timestamp > task.judgedAt + challengeSeconds ? 'due' : 'early'
-    }
-    const now = await isDue()
+    this.#keepers.set(`${posted.task}/${posted.attempt}`, sortKeepers(keepers))
+    const now = await this.#due(posted)
     if (now !== 'due') return now === 'over'
     if (
       await wait(config.gatherMs * (turnOf(this.#context.account.address, posted, set) + 1), signal)
     )
       return false
-    if ((await isDue()) === 'over') return true
+    if ((await this.#due(posted)) === 'over') return true
+    const all = await this.#keepersOfAll(posted)
+    if (all === undefined) return false
     try {
-      await home.chain.sender(account).sendAndWait({
-        address: home.contracts.settlement,
-        abi: settlementAbi,
-        functionName: 'settle',
-        args: [posted.task, sortKeepers(keepers)],
-      })
-      log.info('Settled a task', { task: posted.task })
+      const [own] = all
+      const { address, abi } = { address: home.contracts.settlement, abi: settlementAbi }
+      const sender = home.chain.sender(account)
+      if (all.length === 1 && own !== undefined)
+        await sender.sendAndWait({
+          address,
+          abi,
+          functionName: 'settle',
+          args: [posted.task, own],
+        })
+      else
+        await sender.sendAndWait({
+          address,
+          abi,
+          functionName: 'settleReplicas',
+          args: [posted.task, all],
+        })
+      log.info('Settled a task', { task: posted.task, replicas: all.length })
     } catch (error) {
       if (revertOf(error)?.errorName !== 'NotAccepted') throw error
     }
     return true
+  }
+
+  /** Whether a task, with all replicas of its order, can be settled. Another than the first waits for what that brings. */
+  async #due(posted: Posted): Promise<'due' | 'early' | 'over'> {
+    const { home } = this.#context
+    const { challengeSeconds } = await home.settlementConfig()
+    const task = await home.task(posted.task)
+    if (task.state !== taskStates.accepted || task.attempt !== posted.attempt) return 'over'
+    if (task.replica > 0) return 'early'
+    const { timestamp } = await home.chain.block()
+    for (let replica = 0; replica < task.replicas; replica++) {
+      const each = replica === 0 ? task : await home.task(replicaTask(posted.task, replica))
+      if (each.state !== taskStates.accepted || timestamp <= each.judgedAt + challengeSeconds)
+        return 'early'
+    }
+    return 'due'
+  }
+
+  /** The keepers of all replicas; undefined while the case of one has not found them. */
+  async #keepersOfAll({
+    task: first,
+  }: Posted): Promise<readonly (readonly Address[])[] | undefined> {
+    const { home } = this.#context
+    const { replicas } = await home.task(first)
+    const all: (readonly Address[])[] = []
+    for (let replica = 0; replica < replicas; replica++) {
+      const id = replicaTask(first, replica)
+      const known = this.#keepers.get(`${id}/${(await home.task(id)).attempt}`)
+      if (known === undefined) return undefined
+      all.push(known)
+    }
+    return all
+  }
+
+  /** Nothing more is to be done about an attempt: what was kept of it goes. */
+  forget({ task, attempt }: Posted): void {
+    this.#keepers.delete(`${task}/${attempt}`)
   }
 
   async #isPosted({ task, attempt }: { readonly task: Hex; readonly attempt: number }) {

@@ -7,7 +7,7 @@ import { messageDigest, sameHex, type Bundle, type CommitteeSet } from '@cloiste
 import { findChallenges, type Challenger } from './challenge.ts'
 import { signDigest } from './checkpoints.ts'
 import type { VerifierContext } from './context.ts'
-import { Duties, turnOf } from './duties.ts'
+import { Duties, turnOf, type KnownKeepers } from './duties.ts'
 import { readPostingFacts, readRecords } from './facts.ts'
 import { Gossip } from './gossip.ts'
 import { taskStates } from './home-chain.ts'
@@ -27,6 +27,7 @@ export type CaseParts = {
   readonly standing: Standing
   readonly receipts: KeptReceipts
   readonly challenger: Challenger
+  readonly keepers: KnownKeepers
 }
 
 /** After this part of the judging time a forgery is proven even if nobody judged. */
@@ -44,17 +45,25 @@ export class PostingCase {
   #rounds = 0
 
   constructor(parts: CaseParts, posted: Posted, set: CommitteeSet) {
-    const { context, pool } = parts
+    const { context, pool, keepers } = parts
     this.posted = posted
     this.#parts = parts
     this.#set = set
     this.#fetcher = new MaterialFetcher(context.store, context.domain, context.log)
     this.#gossip = new Gossip(context, pool)
-    this.#duties = new Duties(context, pool)
+    this.#duties = new Duties(context, pool, keepers)
   }
 
   /** Works on it until it is over or `signal` ends it. Failures are told and tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#work(signal)
+    } finally {
+      this.#duties.forget(this.posted)
+    }
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
     const { context } = this.#parts
     const { log, config } = context
     let failures = 0

@@ -133,7 +133,11 @@ async function startParts(
   const receipts = new KeptReceipts(journal)
   const pool = new VotePool(journal, domain, (posted) => watcher.onSecondVote(posted))
   const challenger = new Challenger(context)
-  const watcher = new Watcher({ context, votes, pool, standing, receipts, challenger }, checkpoints)
+  const keepers = new Map()
+  const watcher = new Watcher(
+    { context, votes, pool, standing, receipts, challenger, keepers },
+    checkpoints,
+  )
   const app = createRoutes({
     ...{ context, standing, checkpoints, pool, receipts },
     admissions: new Admissions(context, standing),

@@ -79,16 +79,21 @@ export class Party {
   /** Orders, with a fresh key that only this party can open the output with, and follows the task. */
   async order(terms: Parameters<typeof placeOwnOrder>[1]): Promise<TaskFollower> {
     const { task } = await placeOwnOrder(this.#actor, terms)
+    return this.follow(task, terms.app.manifest.name)
+  }
+
+  /** Follows a task that exists: one of an order's further replicas. */
+  follow(task: Hex, name: string): TaskFollower {
     const { narrator, signal } = this.#setting
     const onEvent = (event: Parameters<typeof sayEvent>[0]): void =>
-      narrator.detail(`${terms.app.manifest.name}: ${sayEvent(event)}`)
+      narrator.detail(`${name}: ${sayEvent(event)}`)
     return new TaskFollower(this.client, task, { onEvent, signal })
   }
 
-  /** Fetches and opens what a task gave this party. */
-  async open(task: Hex) {
+  /** Fetches and opens what a task gave this party; `ordered` is the order's task, where that is another replica. */
+  async open(task: Hex, ordered: Hex = task) {
     const { sealed, receipt } = await fetchOutput(this.client, task)
-    return { receipt, ...(await openOutput(openPrivateKey(this.#actor, task), sealed, task)) }
+    return { receipt, ...(await openOutput(openPrivateKey(this.#actor, ordered), sealed, task)) }
   }
 
   /** Waits until a task is over, collects its receipt and checks that offline. */
@@ -110,8 +115,8 @@ export class Party {
 
   // While the judgement can still be collected from the chain's head.
   async #receipt(follower: TaskFollower): Promise<string | null> {
-    const accepted = await follower.until(({ kind }) => kind === 'accepted')
-    if (accepted === undefined) return null
+    const event = await follower.until(({ kind }) => kind === 'accepted')
+    if (event === undefined) return null
     const { devnet, outputFolder } = this.#setting
     const file = await collectReceipt(this.client, follower.id, { pollMs: 200 })
     const path = join(devnet.folders.owner(this.role), `${follower.id}.json`)

@@ -7,6 +7,8 @@ import {
   releaseKeysOf,
   sameHex,
   signerOf,
+  replicaOf,
+  replicaWei,
   taskOf,
   type Grant,
   type Order,
@@ -38,6 +40,8 @@ export type PreparedAttempt = {
   readonly attempt: number
   readonly view: ChainView
   readonly order: Order
+  /** What a plain task costs: the order's fee, or this replica's part of it. */
+  readonly offeredWei: bigint
   readonly orderDigest: Hex
   readonly grants: readonly Grant[]
   readonly grantSignatures: readonly Hex[]
@@ -64,7 +68,8 @@ export async function prepareAttempt(
   const { config, facts, host, identity } = context
   const { order, grants, grantSignatures, manifest: given } = await host.order(task)
   const { orderDigest, task: ordered } = taskOf(config.domain, order)
-  if (!sameHex(ordered, task)) refuse(`the host’s order makes task ${ordered}`)
+  const replica = replicaOf(config.domain, order, task)
+  if (replica === undefined) refuse(`the host’s order makes task ${ordered}`)
   const { view, deadline } = await waitForDraw(context, task, orderDigest, attempt)
   const [problem] = [...checkOrder(order), ...checkOrderGrants(config.domain, order, grants)]
   if (problem !== undefined) refuse(`${problem.field}: ${problem.detail}`)
@@ -98,6 +103,7 @@ export async function prepareAttempt(
     attempt,
     view,
     order,
+    offeredWei: replicaWei(order, replica),
     orderDigest,
     grants,
     grantSignatures,

@@ -108,9 +108,8 @@ async function compute(
   },
 ): Promise<SessionResult> {
   const { shown, inputs, lease, book } = given
-  const { manifest, recordsMin, order } = shown.prepared
+  const { manifest, recordsMin, order, offeredWei: spentWei } = shown.prepared
   if (manifest.session !== undefined) return runSession(context, runtime, book, shown, inputs)
-  const spentWei = order.feeWei / BigInt(order.replicas)
   if (manifest.kind !== 'federated') {
     const run = { manifest, inputs, recordsMin, budget: order }
     return { result: await runApp(runtime, run), spentWei }

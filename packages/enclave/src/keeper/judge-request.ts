@@ -14,6 +14,7 @@ import {
   reportData,
   sameHex,
   signerOf,
+  taskOf,
   teeNumbers,
   type AppFacts,
   type Grant,
@@ -130,7 +131,7 @@ type DecisionInput = {
 
 async function decide(context: EnclaveContext, view: ChainView, input: DecisionInput) {
   const { bundle, asset, grant, assetFacts, manifest, shown } = input
-  const { order, binding } = bundle
+  const { order } = bundle
   const digest = messageDigest(context.config.domain, 'Grant', grant)
   const { app, requester, tees, epsilonMicros, deltaPicos } = order
   const keys = releaseKeysOf([grant])
@@ -144,7 +145,7 @@ async function decide(context: EnclaveContext, view: ChainView, input: DecisionI
       node: { ...shown, approvedUntil: approval?.until ?? 0n },
       now: view.now,
       used: {
-        tasks: context.state.usesBefore(digest, binding.task),
+        tasks: context.state.usesBefore(digest, taskOf(context.config.domain, order).task),
         // The contract counted days and budgets when it took the order; a keeper sees only its own part of them.
         ...{ tasksToday: 0, epsilonMicros: 0n, deltaPicos: 0n },
       },

@@ -10,6 +10,7 @@ import {
   messageToJson,
   refusalReasons,
   sameHex,
+  taskOf,
   zeroHash,
   type RefusalReason,
 } from '@cloister/protocol'
@@ -60,7 +61,8 @@ export async function releaseShare(
   if (held === undefined || state.isErased(asset))
     return refuse(context, request, refusalReasons.noShare, view.now)
 
-  state.use(asset, judged.grantDigest, binding.task)
+  // Replicas of one order use a grant once, as on chain.
+  state.use(asset, judged.grantDigest, taskOf(context.config.domain, bundle.order).task)
   state.begins(binding.task, binding.attempt, asset)
   const record = await log.append({
     task: binding.task,
