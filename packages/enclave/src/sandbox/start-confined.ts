@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
-import { existsSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs'
 import { Duplex, Readable, Writable } from 'node:stream'
 
 import { assert, OperationError } from '@cloister/codec'
@@ -88,13 +88,17 @@ function channelOf({ channel }: SandboxProgram, child: ChildProcess) {
   return { input: stdin, output: stdout }
 }
 
-// The folder lives as long as it is open, also when the namespace that it was mounted in has ended. While bubblewrap mounts, what
-// will be the root lies in a folder of that name.
+// The folder lives as long as it is open, also when the namespace that it was mounted in has ended. Bubblewrap makes the root in a
+// folder of another and moves it into place at last: what is seen before that may be the folder below the mount, which nobody
+// ever writes to. So only the root itself is looked at, and the folder has to be a file system of its own.
 async function openOutputs(processId: number): Promise<number> {
-  const roots = [`/proc/${processId}/root`, `/proc/${processId}/root/newroot`]
+  const root = `/proc/${processId}/root`
   for (const began = performance.now(); performance.now() - began < startMilliseconds;) {
-    const root = roots.find((path) => existsSync(`${path}${readyMark}`))
-    if (root !== undefined) return openSync(`${root}${outputFolder}`, 'r')
+    if (existsSync(`${root}${readyMark}`)) {
+      const folder = openSync(`${root}${outputFolder}`, 'r')
+      if (fstatSync(folder).dev !== statSync(root).dev) return folder
+      closeSync(folder)
+    }
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   throw new OperationError('sandbox-failed', 'Bubblewrap did not mount the output folder in time')
