@@ -362,7 +362,7 @@ contract Market is OrderDesk {
     function _end(TaskId id, Task storage task, Ending ending, bool last) private {
         uint64 seedBlock = uint64(block.number) + SEED_BLOCKS;
         bool again = !last && task.attempt < task.attemptsMax && block.timestamp < task.expiry
-            && _mayRepeat(task, ending);
+            && _mayRepeat(task);
         emit AttemptEnded(id, task.attempt, task.node, ending, again ? seedBlock : 0);
         if (!again) return _refund(id, task);
 
@@ -373,10 +373,10 @@ contract Market is OrderDesk {
         task.postedAt = 0;
     }
 
-    /// @dev Where privacy is counted, every attempt that may have let an output out has to be
-    /// charged. One that its keepers refused has not had the keys.
-    function _mayRepeat(Task storage task, Ending ending) private returns (bool) {
-        if (!task.isPrivate || ending == Ending.RefusedByKeepers) return true;
+    /// @dev Where privacy is counted, every further attempt is charged, however the one before
+    /// ended: that keepers refused does not show that no keeper had released before.
+    function _mayRepeat(Task storage task) private returns (bool) {
+        if (!task.isPrivate) return true;
         return grantBook.chargeAgain(Identifiers.task(task.orderDigest));
     }
 
