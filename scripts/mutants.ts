@@ -36,8 +36,8 @@ const mutants: Readonly<Record<string, Mutant>> = {
     without: 'members comparing the measurement',
     edits: [
       {
-        file: admissions,
-        find: 'measurements: manifest.measurements.map((each) => each.slice(2).toLowerCase()),',
+        file: 'packages/protocol/src/attest-policy.ts',
+        find: 'measurements: shared.map(bare),',
         replace: "measurements: 'any',",
       },
       {
@@ -100,9 +100,8 @@ const mutants: Readonly<Record<string, Mutant>> = {
     edits: [
       {
         file: 'packages/enclave/src/keeper/judge-request.ts',
-        find: "reportData: reportData(config.domain, 'AttemptBinding', binding),\n    machineId: node.machineId,",
-        replace:
-          "reportData: reportData(config.domain, 'AttemptBinding', binding),\n    machineId: 'any' as const,",
+        find: 'machineId: node.machineId,\n    accelerator,',
+        replace: "machineId: 'any' as const,\n    accelerator,",
       },
     ],
   },

@@ -15,10 +15,7 @@ type ObjectStore = {
 }
 type Transaction = {
   readonly objectStore: (name: string) => ObjectStore
-  readonly addEventListener: (
-    event: 'complete' | 'error' | 'abort',
-    listener: () => void,
-  ) => void
+  readonly addEventListener: (event: 'complete' | 'error' | 'abort', listener: () => void) => void
   readonly error: unknown
 }
 type Database = {

@@ -1,6 +1,12 @@
 // Prints how fast objects seal and open, and the ratio to bare node:crypto calls on the same chunks in the same run. The last line
 // is JSON. Run: node packages/seal/test/seal-bench.ts [MiB]
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  randomBytes,
+} from 'node:crypto'
 import { cpus } from 'node:os'
 
 import type { Bytes } from '@cloister/codec'
@@ -41,8 +47,7 @@ function sealBare(index: number) {
 
 /** The baselines: a loop of 16 KiB AES-256-GCM calls that only keeps nothing, and one that opens. */
 function bareSeal(): void {
-  for (let index = 0; index < plain.length / chunk; index++)
-    consumed += sealBare(index).tag.length
+  for (let index = 0; index < plain.length / chunk; index++) consumed += sealBare(index).tag.length
 }
 
 function bareOpen(): void {
