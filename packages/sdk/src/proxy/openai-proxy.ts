@@ -4,6 +4,7 @@ import { sessionLimits } from '@cloister/protocol'
 import { sayError } from '../sdk-error.ts'
 import type { InferenceSession, SessionAnswer } from '../session/session.ts'
 import { proxyError } from './proxy-error.ts'
+import { wholeEvents } from './whole-events.ts'
 
 /** How a proxy is made. */
 export type ProxyOptions = {
@@ -27,7 +28,7 @@ export type ProxyRecord = {
 }
 
 const methods = ['GET', 'POST'] as const
-const eventsEnd = 'data: [DONE]\n\n'
+const eventStream = 'text/event-stream'
 
 /**
  * An endpoint that clients of OpenAI's interface speak to, in front of a session: it verifies before the first byte, seals every request, and
@@ -116,9 +117,14 @@ async function readBody(request: Request): Promise<Bytes> {
 
 async function respond(session: InferenceSession, answer: SessionAnswer): Promise<Response> {
   const { status, contentType } = answer
-  const headers = { 'content-type': contentType ?? 'application/json', ...attested(session) }
-  if (contentType?.startsWith('text/event-stream') === true)
-    return new Response(streamOf(answer), {
+  const type = shownType(contentType)
+  const headers = {
+    'content-type': type,
+    'x-content-type-options': 'nosniff',
+    ...attested(session),
+  }
+  if (type === eventStream)
+    return new Response(wholeEvents(answer.body, describe), {
       status,
       headers: { ...headers, 'cache-control': 'no-store' },
     })
@@ -140,42 +146,12 @@ async function respond(session: InferenceSession, answer: SessionAnswer): Promis
   })
 }
 
-/** Hands out each event as it comes, and says that the stream is done only once its end was checked. */
-function streamOf({ body }: SessionAnswer): ReadableStream<Bytes> {
-  const pieces = body[Symbol.asyncIterator]()
-  const encoder = new TextEncoder()
-  let held: Bytes | undefined
-  return new ReadableStream<Bytes>({
-    async pull(controller) {
-      try {
-        for (;;) {
-          const next = await pieces.next()
-          if (next.done === true) {
-            if (held !== undefined) controller.enqueue(held)
-            controller.close()
-            return
-          }
-          if (isEnd(next.value)) held = next.value
-          else {
-            controller.enqueue(next.value)
-            return
-          }
-        }
-      } catch (error) {
-        const { code, message } = describe(error)
-        const text = JSON.stringify({ error: { message, type: 'server_error', param: null, code } })
-        controller.enqueue(encoder.encode(`data: ${text}\n\n`))
-        controller.close()
-      }
-    },
-    async cancel() {
-      await pieces.return?.(undefined)
-    },
-  })
-}
-
-function isEnd(bytes: Bytes): boolean {
-  return bytes.length === eventsEnd.length && new TextDecoder().decode(bytes) === eventsEnd
+// An app answers at an origin of this machine: what a browser would run there is not let through as such.
+function shownType(contentType: string | undefined): string {
+  const base = contentType?.split(';')[0]?.trim().toLowerCase() ?? 'application/json'
+  return [eventStream, 'application/json', 'text/plain'].includes(base)
+    ? base
+    : 'application/octet-stream'
 }
 
 /** Headers that say which machine answered. What they say was verified here; to the caller they are information. */
