@@ -28,8 +28,7 @@ export async function runApp(runtime: AppRuntime, run: AppRun): Promise<AppResul
     if (cause instanceof InputUnreadable) throw cause.cause
     throw appFailed(cause)
   } finally {
-    const ran = performance.now() - began
-    await sleep(handOutMilliseconds(ran) - ran)
+    await until(began + handOutMilliseconds(performance.now() - began))
   }
 }
 
@@ -82,6 +81,9 @@ export function appFailed(cause?: unknown): OperationError {
   return new OperationError('app-failed', 'The app gave no result', { cause })
 }
 
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+// A timer counts whole milliseconds: what it is off by would tell when the app ended, so the last one is spent looking at the clock.
+async function until(time: number): Promise<void> {
+  const left = Math.floor(time - performance.now()) - 1
+  if (left > 0) await new Promise((resolve) => setTimeout(resolve, left))
+  while (performance.now() < time);
 }
