@@ -52,6 +52,11 @@ const strangersLanes = () => ({
   recovery: new Lane('recovery request', 4, 16),
 })
 
+const after = (milliseconds: number, callback: () => void): (() => void) => {
+  const timer = setTimeout(callback, milliseconds).unref()
+  return () => clearTimeout(timer)
+}
+
 /** What this enclave answers its host. Parameters are read strictly. Spec: docs/protocol.md section 10. */
 export function enclaveMethods(
   context: EnclaveContext,
@@ -59,10 +64,6 @@ export function enclaveMethods(
 ): Readonly<Record<string, Handler>> {
   const sessions = new RecoverySessions()
   const running = new Map<string, Promise<Json>>()
-  const after = (milliseconds: number, callback: () => void): (() => void) => {
-    const timer = setTimeout(callback, milliseconds).unref()
-    return () => clearTimeout(timer)
-  }
   const memory = { shown: new ShownEvidence(after), book: new SessionBook(after) }
   const lanes = strangersLanes()
   return {

@@ -44,13 +44,14 @@ const answerMilliseconds = 30_000
 // Requests of all kinds to the host: what comes beyond the wire's own limit waits its turn instead of failing an attempt.
 const waitingMax = 1024
 
+const clock = (): number => Math.floor(Date.now() / 1000)
+
 /**
  * Makes fresh keys and listens for the host, one connection at a time. When a connection ends the keys stay, so that a host
  * may restart without its enclave.
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
   const { config, source, socketPath } = options
-  const clock = (): number => Math.floor(Date.now() / 1000)
   const identity = await createIdentity(config.domain, source, config.anchors, clock)
   const current: { peer: Peer | undefined } = { peer: undefined }
   const wire = new Lane('request to the host', limits.requestsOpenMax - 1, waitingMax)

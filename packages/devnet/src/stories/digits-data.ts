@@ -14,7 +14,9 @@ export type Digits = {
 }
 
 /** The digits, as a plan names its classes. */
-export const digitClasses: readonly string[] = [...'0123456789']
+export const digitClasses: readonly string[] = Array.from({ length: 10 }, (_, digit) =>
+  String(digit),
+)
 
 const file = fileURLToPath(import.meta.resolve('../../../../apps/image-train/data/digits.csv.gz'))
 const bytesMax = 1 << 20
