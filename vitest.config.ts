@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that start a whole network: one at a time, and after all others, so that their deadlines mean something. */
 const networks = [
-  'packages/cli/test/{network,devnet-start,devnet,inference}.test.ts',
+  'packages/cli/test/{network,devnet-start,inference,replicas,app-network,asset-life}.test.ts',
   'packages/devnet/test/demo.test.ts',
 ]
 
