@@ -19,7 +19,7 @@ import { runSandboxed } from '../src/sandbox/run-sandboxed.ts'
 const rounds = Number(process.argv[2] ?? 9)
 if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
   throw new RangeError(`Cannot measure ${process.argv[2]} rounds, expected 1 to 100`)
-const epochs = 1000
+const epochs = 6000
 
 const apps = new URL('../../../apps/tabular-train/', import.meta.url)
 const manifest = parseManifest(readFileSync(new URL('manifest.json', apps), 'utf8'))
