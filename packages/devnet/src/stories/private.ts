@@ -2,14 +2,14 @@ import { parseUtf8 } from '@cloister/codec'
 import { parseEther } from 'viem'
 
 import { grantOnce } from '../actors/own-asset.ts'
-import { accuracyOf } from '../demo/plain-engine.ts'
+import { accuracyOf, linesOf } from '../demo/plain-engine.ts'
 import { digitClasses, digitsScale, planBytes, readDigits } from './digits-data.ts'
 import { accepted, type Party } from './party.ts'
 import type { Played, Story, StoryStage, StoryTask } from './story.ts'
 
 const attemptSeconds = 120
 const priceWei = parseEther('10')
-/** What owners allow: both runs of the demo's kind fit in, a third would not. */
+/** What owners allow in all, and what the order declares as the most that it may spend: one such order, and no second. */
 const budget = { epsilonMicros: 8_000_000n, deltaPicos: 10_000_000n }
 
 const model = { kind: 'logistic', features: 64, classes: digitClasses }
@@ -53,7 +53,7 @@ async function play(stage: StoryStage): Promise<Played> {
       delta: Number(noisy.deltaPicos) / 1e12,
       accuracy: noisy.accuracy,
       accuracyWithoutPrivacy: plain.accuracy,
-      rows: digits.owners.length * 719,
+      rows: digits.owners.reduce((sum, csv) => sum + linesOf(parseUtf8(csv, 'rows')).length, 0),
       testRows: digits.testImages,
     },
     problems: [
